@@ -1,0 +1,3 @@
+"""Backs up the applications of a Kubernetes cluster and restores them anywhere, adapted on the way."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,242 @@
+"""Every error that a person can meet, with its reason code and what to do about it.
+
+    FerryError
+    ├── InvalidInput            what a person wrote cannot be done: field, value, what would be right
+    │   └── InvalidModifier     a resource modifier does not parse or asks for what is refused
+    ├── ConfigError             no usable kubeconfig or setting
+    ├── ApiError                the API server answered with a failure
+    │   ├── BadRequest 400, Unauthorized 401, Forbidden 403, NotFound 404, MethodNotAllowed 405
+    │   ├── AlreadyExists 409, Conflict 409, Expired 410, Invalid 422
+    │   ├── TooManyRequests 429, ServerTimeout 504
+    │   └── ApiUnreachable      it did not answer at all
+    ├── VaultError              the storage refused or failed; nothing of ours is wrong
+    │   ├── VaultUnavailable    cannot be reached, written or read
+    │   ├── VaultMismatch       this is not the vault it claims to be (another region, another bucket)
+    │   ├── ObjectMissing       a key that should be there is not
+    │   ├── BackupExists        the name is taken
+    │   └── BackupMissing       no such backup, or never finished
+    ├── ArchiveError            an archive cannot be trusted or read
+    │   ├── ArchiveDamaged
+    │   └── ChecksumMismatch
+    ├── TaskFailed              a task ended `Failed`
+    ├── TaskIncomplete          a task ended `PartiallyFailed`
+    └── Interrupted             the lease was lost or the task was cancelled
+
+What fails for one object of many is not raised: it is recorded against that object (``report.Problem``).
+"""
+
+from typing import Any, ClassVar
+
+
+class FerryError(Exception):
+    """The base: a reason code for machines, and for people the place, what is wrong and what to do."""
+
+    reason: ClassVar[str] = "Error"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, problem: str, *, place: str = "", remedy: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.place = place
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        text = f"{self.place}: {self.problem}" if self.place else self.problem
+        return f"{text}; {self.remedy}" if self.remedy else text
+
+
+class InvalidInput(FerryError):
+    """What a person wrote cannot be done."""
+
+    reason = "InvalidInput"
+    exit_code = 2
+
+
+class InvalidModifier(InvalidInput):
+    """A resource modifier does not parse, or asks for what is refused."""
+
+    reason = "InvalidModifier"
+
+
+class ConfigError(FerryError):
+    """No usable kubeconfig, or a setting that cannot be."""
+
+    reason = "InvalidConfiguration"
+    exit_code = 3
+
+
+class ApiError(FerryError):
+    """The API server answered with a failure.
+
+    ``status`` is the HTTP status, ``kubernetes_reason`` the ``reason`` of the Status object (may be empty),
+    ``details`` its ``details`` (causes, retryAfterSeconds), ``retry_after`` seconds the server asked to wait.
+    """
+
+    reason = "ApiError"
+    exit_code = 4
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        place: str = "",
+        remedy: str = "",
+        status: int = 0,
+        kubernetes_reason: str = "",
+        details: dict[str, Any] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(problem, place=place, remedy=remedy)
+        self.status = status
+        self.kubernetes_reason = kubernetes_reason
+        self.details = details or {}
+        self.retry_after = retry_after
+
+
+class BadRequest(ApiError):
+    """400: the request itself is wrong."""
+
+    reason = "BadRequest"
+
+
+class Unauthorized(ApiError):
+    """401: the credentials are not accepted."""
+
+    reason = "Unauthorized"
+
+
+class Forbidden(ApiError):
+    """403: RBAC or an admission plugin says no."""
+
+    reason = "Forbidden"
+
+
+class NotFound(ApiError):
+    """404: no such object or no such kind."""
+
+    reason = "NotFound"
+
+
+class MethodNotAllowed(ApiError):
+    """405: this kind does not know the verb."""
+
+    reason = "MethodNotAllowed"
+
+
+class AlreadyExists(ApiError):
+    """409 on a create: the name is taken."""
+
+    reason = "AlreadyExists"
+
+
+class Conflict(ApiError):
+    """409 on a write: the object changed in between."""
+
+    reason = "Conflict"
+
+
+class Expired(ApiError):
+    """410: the resourceVersion or continue token is too old."""
+
+    reason = "Expired"
+
+
+class Invalid(ApiError):
+    """422: the object fails validation; ``details.causes`` names the fields."""
+
+    reason = "Invalid"
+
+
+class TooManyRequests(ApiError):
+    """429: slow down."""
+
+    reason = "TooManyRequests"
+
+
+class ServerTimeout(ApiError):
+    """504 or a Status of reason ServerTimeout/Timeout: may have been done, may not."""
+
+    reason = "ServerTimeout"
+
+
+class ApiUnreachable(ApiError):
+    """No answer: refused, reset, timed out, or TLS that does not fit."""
+
+    reason = "ApiUnreachable"
+
+
+class VaultError(FerryError):
+    """The vault cannot do what is asked."""
+
+    reason = "VaultError"
+    exit_code = 5
+
+
+class VaultUnavailable(VaultError):
+    """The storage cannot be reached, written or read; the message is the storage's own."""
+
+    reason = "VaultUnavailable"
+
+
+class VaultMismatch(VaultError):
+    """The vault is not the one it was registered as."""
+
+    reason = "VaultMismatch"
+
+
+class ObjectMissing(VaultError):
+    """A key that should be in the vault is not."""
+
+    reason = "ObjectMissing"
+
+
+class BackupExists(VaultError):
+    """The backup's name is taken in the vault."""
+
+    reason = "BackupExists"
+
+
+class BackupMissing(VaultError):
+    """No such backup in the vault, or one that never finished."""
+
+    reason = "BackupMissing"
+
+
+class ArchiveError(FerryError):
+    """An archive cannot be trusted or read."""
+
+    reason = "ArchiveError"
+    exit_code = 6
+
+
+class ArchiveDamaged(ArchiveError):
+    """The archive is not what its format says: truncated, not gzip, not tar, not JSON."""
+
+    reason = "ArchiveDamaged"
+
+
+class ChecksumMismatch(ArchiveError):
+    """A file of the backup differs from the checksum that was written with it."""
+
+    reason = "ChecksumMismatch"
+
+
+class TaskFailed(FerryError):
+    """The task ended `Failed`: nothing more could be done."""
+
+    reason = "TaskFailed"
+    exit_code = 7
+
+
+class TaskIncomplete(FerryError):
+    """The task ended `PartiallyFailed`: some of it was not done."""
+
+    reason = "TaskIncomplete"
+    exit_code = 8
+
+
+class Interrupted(FerryError):
+    """The task stopped before its end and will be resumed."""
+
+    reason = "Interrupted"
+    exit_code = 9

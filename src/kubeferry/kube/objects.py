@@ -1,0 +1,68 @@
+"""Small accessors for users' objects, which stay plain dicts. Pure; nothing here copies or changes an object."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Object = dict[str, Any]
+
+POD_SPEC_PATHS: Mapping[str, tuple[str, ...]] = {
+    "pods": ("spec",),
+    "podtemplates": ("template", "spec"),
+    "replicationcontrollers": ("spec", "template", "spec"),
+    "deployments.apps": ("spec", "template", "spec"),
+    "statefulsets.apps": ("spec", "template", "spec"),
+    "daemonsets.apps": ("spec", "template", "spec"),
+    "replicasets.apps": ("spec", "template", "spec"),
+    "deployments.extensions": ("spec", "template", "spec"),
+    "daemonsets.extensions": ("spec", "template", "spec"),
+    "replicasets.extensions": ("spec", "template", "spec"),
+    "jobs.batch": ("spec", "template", "spec"),
+    "cronjobs.batch": ("spec", "jobTemplate", "spec", "template", "spec"),
+}
+"""Where each built-in kind keeps its pod spec, by group resource."""
+
+CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
+
+
+def at(value: Any, path: tuple[str, ...]) -> Any:
+    """What is at a path of map keys, or None if any of it is missing or no map."""
+    for key in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(key)
+    return value
+
+
+def pod_spec(obj: Object, group_resource: str) -> tuple[tuple[str, ...], dict[str, Any]] | None:
+    """The path and the pod spec of an object that has one, else None."""
+    path = POD_SPEC_PATHS.get(group_resource)
+    if path is None:
+        return None
+    spec = at(obj, path)
+    return (path, spec) if isinstance(spec, dict) else None
+
+
+def containers(spec: Mapping[str, Any]) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """Each container of a pod spec with the list it is in and its index; what is no map is passed over."""
+    for field in CONTAINER_LISTS:
+        items = spec.get(field)
+        if isinstance(items, list):
+            for index, container in enumerate(items):
+                if isinstance(container, dict):
+                    yield field, index, container
+
+
+def metadata(obj: Object) -> dict[str, Any]:
+    """The metadata, an empty map if there is none."""
+    value = obj.get("metadata")
+    return value if isinstance(value, dict) else {}
+
+
+def labels(obj: Object) -> dict[str, str]:
+    """The labels, an empty map if there are none."""
+    return metadata(obj).get("labels") or {}
+
+
+def annotations(obj: Object) -> dict[str, str]:
+    """The annotations, an empty map if there are none."""
+    return metadata(obj).get("annotations") or {}
