@@ -1,8 +1,9 @@
 """JSON through msgspec, and YAML with the scalar rules of Kubernetes.
 
-JSON keeps integers of any size, and refuses what is not JSON. YAML reads as ``sigs.k8s.io/yaml`` does, so that
-a manifest means here what it means to kubectl: ``yes`` and ``on`` are booleans, ``0777`` is 511, ``1e3`` is a
-number, dates and ``12:30:45`` stay strings (ecosystem.md §4). Duplicate keys are refused, aliases are bounded.
+JSON keeps integers of any size, and refuses what is not JSON. YAML reads as ``sigs.k8s.io/yaml``
+does, so that a manifest means here what it means to kubectl: ``yes`` and ``on`` are booleans,
+``0777`` is 511, ``1e3`` is a number, dates and ``12:30:45`` stay strings (ecosystem.md §4).
+Duplicate keys are refused, aliases are bounded.
 """
 
 import re
@@ -44,7 +45,7 @@ def decode(data: bytes | bytearray | memoryview | str | msgspec.Raw) -> Any:
 
 
 def convert(value: object, to: type[T], *, place: str) -> T:
-    """A decoded value to one of our types; a mismatch is an ``InvalidInput`` that names the field."""
+    """A decoded value as one of our types; a mismatch is an ``InvalidInput`` naming the field."""
     try:
         return msgspec.convert(value, to)
     except msgspec.ValidationError as error:
@@ -54,6 +55,9 @@ def convert(value: object, to: type[T], *, place: str) -> T:
 def to_builtins(value: object) -> Any:
     """One of our types to dicts and lists, as JSON would have it."""
     return msgspec.to_builtins(value, str_keys=True)
+
+
+_TRUE = frozenset({"y", "yes", "true", "on"})
 
 
 class _Loader(yaml.CSafeLoader):
@@ -75,8 +79,12 @@ def _int(loader: yaml.CSafeLoader, node: yaml.ScalarNode) -> int:
 def _float(loader: yaml.CSafeLoader, node: yaml.ScalarNode) -> float:
     text = str(loader.construct_scalar(node)).replace("_", "").lower()
     if text.lstrip("+-") in (".inf", ".nan"):
-        raise InvalidInput(f"{text!r} is no JSON number", place=f"line {node.start_mark.line + 1}")
+        raise InvalidInput(f"{text!r} is no JSON number", place=_line(node))
     return float(text)
+
+
+def _line(node: yaml.Node) -> str:
+    return f"line {node.start_mark.line + 1}"
 
 
 def _mapping(loader: yaml.CSafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -90,9 +98,7 @@ def _mapping(loader: yaml.CSafeLoader, node: yaml.MappingNode) -> dict[Any, Any]
             )
         key = _json_key(key)
         if key in result:
-            raise InvalidInput(
-                f"key {key!r} is there twice", place=f"line {key_node.start_mark.line + 1}"
-            )
+            raise InvalidInput(f"key {key!r} is there twice", place=_line(key_node))
         result[key] = loader.construct_object(value_node, deep=True)
     return result
 
@@ -129,7 +135,7 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(_tag, re.compile(_pattern), list(_first))
 _Loader.add_constructor(
     "tag:yaml.org,2002:bool",
-    lambda loader, node: str(loader.construct_scalar(node)).lower() in ("y", "yes", "true", "on"),
+    lambda loader, node: str(loader.construct_scalar(node)).lower() in _TRUE,  # type: ignore[arg-type]
 )
 _Loader.add_constructor("tag:yaml.org,2002:int", _int)
 _Loader.add_constructor("tag:yaml.org,2002:float", _float)
@@ -137,7 +143,7 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
 def load_yaml_documents(text: str | bytes, *, place: str = "YAML") -> Iterator[Any]:
-    """Each document of a YAML or JSON text; empty documents are left out. Raises ``InvalidInput``."""
+    """Each document of a YAML or JSON text, empty ones left out. Raises ``InvalidInput``."""
     try:
         loader = _Loader(text)
         try:
@@ -191,9 +197,8 @@ class _Dumper(yaml.CSafeDumper):
 
 
 def _string(dumper: yaml.CSafeDumper, value: str) -> yaml.ScalarNode:
-    style = (
-        "|" if "\n" in value and not any(line.endswith(" ") for line in value.split("\n")) else None
-    )
+    literal = "\n" in value and not any(line.endswith(" ") for line in value.split("\n"))
+    style = "|" if literal else None
     if style is None and _AMBIGUOUS.match(value):
         style = '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)

@@ -1,7 +1,7 @@
 """Every error that a person can meet, with its reason code and what to do about it.
 
     FerryError
-    ├── InvalidInput            what a person wrote cannot be done: field, value, what would be right
+    ├── InvalidInput            what a person wrote cannot be done: field, value, what is right
     │   └── InvalidModifier     a resource modifier does not parse or asks for what is refused
     ├── ConfigError             no usable kubeconfig or setting
     ├── ApiError                the API server answered with a failure
@@ -11,25 +11,28 @@
     │   └── ApiUnreachable      it did not answer at all
     ├── VaultError              the storage refused or failed; nothing of ours is wrong
     │   ├── VaultUnavailable    cannot be reached, written or read
-    │   ├── VaultMismatch       this is not the vault it claims to be (another region, another bucket)
+    │   ├── VaultMismatch       not the vault it claims to be (another region, another bucket)
     │   ├── ObjectMissing       a key that should be there is not
+    │   ├── AlreadyStored       a key that should be new is there
     │   ├── BackupExists        the name is taken
     │   └── BackupMissing       no such backup, or never finished
     ├── ArchiveError            an archive cannot be trusted or read
     │   ├── ArchiveDamaged
     │   └── ChecksumMismatch
+    ├── PatchFailed             a patch does not fit the document it is applied to
+    │   └── PatchTestFailed     its ``test`` does not hold
     ├── TaskFailed              a task ended `Failed`
     ├── TaskIncomplete          a task ended `PartiallyFailed`
     └── Interrupted             the lease was lost or the task was cancelled
 
-What fails for one object of many is not raised: it is recorded against that object (``report.Problem``).
+What fails for one object of many is not raised but recorded against it (``report.Problem``).
 """
 
 from typing import Any, ClassVar
 
 
 class FerryError(Exception):
-    """The base: a reason code for machines, and for people the place, what is wrong and what to do."""
+    """The base: a reason code for machines; for people the place, what is wrong and what to do."""
 
     reason: ClassVar[str] = "Error"
     exit_code: ClassVar[int] = 1
@@ -68,8 +71,9 @@ class ConfigError(FerryError):
 class ApiError(FerryError):
     """The API server answered with a failure.
 
-    ``status`` is the HTTP status, ``kubernetes_reason`` the ``reason`` of the Status object (may be empty),
-    ``details`` its ``details`` (causes, retryAfterSeconds), ``retry_after`` seconds the server asked to wait.
+    ``status`` is the HTTP status, ``kubernetes_reason`` the ``reason`` of the Status object (may be
+    empty), ``details`` its ``details`` (causes, retryAfterSeconds), ``retry_after`` the seconds
+    that the server asked to wait.
     """
 
     reason = "ApiError"
@@ -124,9 +128,14 @@ class MethodNotAllowed(ApiError):
 
 
 class AlreadyExists(ApiError):
-    """409 on a create: the name is taken."""
+    """409 on a create: the name is taken.
+
+    ``after_retry`` is set when an earlier attempt of the same create may have been carried out
+    (its connection broke): the object may then be our own, which its field manager tells.
+    """
 
     reason = "AlreadyExists"
+    after_retry = False
 
 
 class Conflict(ApiError):
@@ -160,9 +169,15 @@ class ServerTimeout(ApiError):
 
 
 class ApiUnreachable(ApiError):
-    """No answer: refused, reset, timed out, or TLS that does not fit."""
+    """No answer: refused, reset, timed out, or TLS that does not fit.
+
+    ``sent`` is false when the request certainly never reached the server; ``lasting`` is true when
+    trying again cannot help (a certificate that does not fit).
+    """
 
     reason = "ApiUnreachable"
+    sent = False
+    lasting = False
 
 
 class VaultError(FerryError):
@@ -188,6 +203,12 @@ class ObjectMissing(VaultError):
     """A key that should be in the vault is not."""
 
     reason = "ObjectMissing"
+
+
+class AlreadyStored(VaultError):
+    """A key that was to be created is in the vault already."""
+
+    reason = "AlreadyStored"
 
 
 class BackupExists(VaultError):
@@ -219,6 +240,18 @@ class ChecksumMismatch(ArchiveError):
     """A file of the backup differs from the checksum that was written with it."""
 
     reason = "ChecksumMismatch"
+
+
+class PatchFailed(FerryError):
+    """A patch does not fit its document: a path that is not there, an index out of range."""
+
+    reason = "PatchFailed"
+
+
+class PatchTestFailed(PatchFailed):
+    """A ``test`` of a JSON patch does not hold."""
+
+    reason = "PatchTestFailed"
 
 
 class TaskFailed(FerryError):

@@ -1,7 +1,8 @@
-"""How a use case tells what it does: events to a ``Reporter``, which a terminal, a status or a log then shows."""
+"""How a use case tells what it does: events to a ``Reporter``, which others show."""
 
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
 Level = Literal["warning", "error"]
 
@@ -10,8 +11,9 @@ Level = Literal["warning", "error"]
 class Problem:
     """What is wrong with one object, or with the task as a whole.
 
-    ``namespace`` is the source namespace, empty for a cluster-scoped object; ``subject`` names the object
-    (``statefulsets.apps default/web``), empty when the problem is the task's own. No secrets in ``message``.
+    ``namespace`` is the source namespace, empty for a cluster-scoped object; ``subject`` names the
+    object (``statefulsets.apps default/web``), empty when the problem is the task's own. No secrets
+    in ``message``.
     """
 
     level: Level
@@ -25,7 +27,7 @@ class Problem:
 
 
 class Reporter(Protocol):
-    """Receives what a backup or a restore does, in order. Every method returns at once and never fails."""
+    """Receives what a backup or a restore does, in order; a method returns at once, never fails."""
 
     def phase(self, name: str) -> None:
         """A new part of the task begins: ``collect``, ``upload``, ``wave 3: workloads``."""
@@ -48,3 +50,75 @@ class Silent:
 
     def problem(self, problem: Problem) -> None:
         """Nothing."""
+
+
+class Several:
+    """Passes each event on to several reporters, in order."""
+
+    def __init__(self, reporters: Iterable[Reporter]) -> None:
+        self._reporters = tuple(reporters)
+
+    def phase(self, name: str) -> None:
+        """Passed on."""
+        for reporter in self._reporters:
+            reporter.phase(name)
+
+    def progress(self, done: int, total: int | None) -> None:
+        """Passed on."""
+        for reporter in self._reporters:
+            reporter.progress(done, total)
+
+    def problem(self, problem: Problem) -> None:
+        """Passed on."""
+        for reporter in self._reporters:
+            reporter.problem(problem)
+
+
+@dataclass(slots=True)
+class Findings:
+    """The problems of a task: all are counted, the first ``keep`` of each level are kept."""
+
+    keep: int = 5_000
+    warnings: int = 0
+    errors: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+    def phase(self, name: str) -> None:
+        """No finding."""
+
+    def progress(self, done: int, total: int | None) -> None:
+        """No finding."""
+
+    def problem(self, problem: Problem) -> None:
+        """Counts it, and keeps it while there is room."""
+        if problem.level == "error":
+            self.errors += 1
+            count = self.errors
+        else:
+            self.warnings += 1
+            count = self.warnings
+        if count <= self.keep:
+            self.problems.append(problem)
+
+    def results(self) -> dict[str, Any]:
+        """What Velero's results file holds: ``{"warnings": R, "errors": R}`` (velero.md §1.2)."""
+        return {
+            "warnings": self._side("warning", self.warnings),
+            "errors": self._side("error", self.errors),
+        }
+
+    def _side(self, level: Level, count: int) -> dict[str, Any]:
+        task: list[str] = []
+        cluster: list[str] = []
+        namespaces: dict[str, list[str]] = {}
+        for one in self.problems:
+            if one.level != level:
+                continue
+            if one.namespace:
+                namespaces.setdefault(one.namespace, []).append(str(one))
+            else:
+                (cluster if one.subject else task).append(str(one))
+        if count > self.keep:
+            task.append(f"{count - self.keep} more: see the items files of this task")
+        side = {"velero": task, "cluster": cluster, "namespaces": namespaces}
+        return {name: part for name, part in side.items() if part}

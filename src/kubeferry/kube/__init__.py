@@ -1,1 +1,1 @@
-"""Kubernetes over aiohttp: configuration, client, discovery, lists, watches; and pure parts about its objects."""
+"""Kubernetes over aiohttp: configuration, client, discovery, lists, watches; and pure parts."""

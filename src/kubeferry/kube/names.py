@@ -1,7 +1,7 @@
 """What things are called in Kubernetes: kinds, resources, names, and how versions rank. Pure.
 
-A *group resource* is the text that archives, modifiers and filters use: ``statefulsets.apps``, and for the core
-group the plural alone, ``pods`` (velero.md §1.1).
+A *group resource* is the text that archives, modifiers and filters use: ``statefulsets.apps``, and
+for the core group the plural alone, ``pods`` (velero.md §1.1).
 """
 
 import hashlib
@@ -89,14 +89,14 @@ def is_dns_subdomain(name: str) -> bool:
 
 
 def label_value(text: str) -> str:
-    """A text as a label's value: over 63 characters, 57 of them and 6 hex digits (velero.md §3.5)."""
+    """A text as a label's value: beyond 63 characters 57 and 6 hex digits (velero.md §3.5)."""
     if len(text) <= 63:
         return text
     return text[:57] + hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
 def version_rank(version: str) -> tuple[int, int, int, str]:
-    """Sorts versions as Kubernetes ranks them, best first: v2, v1, v1beta2, v1beta1, v1alpha1, others by name."""
+    """Sorts versions as Kubernetes ranks them: v2, v1, v1beta2, v1beta1, v1alpha1, then others."""
     match = _VERSION.fullmatch(version)
     if match is None:
         return (3, 0, 0, version)

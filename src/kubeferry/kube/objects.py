@@ -1,5 +1,6 @@
-"""Small accessors for users' objects, which stay plain dicts. Pure; nothing here copies or changes an object."""
+"""Small accessors for users' objects, which stay plain dicts; they never change one. Pure."""
 
+import base64
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -43,7 +44,7 @@ def pod_spec(obj: Object, group_resource: str) -> tuple[tuple[str, ...], dict[st
 
 
 def containers(spec: Mapping[str, Any]) -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """Each container of a pod spec with the list it is in and its index; what is no map is passed over."""
+    """Each container of a pod spec with its list and index; what is no map is passed over."""
     for field in CONTAINER_LISTS:
         items = spec.get(field)
         if isinstance(items, list):
@@ -66,3 +67,14 @@ def labels(obj: Object) -> dict[str, str]:
 def annotations(obj: Object) -> dict[str, str]:
     """The annotations, an empty map if there are none."""
     return metadata(obj).get("annotations") or {}
+
+
+def secret_data(obj: Object) -> dict[str, str]:
+    """A Secret's values as text; one that is no UTF-8 text is left out."""
+    values: dict[str, str] = {}
+    for key, encoded in (obj.get("data") or {}).items():
+        try:
+            values[key] = base64.b64decode(encoded).decode()
+        except ValueError:
+            continue
+    return values

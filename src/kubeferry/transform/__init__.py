@@ -1,1 +1,1 @@
-"""Adapts one object to its target. Pure: no I/O, no clock, no cluster; an object and rules in, changes out."""
+"""Adapts one object to its target. Pure: object and rules in, changes out; no I/O, no clock."""

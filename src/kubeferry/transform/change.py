@@ -1,38 +1,41 @@
-"""A change: one field's edit and its cause. Every step of the pipeline returns these; none mutates its input."""
+"""A change: one field's edit and its cause. Every step of the pipeline returns these."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from kubeferry.kube.objects import Object
+from kubeferry.transform.automatic.metadata import strip_server_fields
+from kubeferry.transform.patch.pointer import MISSING, escape, open_path, tokens_of
+
+__all__ = [
+    "MISSING",
+    "STRIPPED",
+    "Cause",
+    "Change",
+    "Mechanism",
+    "Note",
+    "Outcome",
+    "apply_changes",
+    "removals",
+]
 
 Mechanism = Literal["automatic", "parameter", "modifier"]
 
 
-class _Missing:
-    """No value at all, which is not null."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "MISSING"
-
-    def __bool__(self) -> bool:
-        return False
-
-
-MISSING = _Missing()
-"""Stands for "there was no such field" (old) or "the field is gone" (new)."""
-
-
 class Cause(NamedTuple):
-    """Why: the mechanism and the rule in it, e.g. ``modifier``, ``rule 1 (statefulsets.apps): patch 2 replace``."""
+    """Why: the mechanism and its rule, e.g. ``modifier``, ``rule 1 (pods): patch 2 replace``."""
 
     mechanism: Mechanism
     rule: str
 
 
 class Change(NamedTuple):
-    """One edit: an RFC 6901 pointer, the value before and after (``MISSING`` where there is none), and why."""
+    """One edit: an RFC 6901 pointer, the values before and after (or ``MISSING``), and why.
+
+    In a list, a change without an old value inserts an element, one without a new value takes it
+    out.
+    """
 
     pointer: str
     old: Any
@@ -51,8 +54,9 @@ class Note(NamedTuple):
 class Outcome:
     """What the pipeline made of one object.
 
-    ``object`` is the object to create, None when it is skipped or refused. ``skipped`` and ``refused`` say why it is
-    not created; ``errors`` are recorded against it although it is created (velero.md §3.12).
+    ``object`` is the object to create, None when it is skipped or refused. ``skipped`` and
+    ``refused`` say why it is not created; ``errors`` are recorded against it although it is created
+    (velero.md §3.12). It shares what did not change with the object that went in: read-only.
     """
 
     object: Object | None
@@ -61,3 +65,54 @@ class Outcome:
     errors: list[Note]
     skipped: Note | None = None
     refused: Note | None = None
+
+
+STRIPPED = Change("", MISSING, MISSING, Cause("automatic", "server-fields"))
+"""The one change for all that the server wrote: no old values, or the record would weigh as much as
+the object. Applying it is ``strip_server_fields``."""
+
+
+def removals(container: Any, pointer: str, keys: Iterable[str], cause: Cause) -> list[Change]:
+    """The changes that take out those of the keys that a map at ``pointer`` has; none if it is no
+    map.
+    """
+    if not isinstance(container, dict):
+        return []
+    return [
+        Change(f"{pointer}/{escape(key)}", container[key], MISSING, cause)
+        for key in keys
+        if key in container
+    ]
+
+
+def apply_changes(obj: Object, changes: Iterable[Change], fresh: set[int] | None = None) -> Object:
+    """The object after the changes, in their order; what they do not touch is shared with the
+    input.
+
+    ``fresh`` (see ``open_path``) lets several calls in a row share their copies. Raises
+    ``PatchFailed`` for changes that were not made for this object.
+    """
+    mine: set[int] = set() if fresh is None else fresh
+    for change in changes:
+        if change is STRIPPED:
+            obj = strip_server_fields(obj)
+            mine.add(id(obj))
+            continue
+        tokens = tokens_of(change.pointer)
+        if not tokens:
+            obj = change.new
+            continue
+        obj, container = open_path(obj, tokens[:-1], mine)
+        last = tokens[-1]
+        if isinstance(container, dict):
+            if change.new is MISSING:
+                del container[last]
+            else:
+                container[last] = change.new
+        elif change.new is MISSING:
+            del container[int(last)]
+        elif change.old is MISSING:
+            container.insert(int(last), change.new)
+        else:
+            container[int(last)] = change.new
+    return obj

@@ -1,0 +1,1 @@
+"""Our custom resources: their types, their CustomResourceDefinitions, and what installs them."""

@@ -1,0 +1,107 @@
+"""``ApplicationBackup``: one run of a backup (ack-backup-center.md §1.2)."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from kubeferry.api.definition import FROZEN_ONCE_STARTED, TASK_COLUMNS, Definition
+from kubeferry.api.fields import (
+    Count,
+    Duration,
+    Namespace,
+    NamespaceOrAll,
+    ObjectName,
+    Progress,
+    Time,
+)
+from kubeferry.api.metadata import Metadata
+
+TaskPhase = Literal["InProgress", "Completed", "PartiallyFailed", "Failed"]
+TERMINAL_PHASES = frozenset({"Completed", "PartiallyFailed", "Failed"})
+
+
+class VolumeBackup(
+    Struct,
+    rename="camel",
+    kw_only=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    frozen=True,
+):
+    """What is done about the data of volumes."""
+
+    default_pv_backup: Annotated[
+        bool, Meta(description="Whether the data of mounted volumes is asked for.")
+    ] = True
+
+
+class BackupSpec(
+    Struct,
+    rename="camel",
+    kw_only=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    frozen=True,
+):
+    """What to back up, and where to."""
+
+    storage_location: Annotated[ObjectName, Meta(description="Name of the vault.")]
+    backup_type: Annotated[
+        Literal["AppBackup", "AppAndPvBackup"],
+        Meta(description="AppBackup: objects only; AppAndPvBackup: objects and volume data."),
+    ] = "AppAndPvBackup"
+    included_namespaces: Annotated[
+        list[NamespaceOrAll],
+        Meta(
+            max_length=5000,
+            description="Namespaces to back up; empty or * means all but the reserved ones.",
+        ),
+    ] = []
+    excluded_namespaces: Annotated[
+        list[Namespace], Meta(max_length=5000, description="Namespaces left out of those.")
+    ] = []
+    pv_backup: Annotated[VolumeBackup, Meta(description=VolumeBackup.__doc__)] = VolumeBackup()
+    ttl: Annotated[
+        Duration, Meta(description="How long the backup is kept; afterwards it cannot be restored.")
+    ] = "720h0m0s"
+
+    @property
+    def wants_volume_data(self) -> bool:
+        """Whether the data of mounted volumes is asked for."""
+        return self.backup_type == "AppAndPvBackup" and self.pv_backup.default_pv_backup
+
+
+class BackupStatus(Struct, rename="camel", kw_only=True, omit_defaults=True, frozen=True):
+    """How the backup goes, or how it ended."""
+
+    phase: Annotated[
+        TaskPhase | None,
+        Meta(description="InProgress, Completed, PartiallyFailed or Failed; unset: not started."),
+    ] = None
+    message: Annotated[str, Meta(description="Why it ended as it did, in a sentence.")] = ""
+    start_timestamp: Annotated[Time | None, Meta(description="When it started.")] = None
+    completion_timestamp: Annotated[Time | None, Meta(description="When it ended.")] = None
+    expiration: Annotated[Time | None, Meta(description="From when on it cannot be restored.")] = (
+        None
+    )
+    progress: Annotated[Progress | None, Meta(description="How far it is.")] = None
+    warnings: Annotated[Count, Meta(description="Warnings so far.")] = 0
+    errors: Annotated[Count, Meta(description="Errors so far.")] = 0
+    bytes: Annotated[Count, Meta(description="Size of the archive, compressed.")] = 0
+    source_cluster: Annotated[str, Meta(description="The cluster it was taken from.")] = ""
+
+
+class ApplicationBackup(Struct, rename="camel", kw_only=True, omit_defaults=True, frozen=True):
+    """One run of a backup: the applications of some namespaces into a vault."""
+
+    metadata: Metadata
+    spec: BackupSpec
+    status: BackupStatus = BackupStatus()
+
+
+DEFINITION = Definition(
+    type=ApplicationBackup,
+    plural="applicationbackups",
+    columns=TASK_COLUMNS,
+    rules={"": (FROZEN_ONCE_STARTED,)},
+)

@@ -1,0 +1,42 @@
+"""The kinds of fields that several of our resources have, with what a schema says of them."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from kubeferry.durations import PATTERN
+
+_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+
+Duration = Annotated[str, Meta(pattern=PATTERN, max_length=64)]
+"""A Go duration that is not negative, such as ``720h0m0s``."""
+
+Namespace = Annotated[str, Meta(pattern=f"^{_LABEL}$", max_length=63)]
+"""The name of a namespace: an RFC 1123 label."""
+
+NamespaceOrAll = Annotated[str, Meta(pattern=rf"^(\*|{_LABEL})$", max_length=63)]
+"""The name of a namespace, or ``*``."""
+
+ObjectName = Annotated[str, Meta(pattern=rf"^{_LABEL}(\.{_LABEL})*$", min_length=1, max_length=253)]
+"""The name of an object: an RFC 1123 subdomain."""
+
+MEANINGS = {
+    repr(PATTERN): "a duration such as 720h0m0s",
+    repr(f"^{_LABEL}$"): "the name of a namespace: lower-case letters, digits and hyphens",
+    repr(rf"^(\*|{_LABEL})$"): "the name of a namespace, or *",
+    repr(rf"^{_LABEL}(\.{_LABEL})*$"): "a name: lower-case letters, digits, hyphens and dots",
+}
+"""What a person reads in place of a pattern."""
+
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+"""RFC 3339 in UTC seconds; ``clock.timestamp`` writes it."""
+
+Count = Annotated[int, Meta(ge=0, extra_json_schema={"format": "int64"})]
+"""How many, or how many bytes."""
+
+
+class Progress(Struct, rename="camel", kw_only=True, frozen=True):
+    """How far a task is."""
+
+    items_done: Annotated[Count, Meta(description="Objects that are through.")] = 0
+    total_items: Annotated[Count, Meta(description="Objects there are to do, as far as known.")] = 0

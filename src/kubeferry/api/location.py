@@ -1,0 +1,208 @@
+"""``BackupLocation``: a vault, object storage that holds backups (ack-backup-center.md §1.1).
+
+A vault may also be registered by an annotation of a task; ``annotated_vault`` reads that.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from kubeferry import codec
+from kubeferry.api.definition import AGE, GROUP, PHASE, Column, Definition, Rule
+from kubeferry.api.fields import Duration, ObjectName, Time
+from kubeferry.api.metadata import Metadata, convert
+from kubeferry.errors import InvalidInput
+
+ANNOTATION = f"{GROUP}/backuplocations"
+"""The annotation that registers a vault: JSON with ``VaultAnnotation``'s fields."""
+
+Provider = Literal["local", "aws", "alibabacloud"]
+Network = Literal["internal", "public", "accelerate"]
+LocationPhase = Literal["InProgress", "Available", "Unavailable"]
+
+Bucket = Annotated[str, Meta(pattern="^[a-zA-Z0-9][-a-zA-Z0-9._]*$", min_length=1, max_length=255)]
+Prefix = Annotated[str, Meta(max_length=512)]
+Region = Annotated[str, Meta(pattern="^[-a-zA-Z0-9_]*$", max_length=64)]
+Endpoint = Annotated[str, Meta(max_length=512)]
+
+
+class LocationConfig(
+    Struct,
+    rename="camel",
+    kw_only=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    frozen=True,
+):
+    """How the storage is reached. ``network`` and ``region`` may be corrected later."""
+
+    region: Annotated[
+        Region,
+        Meta(
+            description="Region of the bucket; must be the one the vault was first created with. "
+            "Required for alibabacloud."
+        ),
+    ] = ""
+    network: Annotated[
+        Network,
+        Meta(
+            description="Which of the provider's endpoints: internal; public, where cluster and "
+            "bucket are in different regions; or accelerate."
+        ),
+    ] = "internal"
+    endpoint: Annotated[
+        Endpoint,
+        Meta(description="URL of the storage in place of the one that region and network give."),
+    ] = ""
+
+
+class ObjectStorage(
+    Struct,
+    rename="camel",
+    kw_only=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    frozen=True,
+):
+    """Where in the storage the vault is."""
+
+    bucket: Annotated[
+        Bucket,
+        Meta(description="The bucket; for local a directory below the controller's local root."),
+    ]
+    prefix: Annotated[
+        Prefix, Meta(description="A folder in the bucket; unset is the bucket's root.")
+    ] = ""
+
+
+class LocationSpec(
+    Struct,
+    rename="camel",
+    kw_only=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    frozen=True,
+):
+    """What the vault is. Only ``config.network`` and ``config.region`` can change."""
+
+    provider: Annotated[
+        Provider,
+        Meta(
+            description="local (a directory of the controller), aws (any S3 storage) or "
+            "alibabacloud (OSS)."
+        ),
+    ]
+    config: Annotated[LocationConfig, Meta(description=LocationConfig.__doc__)] = LocationConfig()
+    object_storage: Annotated[ObjectStorage, Meta(description=ObjectStorage.__doc__)]
+    backup_sync_period: Annotated[
+        Duration,
+        Meta(
+            description="How often the backups in the vault are looked for; 0s: at once and then "
+            "at the controller's default period."
+        ),
+    ] = "0s"
+    validation_frequency: Annotated[
+        Duration, Meta(description="How often it is checked that the vault can be used.")
+    ] = "5m0s"
+
+
+class LocationStatus(Struct, rename="camel", kw_only=True, omit_defaults=True, frozen=True):
+    """Whether the vault can be used."""
+
+    phase: Annotated[
+        LocationPhase | None, Meta(description="InProgress, Available or Unavailable.")
+    ] = None
+    message: Annotated[
+        str, Meta(description="Why it is Unavailable: the storage's own reason.")
+    ] = ""
+    last_validation_time: Annotated[
+        Time | None, Meta(description="When it was last written, read and deleted in.")
+    ] = None
+    last_sync_time: Annotated[
+        Time | None, Meta(description="When its backups were last looked for.")
+    ] = None
+
+
+class BackupLocation(Struct, rename="camel", kw_only=True, omit_defaults=True, frozen=True):
+    """A vault: object storage that holds backups and that clusters share."""
+
+    metadata: Metadata
+    spec: LocationSpec
+    status: LocationStatus = LocationStatus()
+
+
+DEFINITION = Definition(
+    type=BackupLocation,
+    plural="backuplocations",
+    columns=(PHASE, Column("Last Validated", ".status.lastValidationTime", "date"), AGE),
+    rules={
+        "spec": (
+            Rule("self.provider == oldSelf.provider", "provider cannot change"),
+            Rule("self.objectStorage == oldSelf.objectStorage", "objectStorage cannot change"),
+            Rule(
+                "self.backupSyncPeriod == oldSelf.backupSyncPeriod",
+                "backupSyncPeriod cannot change",
+            ),
+            Rule(
+                "self.validationFrequency == oldSelf.validationFrequency",
+                "validationFrequency cannot change",
+            ),
+            Rule(
+                "self.provider == 'local' || self.provider == 'aws' || has(self.config.region)",
+                "alibabacloud needs config.region",
+            ),
+        ),
+        "spec.config": (
+            Rule(
+                "has(self.endpoint) == has(oldSelf.endpoint) && "
+                "(!has(self.endpoint) || self.endpoint == oldSelf.endpoint)",
+                "endpoint cannot change",
+            ),
+        ),
+    },
+)
+
+
+class VaultAnnotation(
+    Struct,
+    rename="camel",
+    kw_only=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    frozen=True,
+):
+    """What the annotation on a task says; without ``network`` it means ``internal``."""
+
+    name: ObjectName
+    provider: Provider
+    bucket: Bucket
+    prefix: Prefix = ""
+    region: Region = ""
+    network: Network = "internal"
+    endpoint: Endpoint = ""
+
+
+def annotated_vault(metadata: Metadata) -> tuple[str, LocationSpec] | None:
+    """Name and spec of the vault that a task's annotation registers; None without one.
+
+    Raises ``InvalidInput`` when the annotation is no such JSON.
+    """
+    text = metadata.annotations.get(ANNOTATION)
+    if text is None:
+        return None
+    place = f"metadata.annotations[{ANNOTATION}]"
+    try:
+        value = codec.decode(text)
+    except msgspec.DecodeError as error:
+        raise InvalidInput(
+            f"is no JSON: {error}",
+            place=place,
+            remedy='write {"name":...,"region":...,"bucket":...,"prefix":...,"provider":...}',
+        ) from error
+    said = convert(value, VaultAnnotation, place=place)
+    return said.name, LocationSpec(
+        provider=said.provider,
+        config=LocationConfig(region=said.region, network=said.network, endpoint=said.endpoint),
+        object_storage=ObjectStorage(bucket=said.bucket, prefix=said.prefix),
+    )

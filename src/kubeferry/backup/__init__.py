@@ -1,0 +1,1 @@
+"""The use case backup: collect what was selected, archive it, commit it to the vault."""

@@ -1,0 +1,138 @@
+"""Lists what a backup takes, page by page as raw bytes, and hands each object on as it came.
+
+Up to ``LISTERS`` lists run at once; pages wait in a queue of ``QUEUE`` for the one consumer, so memory
+holds a few pages whatever the cluster's size. An object is not decoded: only its head is read, and the
+``apiVersion`` and ``kind`` that a list leaves out are put in front of its bytes (velero.md §1.1).
+
+A list that had to begin again brings objects a second time. A list is in the order of namespace and name,
+so what is not behind the last object that came before is left out.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from kubeferry.errors import ApiError, ApiUnreachable
+from kubeferry.kube.client import Client
+from kubeferry.kube.names import Resource
+
+LISTERS = 4
+QUEUE = 4
+PAGE = 500
+
+
+class Metadata(msgspec.Struct, rename="camel"):
+    """The metadata that selection and the archive need."""
+
+    name: str
+    namespace: str = ""
+    labels: dict[str, str] | None = None
+    creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None
+
+
+class Head(msgspec.Struct):
+    """The head of any object; ``type`` is a Secret's."""
+
+    metadata: Metadata
+    type: msgspec.Raw | None = None
+
+    @property
+    def secret_type(self) -> str:
+        """A Secret's type; empty where ``type`` is anything but a text."""
+        raw = b"" if self.type is None else bytes(self.type)
+        return raw[1:-1].decode() if raw.startswith(b'"') else ""
+
+
+_HEADS = msgspec.json.Decoder(Head)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One list to make: a resource, in one namespace or (empty) in all."""
+
+    resource: Resource
+    namespace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Some objects of one list, or the error that ended it."""
+
+    source: Source
+    items: Sequence[tuple[Head, msgspec.Raw]] = ()
+    kind_prefix: bytes = b""
+    error: ApiError | None = None
+
+
+def sources(resources: Sequence[Resource], namespaces: Sequence[str], *, most: bool) -> list[Source]:
+    """The lists to make: one a kind if most namespaces are wanted, else one a kind and namespace."""
+    if most:
+        return [Source(resource) for resource in resources]
+    return [Source(resource, namespace) for resource in resources for namespace in namespaces]
+
+
+async def pages(client: Client, wanted: Sequence[Source]) -> AsyncIterator[Listed]:
+    """Every page of every list; a list that fails yields its error and the others go on.
+
+    Raises ``ApiUnreachable`` when the server answers no more: then nothing can go on.
+    """
+    queue: asyncio.Queue[Listed | None] = asyncio.Queue(QUEUE)
+    remaining = iter(wanted)
+
+    async def lister() -> None:
+        for source in remaining:
+            try:
+                async for listed in _list(client, source):
+                    await queue.put(listed)
+            except ApiUnreachable:
+                raise
+            except ApiError as error:
+                await queue.put(Listed(source, error=error))
+
+    async def produce() -> None:
+        failure: Exception | None = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(LISTERS, len(wanted))):
+                    group.create_task(lister())
+        except* ApiUnreachable as errors:
+            failure = errors.exceptions[0]
+        await queue.put(None)
+        if failure is not None:
+            raise failure
+
+    producer = asyncio.create_task(produce())
+    try:
+        while (listed := await queue.get()) is not None:
+            yield listed
+        await producer
+    finally:
+        producer.cancel()
+        await asyncio.gather(producer, return_exceptions=True)
+
+
+async def _list(client: Client, source: Source) -> AsyncIterator[Listed]:
+    last, before = "", ""
+    async for page in client.pages(source.resource, namespace=source.namespace, limit=PAGE):
+        if page.restarted:
+            before = last
+        items = [(head(raw), raw) for raw in page.items]
+        if not items:
+            continue
+        last = _key(items[-1][0])
+        if before:
+            items = [one for one in items if _key(one[0]) > before]
+        yield Listed(source, items, page.kind_prefix)
+
+
+def _key(one: Head) -> str:
+    return f"{one.metadata.namespace}/{one.metadata.name}"
+
+
+def head(raw: msgspec.Raw | bytes) -> Head:
+    """The head of an object's bytes. Raises ``msgspec.DecodeError`` for what is no object."""
+    return _HEADS.decode(raw)
+

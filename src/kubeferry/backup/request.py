@@ -1,0 +1,48 @@
+"""What a backup is asked for, and what came of it: plain facts, apart from any custom resource."""
+
+from dataclasses import dataclass, field
+
+from kubeferry.report import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class BackupRequest:
+    """One backup.
+
+    Attributes:
+        name: unique in the vault; names the folder.
+        uid: of the task, so that a resumed one is recognised as the same.
+        location: the vault's name.
+        included_namespaces: empty or ``*`` for all but the reserved ones.
+        excluded_namespaces: left out of those.
+        volume_data: whether the data of mounted volumes was asked for.
+        ttl: seconds after which the backup has expired.
+        cluster: name of the source cluster, for people.
+        cluster_uid: uid of its ``kube-system`` namespace.
+    """
+
+    name: str
+    uid: str
+    location: str
+    included_namespaces: tuple[str, ...] = ()
+    excluded_namespaces: tuple[str, ...] = ()
+    volume_data: bool = True
+    ttl: float = 30 * 24 * 3600.0
+    labels: dict[str, str] = field(default_factory=dict)
+    cluster: str = ""
+    cluster_uid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BackupResult:
+    """What came of it. ``phase`` is ``Completed`` or ``PartiallyFailed``; times are RFC 3339."""
+
+    phase: str
+    items: int
+    size: int
+    warnings: int
+    errors: int
+    started: str
+    completed: str
+    expiration: str
+    first_problem: Problem | None

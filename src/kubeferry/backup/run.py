@@ -1,0 +1,305 @@
+"""One backup from beginning to end.
+
+1. choose namespaces and kinds; refuse what may not be asked for
+2. list pages, several kinds at once; pick each page's objects; archive them as they came
+3. add what they need: namespaces, the volumes of bound claims, the definitions of custom resources
+4. finish the archive, store the side files, and the commit mark last
+
+Memory holds a few pages whatever the cluster's size. A kind that cannot be listed is one error and the rest
+goes on. Killed at any instant, nothing is visible in the vault and the same task can run again.
+"""
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+from kubeferry import codec
+from kubeferry.backup import collect, related, select
+from kubeferry.backup.request import BackupRequest, BackupResult
+from kubeferry.clock import Clock, timestamp
+from kubeferry.durations import format_duration
+from kubeferry.errors import ApiError, ApiUnreachable, BackupMissing, InvalidInput
+from kubeferry.kube.client import Client
+from kubeferry.kube.discovery import Discovery, ServerVersion
+from kubeferry.kube.names import Resource
+from kubeferry.kube.objects import Object, labels, metadata
+from kubeferry.kube.pages import with_kind
+from kubeferry.kube.support import check_supported
+from kubeferry.logs import TaskLog
+from kubeferry.report import Findings, Problem, Reporter, Several
+from kubeferry.vault.claim import Owner
+from kubeferry.vault.commit import SideFiles, commit_backup
+from kubeferry.vault.metadata import BackupFacts, SourceCluster, load_backup
+from kubeferry.vault.store import Store
+from kubeferry.vault.writer import ArchiveWriter, Entry, open_archive
+
+_NAMESPACES = "namespaces"
+
+
+async def run_backup(
+    request: BackupRequest, *, client: Client, store: Store, reporter: Reporter, clock: Clock
+) -> BackupResult:
+    """Takes the backup; when it returns the backup is in the vault, whole.
+
+    A task that was killed after its commit finds its own backup there and returns what it says.
+    Raises ``InvalidInput``, ``BackupExists``, ``VaultError``, ``ApiError``; then nothing is left.
+    """
+    select.check_namespaces(request.included_namespaces, request.excluded_namespaces)
+    done = await _committed(request, store)
+    if done is not None:
+        return _result(done, first=None)
+    version = await client.version()
+    check_supported(version)
+    findings = Findings()
+    with TaskLog(clock=clock) as log:
+        several = Several((reporter, findings, log))
+        run = _Run(request, client, several, clock)
+        await run.choose()
+        owner = Owner(request.uid, request.cluster_uid)
+        async with open_archive(store, request.name, clock=clock, owner=owner) as archive:
+            await run.collect(archive)
+            several.phase("finishing the archive")
+            facts = await archive.finish()
+        # Counted before the files are made that tell of it.
+        written = await commit_backup(
+            store,
+            facts,
+            _facts(request, findings, run, version=version, items=facts.objects),
+            side=SideFiles(
+                log=log.read().decode(), results=findings.results(), volumes=run.volumes
+            ),
+        )
+    first = next((one for one in findings.problems if one.level == "error"), None)
+    return _result(written, first=first or next(iter(findings.problems), None))
+
+
+async def _committed(request: BackupRequest, store: Store) -> BackupFacts | None:
+    try:
+        found = await load_backup(store, request.name)
+    except BackupMissing:
+        return None
+    return found if found.uid == request.uid else None
+
+
+class _Run:
+    """The state of one backup while it collects."""
+
+    def __init__(
+        self, request: BackupRequest, client: Client, reporter: Reporter, clock: Clock
+    ) -> None:
+        self._request = request
+        self._client = client
+        self._reporter = reporter
+        self._clock = clock
+        self.started = clock()
+        self.volumes: list[dict[str, object]] = []
+        self._claims: list[related.BoundClaim] = []
+        self._archived: Counter[str] = Counter()
+        self._done = 0
+
+    def now(self) -> datetime:
+        """The time now, in UTC."""
+        return self._clock()
+
+    async def choose(self) -> None:
+        """Finds out what there is and decides what is taken. Raises ``InvalidInput`` for nothing."""
+        request = self._request
+        self._reporter.phase("choosing what to back up")
+        self._discovery: Discovery = await self._client.discover()
+        for broken in self._discovery.broken:
+            self._problem("error", "GroupUnavailable", str(broken))
+        namespaces = _resource(self._discovery, _NAMESPACES)
+        self._namespaces = {
+            metadata(one)["name"]: one for one in await self._client.list(namespaces)
+        }
+        self.scope = select.choose_namespaces(
+            ((name, _left_out(one)) for name, one in self._namespaces.items()),
+            included=request.included_namespaces,
+            excluded=request.excluded_namespaces,
+        )
+        if not self.scope.namespaces:
+            wanted = ", ".join(request.included_namespaces) or "*"
+            raise InvalidInput(
+                f"get target namespace failed: none of {wanted} is left to back up",
+                place="spec.includedNamespaces",
+                remedy="name a namespace that exists and is not excluded",
+            )
+        for name in self.scope.missing:
+            self._problem("error", "NamespaceMissing", "was asked for and does not exist", name)
+
+    async def collect(self, archive: ArchiveWriter) -> None:
+        """Archives everything."""
+        self._reporter.phase("collecting objects")
+        resource = _resource(self._discovery, _NAMESPACES)
+        for name in self.scope.namespaces:
+            self._add_object(archive, resource, self._namespaces[name])
+        wanted = collect.sources(
+            select.choose_resources(self._discovery.resources),
+            self.scope.namespaces,
+            most=self.scope.most,
+        )
+        inside = frozenset(self.scope.namespaces)
+        async for listed in collect.pages(self._client, wanted):
+            if listed.error is not None:
+                self._unlisted(listed.source, listed.error)
+                continue
+            self._add_page(archive, listed, inside)
+            await archive.flush()
+            self._reporter.progress(self._done, None)
+        self._reporter.phase("adding what they need")
+        await self._add_volumes(archive)
+        definitions = related.definitions(self._client, self._discovery, list(self._archived))
+        async for resource, obj in definitions:
+            self._add_object(archive, resource, obj)
+        await archive.flush()
+        self._reporter.progress(self._done, self._done)
+
+    def _add_page(
+        self, archive: ArchiveWriter, listed: collect.Listed, inside: frozenset[str]
+    ) -> None:
+        resource = listed.source.resource
+        group_resource = resource.group_resource
+        type_key = f"{resource.api_version}/{resource.kind}"
+        are_claims = group_resource == related.CLAIMS
+        for head, raw in listed.items:
+            meta = head.metadata
+            if (
+                meta.namespace not in inside
+                or meta.deletion_timestamp is not None
+                or not select.is_taken(
+                    group_resource,
+                    meta.namespace,
+                    meta.name,
+                    meta.labels or {},
+                    head.secret_type if group_resource == "secrets" else "",
+                )
+            ):
+                continue
+            if are_claims and (claim := related.bound_claim(raw)) is not None:
+                self._claims.append(claim)
+            archive.add(
+                Entry(
+                    group_resource,
+                    resource.version,
+                    type_key,
+                    meta.namespace,
+                    meta.name,
+                    with_kind(raw, listed.kind_prefix),
+                    meta.creation_timestamp or "",
+                )
+            )
+            self._done += 1
+            self._archived[group_resource] += 1
+
+    def _add_object(self, archive: ArchiveWriter, resource: Resource, obj: Object) -> None:
+        """Adds one object that came decoded."""
+        whole = {"apiVersion": resource.api_version, "kind": resource.kind} | obj
+        meta = metadata(obj)
+        archive.add(
+            Entry(
+                resource.group_resource,
+                resource.version,
+                f"{resource.api_version}/{resource.kind}",
+                meta.get("namespace", ""),
+                meta["name"],
+                codec.encode(whole),
+                meta.get("creationTimestamp") or "",
+            )
+        )
+        self._done += 1
+
+    async def _add_volumes(self, archive: ArchiveWriter) -> None:
+        """Puts each bound claim's volume beside it and records that its data is not taken."""
+        if not self._claims:
+            return
+        resource = _resource(self._discovery, related.VOLUMES)
+        asked = self._request.volume_data
+        found = await related.volumes(self._client, resource, {one.volume for one in self._claims})
+        for volume in found.values():
+            self._add_object(archive, resource, volume)
+        for claim in self._claims:
+            where = f"{related.CLAIMS} {claim.namespace}/{claim.name}"
+            volume = found.get(claim.volume)
+            if volume is None:
+                gone = f"its volume {claim.volume} is gone"
+                self._problem("warning", "VolumeMissing", gone, where, namespace=claim.namespace)
+            if asked:
+                self._problem(
+                    "error",
+                    "VolumeDataNotTaken",
+                    f"{related.NOT_TAKEN}; set pvBackup.defaultPvBackup to false to do without it",
+                    where,
+                    namespace=claim.namespace,
+                )
+            self.volumes.append(related.volume_info(claim, asked=asked, volume=volume))
+
+    def _unlisted(self, source: collect.Source, error: ApiError) -> None:
+        where = f" in {source.namespace}" if source.namespace else ""
+        self._problem(
+            "error",
+            error.kubernetes_reason or error.reason,
+            f"could not be listed{where}: {error.problem}",
+            source.resource.group_resource,
+        )
+
+    def _problem(
+        self, level: str, reason: str, message: str, subject: str = "", *, namespace: str = ""
+    ) -> None:
+        self._reporter.problem(Problem(level, reason, message, namespace, subject))  # type: ignore[arg-type]
+
+
+def _resource(discovery: Discovery, group_resource: str) -> Resource:
+    found = discovery.find(group_resource)
+    if found is None:
+        raise ApiUnreachable(
+            f"the API server serves no {group_resource}", remedy="is this a Kubernetes API server?"
+        )
+    return found
+
+
+def _left_out(namespace: Object) -> bool:
+    deleted = metadata(namespace).get("deletionTimestamp")
+    return bool(deleted) or labels(namespace).get(select.EXCLUDE_LABEL) == "true"
+
+
+def _facts(
+    request: BackupRequest, findings: Findings, run: _Run, *, version: ServerVersion, items: int
+) -> BackupFacts:
+    completed = run.now()
+    return BackupFacts(
+        name=request.name,
+        uid=request.uid,
+        phase="PartiallyFailed" if findings.errors else "Completed",
+        included_namespaces=request.included_namespaces or ("*",),
+        excluded_namespaces=request.excluded_namespaces,
+        storage_location=request.location,
+        ttl=format_duration(request.ttl),
+        started=run.started,
+        completed=completed,
+        expiration=completed + timedelta(seconds=request.ttl),
+        total_items=items,
+        items_backed_up=items,
+        warnings=findings.warnings,
+        errors=findings.errors,
+        cluster=SourceCluster(
+            name=request.cluster,
+            uid=request.cluster_uid,
+            git_version=version.git_version,
+            major=str(version.major),
+            minor=str(version.minor),
+        ),
+        labels=tuple(sorted(request.labels.items())),
+    )
+
+
+def _result(facts: BackupFacts, *, first: Problem | None) -> BackupResult:
+    return BackupResult(
+        phase=facts.phase,
+        items=facts.items_backed_up,
+        size=facts.bytes,
+        warnings=facts.warnings,
+        errors=facts.errors,
+        started=timestamp(facts.started) if facts.started else "",
+        completed=timestamp(facts.completed) if facts.completed else "",
+        expiration=timestamp(facts.expiration) if facts.expiration else "",
+        first_problem=first,
+    )

@@ -1,0 +1,99 @@
+"""Reconciles `ApplicationBackup`: starts a new one, resumes an interrupted one, leaves a synced one alone."""
+
+from typing import Any
+
+from kubeferry.api.backup import ApplicationBackup
+from kubeferry.api.definition import SYNCED_FROM
+from kubeferry.api.metadata import read
+from kubeferry.backup.request import BackupRequest
+from kubeferry.backup.run import run_backup
+from kubeferry.backup.select import check_namespaces
+from kubeferry.clock import timestamp
+from kubeferry.controller import vaults
+from kubeferry.controller.context import Context
+from kubeferry.controller.resources import BACKUPS
+from kubeferry.controller.status import ProgressWriter
+from kubeferry.controller.sync import LOCATION_LABEL, write_synced_status
+from kubeferry.controller.task import ending, run_task, wait_for_vault, wants_running
+from kubeferry.durations import parse_duration
+from kubeferry.kube.names import label_value
+from kubeferry.kube.objects import Object, annotations
+from kubeferry.vault.metadata import load_backup
+
+
+class BackupReconciler:
+    """Starts the work of backups; ``requeue`` queues a name again when its work ended."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def __call__(self, name: str) -> float | None:
+        """Looks at one backup."""
+        context, key = self._context, f"backup/{name}"
+        obj = context.backups.objects.get(name)
+        if obj is None or not wants_running(obj):
+            context.runner.cancel(key)
+            return None
+        if SYNCED_FROM in annotations(obj):
+            await self._complete_synced(name, annotations(obj)[SYNCED_FROM])
+            return None
+        context.runner.start(key, lambda: run_task(context, BACKUPS, name, self._work))
+        return None
+
+    async def _complete_synced(self, name: str, location: str) -> None:
+        """A synced backup whose status was not written: the process died in between."""
+        context = self._context
+        store = await vaults.open_registered(
+            context.client, location, settings=context.settings, credentials=context.credentials
+        )
+        try:
+            await write_synced_status(context, await load_backup(store, name))
+        finally:
+            await store.aclose()
+
+    async def _work(self, obj: Object, progress: ProgressWriter) -> dict[str, Any]:
+        context = self._context
+        backup = read(obj, ApplicationBackup)
+        spec = backup.spec
+        check_namespaces(spec.included_namespaces, spec.excluded_namespaces)
+        await vaults.register_annotated(
+            context.client, backup.metadata, namespace=context.namespace
+        )
+        await wait_for_vault(context, spec.storage_location)
+        request = BackupRequest(
+            name=backup.metadata.name,
+            uid=backup.metadata.uid,
+            location=spec.storage_location,
+            included_namespaces=tuple(spec.included_namespaces),
+            excluded_namespaces=tuple(spec.excluded_namespaces),
+            volume_data=spec.wants_volume_data,
+            ttl=parse_duration(spec.ttl),
+            labels={LOCATION_LABEL: label_value(spec.storage_location)},
+            cluster=context.cluster.name,
+            cluster_uid=context.cluster.uid,
+        )
+        store = await vaults.open_registered(
+            context.client,
+            spec.storage_location,
+            settings=context.settings,
+            credentials=context.credentials,
+        )
+        try:
+            result = await run_backup(
+                request, client=context.client, store=store, reporter=progress, clock=context.clock
+            )
+        finally:
+            await store.aclose()
+        return {
+            "phase": result.phase,
+            "message": ending(
+                warnings=result.warnings, errors=result.errors, first=str(result.first_problem or "")
+            ),
+            "completionTimestamp": timestamp(context.clock()),
+            "expiration": result.expiration,
+            "progress": {"itemsDone": result.items, "totalItems": result.items},
+            "warnings": result.warnings,
+            "errors": result.errors,
+            "bytes": result.size,
+            "sourceCluster": context.cluster.name,
+        }

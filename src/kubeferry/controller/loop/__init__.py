@@ -1,0 +1,1 @@
+"""The machinery of any controller: work queue, informer, lease, reconcile loop. Knows no backups."""

@@ -1,0 +1,55 @@
+"""Keeps the objects of one resource in memory, as the API server last told, and names what changed."""
+
+import asyncio
+from collections.abc import Callable
+
+from kubeferry.kube.client import Client
+from kubeferry.kube.names import Resource
+from kubeferry.kube.objects import Object, metadata
+
+
+class Informer:
+    """A cache of one resource in one namespace, by name; read-only to all others.
+
+    ``run`` follows the server until it is cancelled; ``synced`` is set once the first list is in.
+    Handlers are called with a name whenever its object appeared, changed or went away.
+    """
+
+    def __init__(self, client: Client, resource: Resource, *, namespace: str) -> None:
+        self._client = client
+        self._resource = resource
+        self._namespace = namespace
+        self._handlers: list[Callable[[str], None]] = []
+        self._fresh: set[str] = set()
+        self.objects: dict[str, Object] = {}
+        self.synced = asyncio.Event()
+
+    def on_change(self, handler: Callable[[str], None]) -> None:
+        """Calls ``handler`` with each name that changes from now on."""
+        self._handlers.append(handler)
+
+    async def run(self) -> None:
+        """Follows the server; never returns."""
+        async for event in self._client.watch(self._resource, namespace=self._namespace):
+            if event.type == "SYNCED":
+                self._end_of_list()
+                continue
+            name = metadata(event.object)["name"]
+            if event.type == "DELETED":
+                self.objects.pop(name, None)
+            else:
+                self.objects[name] = event.object
+                self._fresh.add(name)
+            self._notify(name)
+
+    def _end_of_list(self) -> None:
+        """After a list, what it did not name is gone."""
+        for name in [name for name in self.objects if name not in self._fresh]:
+            del self.objects[name]
+            self._notify(name)
+        self._fresh = set()
+        self.synced.set()
+
+    def _notify(self, name: str) -> None:
+        for handler in self._handlers:
+            handler(name)

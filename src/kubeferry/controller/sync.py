@@ -1,0 +1,104 @@
+"""Brings the backups of a vault into the cluster as objects, and marks them: they are no tasks.
+
+Only finished backups appear (velero.md §1.4). An object that the cluster already has under that name is left
+alone, whatever vault it is of.
+"""
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from kubeferry.api.backup import ApplicationBackup, BackupSpec
+from kubeferry.api.definition import SYNCED_FROM
+from kubeferry.api.metadata import Metadata, manifest
+from kubeferry.clock import timestamp
+from kubeferry.controller.context import Context
+from kubeferry.controller.resources import BACKUPS
+from kubeferry.controller.status import patch_status
+from kubeferry.durations import format_duration, parse_duration
+from kubeferry.errors import AlreadyExists, ArchiveError, BackupMissing, FerryError
+from kubeferry.kube.names import is_dns_label, label_value
+from kubeferry.vault.metadata import BackupFacts, backup_names, load_backup
+from kubeferry.vault.store import Store
+
+LOCATION_LABEL = "velero.io/storage-location"
+RESTORABLE = frozenset({"Completed", "PartiallyFailed"})
+
+_log = logging.getLogger("kubeferry.controller")
+
+
+async def sync_backups(context: Context, location: str, store: Store) -> int:
+    """Creates an object for each finished backup that the cluster does not know; returns how many."""
+    created = 0
+    for name in await backup_names(store):
+        if name in context.backups.objects:
+            continue
+        try:
+            facts = await load_backup(store, name)
+        except BackupMissing:
+            continue  # never finished: no commit mark
+        except ArchiveError as error:
+            _log.warning("vault %s: backup %s is left out: %s", location, name, error)
+            continue
+        if facts.phase in RESTORABLE and await create_synced(context, location, facts):
+            created += 1
+    return created
+
+
+async def create_synced(context: Context, location: str, facts: BackupFacts) -> bool:
+    """Creates the object of one backup of a vault; False if the name is taken in the cluster."""
+    backup = ApplicationBackup(
+        metadata=Metadata(
+            name=facts.name,
+            namespace=context.namespace,
+            labels={LOCATION_LABEL: label_value(location)},
+            annotations={SYNCED_FROM: location},
+        ),
+        spec=_spec(location, facts),
+    )
+    try:
+        await context.client.create(
+            BACKUPS, manifest(backup), namespace=context.namespace, field_validation="Strict"
+        )
+    except AlreadyExists:
+        return False
+    except FerryError as error:
+        _log.warning("vault %s: backup %s does not fit in here: %s", location, facts.name, error)
+        return False
+    await write_synced_status(context, facts)
+    return True
+
+
+async def write_synced_status(context: Context, facts: BackupFacts) -> None:
+    """Gives a synced backup the status that its vault tells."""
+    status: dict[str, Any] = {
+        "phase": facts.phase,
+        "startTimestamp": _written(facts.started),
+        "completionTimestamp": _written(facts.completed),
+        "expiration": _written(facts.expiration),
+        "progress": {"itemsDone": facts.items_backed_up, "totalItems": facts.total_items},
+        "warnings": facts.warnings,
+        "errors": facts.errors,
+        "bytes": facts.bytes,
+        "sourceCluster": facts.cluster.name,
+    }
+    present = {key: value for key, value in status.items() if value not in (None, "")}
+    await patch_status(context.client, BACKUPS, facts.name, present, namespace=context.namespace)
+
+
+def _written(moment: datetime | None) -> str:
+    return timestamp(moment) if moment else ""
+
+
+def _spec(location: str, facts: BackupFacts) -> BackupSpec:
+    """The spec as far as this version has words for it: what a person needs to see."""
+    try:
+        ttl = format_duration(parse_duration(facts.ttl)) if facts.ttl else "720h0m0s"
+    except ValueError:
+        ttl = "720h0m0s"
+    namespaces = [name for name in facts.included_namespaces if name == "*" or is_dns_label(name)]
+    return BackupSpec(
+        storage_location=location,
+        included_namespaces=namespaces,
+        ttl=ttl,
+    )

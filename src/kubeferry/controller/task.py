@@ -1,0 +1,129 @@
+"""The life of a task, be it a backup or a restore: from a new object to a terminal phase.
+
+``InProgress`` is written before anything is done, the terminal phase after everything is. In between the process
+may die at any instant: a task that is in progress and does not run here is started again and
+finishes. What is wrong with the task itself makes it ``Failed`` with the reason; an API server out of
+reach is none of its faults, so it stays in progress and goes on when the server is back.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from kubeferry.api.backup import TERMINAL_PHASES
+from kubeferry.api.location import BackupLocation
+from kubeferry.api.metadata import read
+from kubeferry.clock import timestamp
+from kubeferry.controller.context import Context
+from kubeferry.controller.status import ProgressWriter, patch_status
+from kubeferry.errors import (
+    ApiUnreachable,
+    FerryError,
+    Interrupted,
+    InvalidInput,
+    NotFound,
+    VaultUnavailable,
+)
+from kubeferry.kube.names import Resource
+from kubeferry.kube.objects import Object, at, metadata
+
+VAULT_SECONDS = 120.0
+"""How long a task waits for its vault's first validation."""
+
+Body = Callable[[Object, ProgressWriter], Awaitable[dict[str, Any]]]
+"""Does the work of a task's object; returns its final status, the phase included."""
+
+_log = logging.getLogger("kubeferry.controller")
+
+
+def wants_running(obj: Object) -> bool:
+    """Whether the object is a task that is not over and not being deleted."""
+    return (
+        at(obj, ("status", "phase")) not in TERMINAL_PHASES
+        and not metadata(obj).get("deletionTimestamp")
+    )
+
+
+async def run_task(context: Context, resource: Resource, name: str, body: Body) -> None:
+    """Runs one task to its end and writes its status.
+
+    Raises ``ApiUnreachable`` or ``Interrupted`` when it should be resumed.
+    """
+    try:
+        obj = await context.client.get(resource, name, namespace=context.namespace)
+    except NotFound:
+        return
+    if not wants_running(obj):
+        return
+
+    async def write(status: dict[str, Any]) -> None:
+        await patch_status(context.client, resource, name, status, namespace=context.namespace)
+
+    started = at(obj, ("status", "startTimestamp")) or timestamp(context.clock())
+    if at(obj, ("status", "phase")) is None:
+        await write({"phase": "InProgress", "startTimestamp": started})
+    writer = ProgressWriter(write)
+    progress = asyncio.create_task(writer.run())
+    try:
+        final = await body(obj, writer)
+    except (ApiUnreachable, Interrupted):
+        raise
+    except FerryError as error:
+        final = {
+            "phase": "Failed",
+            "message": failure(error),
+            "completionTimestamp": timestamp(context.clock()),
+        }
+    finally:
+        progress.cancel()
+        await asyncio.gather(progress, return_exceptions=True)
+    await write(final)
+    _log.info("%s %s: %s", resource.kind, name, final["phase"])
+
+
+def failure(error: FerryError) -> str:
+    """The message of a task that failed: the class of error, then the error itself."""
+    return f"{error.reason}: {error}"
+
+
+def ending(*, warnings: int, errors: int, first: str) -> str:
+    """The message of a task that ended: nothing for a clean one, else the counts and the first."""
+    if not errors and not warnings:
+        return ""
+    counts = [f"{count} {what}{'' if count == 1 else 's'}" for count, what in
+              ((errors, "error"), (warnings, "warning")) if count]
+    return f"{' and '.join(counts)}; the first: {first}" if first else " and ".join(counts)
+
+
+async def wait_for_vault(context: Context, name: str) -> None:
+    """Waits until a vault has been looked at.
+
+    Raises ``InvalidInput`` for one that is not registered and ``VaultUnavailable`` for one that cannot be used.
+    """
+    try:
+        async with asyncio.timeout(VAULT_SECONDS):
+            while True:
+                found = context.locations.objects.get(name)
+                if found is not None:
+                    status = read(found, BackupLocation).status
+                    if status.phase == "Available":
+                        return
+                    if status.phase == "Unavailable":
+                        raise VaultUnavailable(
+                            f"backup vault is unavailable: {status.message}", place=f"vault {name}"
+                        )
+                elif not await context.is_registered(name):
+                    raise InvalidInput(
+                        f"no vault is registered as {name!r} in this cluster",
+                        place="spec.storageLocation",
+                        remedy=f"create the BackupLocation {context.namespace}/{name}, or register it "
+                        "by the annotation csdr.alibabacloud.com/backuplocations",
+                    )
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise VaultUnavailable(
+            f"backup vault is unavailable: not initialised in {VAULT_SECONDS:.0f} s",
+            place=f"vault {name}",
+        ) from None
+

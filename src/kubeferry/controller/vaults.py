@@ -1,0 +1,156 @@
+"""The vaults of a cluster: found by name, registered by a task's annotation, opened with credentials."""
+
+from collections.abc import Mapping
+
+from kubeferry.api.location import BackupLocation, LocationSpec, annotated_vault
+from kubeferry.api.metadata import Metadata, manifest, read
+from kubeferry.controller.resources import LOCATIONS, SECRETS
+from kubeferry.errors import AlreadyExists, InvalidInput, NotFound, VaultMismatch, VaultUnavailable
+from kubeferry.kube.client import Client
+from kubeferry.kube.objects import Object, secret_data
+from kubeferry.settings import Settings
+from kubeferry.vault.locations import Credentials, Location, open_store
+from kubeferry.vault.store import Store
+
+CREDENTIAL_SECRETS = ("alibaba-addon-secret", "cloud-credentials")
+"""Secrets of our namespace that may hold the storage's keys, in the order they are looked at."""
+
+_KEY_NAMES = (
+    ("access-key-id", "access-key-secret"),
+    ("accessKeyId", "accessKeySecret"),
+    ("AccessKeyId", "AccessKeySecret"),
+    ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+    ("aws_access_key_id", "aws_secret_access_key"),
+)
+_TOKEN_NAMES = ("security-token", "AWS_SESSION_TOKEN", "aws_session_token")
+
+
+async def open_registered(
+    client: Client, name: str, *, settings: Settings, credentials: Credentials | None
+) -> Store:
+    """The store of a registered vault.
+
+    Raises ``InvalidInput`` when no such vault is registered, ``VaultUnavailable`` when its keys are missing.
+    """
+    try:
+        found = await client.get(LOCATIONS, name, namespace=settings.namespace)
+    except NotFound as error:
+        raise InvalidInput(
+            f"no vault is registered as {name!r} in this cluster",
+            place=f"{LOCATIONS.group_resource} {settings.namespace}/{name}",
+            remedy="create a BackupLocation of that name, or put the annotation "
+            "csdr.alibabacloud.com/backuplocations on the task",
+        ) from error
+    return await open_location(
+        client, read(found, BackupLocation), settings=settings, credentials=credentials
+    )
+
+
+async def open_location(
+    client: Client,
+    location: BackupLocation,
+    *,
+    settings: Settings,
+    credentials: Credentials | None,
+) -> Store:
+    """The store of a vault, with the keys of its Secrets, else the given ones."""
+    keys = None
+    if location.spec.provider != "local":
+        keys = await find_credentials(client, namespace=settings.namespace) or credentials
+        if keys is None:
+            raise VaultUnavailable(
+                "no credentials for the storage",
+                place=f"vault {location.metadata.name}",
+                remedy=f"put access-key-id and access-key-secret into the Secret "
+                f"{settings.namespace}/{CREDENTIAL_SECRETS[0]}, or a credentials file as 'cloud' into "
+                f"{settings.namespace}/{CREDENTIAL_SECRETS[1]}",
+            )
+    return open_store(
+        to_location(location.metadata.name, location.spec), credentials=keys, settings=settings
+    )
+
+
+def to_location(name: str, spec: LocationSpec) -> Location:
+    """A vault's facts as the vault floor wants them."""
+    return Location(
+        name=name,
+        provider=spec.provider,
+        bucket=spec.object_storage.bucket,
+        prefix=spec.object_storage.prefix,
+        region=spec.config.region,
+        network=spec.config.network,
+        endpoint=spec.config.endpoint,
+    )
+
+
+async def find_credentials(client: Client, *, namespace: str) -> Credentials | None:
+    """The storage's keys from the first Secret that has any, None without one."""
+    for name in CREDENTIAL_SECRETS:
+        try:
+            secret = await client.get(SECRETS, name, namespace=namespace)
+        except NotFound:
+            continue
+        found = read_credentials(secret_data(secret))
+        if found is not None:
+            return found
+    return None
+
+
+def read_credentials(data: Mapping[str, str]) -> Credentials | None:
+    """Keys from a Secret's data: as key and value, or as an AWS credentials file under ``cloud``."""
+    values = dict(data)
+    for line in values.get("cloud", "").splitlines():
+        key, found, value = line.partition("=")
+        if found:
+            values.setdefault(key.strip(), value.strip())
+    token = next((values[key] for key in _TOKEN_NAMES if values.get(key)), "")
+    for key_id, key_secret in _KEY_NAMES:
+        if values.get(key_id) and values.get(key_secret):
+            return Credentials(values[key_id].strip(), values[key_secret].strip(), token.strip())
+    return None
+
+
+async def register_annotated(client: Client, metadata: Metadata, *, namespace: str) -> str | None:
+    """Registers the vault that a task's annotation names; returns its name, None without annotation.
+
+    Raises ``VaultMismatch`` when a vault of that name is registered as something else.
+    """
+    annotated = annotated_vault(metadata)
+    if annotated is None:
+        return None
+    name, spec = annotated
+    try:
+        registered = read(await client.get(LOCATIONS, name, namespace=namespace), BackupLocation)
+    except NotFound:
+        location = BackupLocation(metadata=Metadata(name=name, namespace=namespace), spec=spec)
+        try:
+            await client.create(LOCATIONS, manifest(location), namespace=namespace)
+            return name
+        except AlreadyExists:
+            found: Object = await client.get(LOCATIONS, name, namespace=namespace)
+            registered = read(found, BackupLocation)
+    check_same(name, annotated=spec, registered=registered.spec)
+    return name
+
+
+def check_same(name: str, *, annotated: LocationSpec, registered: LocationSpec) -> None:
+    """Raises ``VaultMismatch`` naming each field in which the two differ."""
+    differ = [
+        f"{field} is {theirs!r} there and {ours!r} in the annotation"
+        for field, theirs, ours in (
+            ("provider", registered.provider, annotated.provider),
+            ("bucket", registered.object_storage.bucket, annotated.object_storage.bucket),
+            ("prefix", registered.object_storage.prefix, annotated.object_storage.prefix),
+            ("region", registered.config.region, annotated.config.region),
+            ("network", registered.config.network, annotated.config.network),
+            ("endpoint", registered.config.endpoint, annotated.config.endpoint),
+        )
+        if theirs != ours
+    ]
+    if differ:
+        raise VaultMismatch(
+            f"the annotation differs from the registered vault: {'; '.join(differ)}",
+            place=f"vault {name}",
+            remedy="leave the annotation out, or give it the registered vault's values",
+        )
+

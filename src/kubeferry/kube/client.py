@@ -1,0 +1,423 @@
+"""The Kubernetes client: each verb of the API as one method.
+
+Reads are tried again freely. Writes go through one adaptive limit and are tried again only where
+that is safe (see ``retry.py``); a create whose connection broke is sent again, and where the object
+is there by then, ``AlreadyExists.after_retry`` tells that it may be ours.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import Literal, Self, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+
+from kubeferry import codec
+from kubeferry.errors import AlreadyExists, ApiError
+from kubeferry.kube import discovery
+from kubeferry.kube.cluster import ClusterConfig
+from kubeferry.kube.discovery import Discovery, ServerVersion
+from kubeferry.kube.limiter import ByteBudget, Limiter, Limits
+from kubeferry.kube.names import Resource
+from kubeferry.kube.objects import Object, metadata
+from kubeferry.kube.pages import ListRequest, Page, list_pages, with_kind
+from kubeferry.kube.retry import (
+    Attempt,
+    Repeat,
+    backoff,
+    is_overload,
+    is_uncertain,
+    seconds_to_retry,
+)
+from kubeferry.kube.transport import JSON, Transport
+from kubeferry.kube.watch import WatchEvent, WatchRequest, follow
+
+T = TypeVar("T")
+
+PatchKind = Literal["json", "merge", "strategic", "apply"]
+_CONTENT_TYPES: Mapping[PatchKind, str] = {
+    "json": "application/json-patch+json",
+    "merge": "application/merge-patch+json",
+    "strategic": "application/strategic-merge-patch+json",
+    "apply": "application/apply-patch+yaml",
+}
+
+
+class Client:
+    """One API server as one user; an async context manager.
+
+    Objects go in as bytes (sent as they are) or decoded. Every method raises ``ApiError`` (of the
+    type that fits), with what was asked for as its place, or ``ConfigError`` when credentials
+    cannot be had.
+    """
+
+    def __init__(
+        self,
+        config: ClusterConfig,
+        *,
+        user_agent: str = "kubeferry",
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+    ) -> None:
+        self.config = config
+        self.limiter = Limiter(start=limits.writes_start, ceiling=limits.writes_max)
+        self._limits = limits
+        self._budget = ByteBudget(limits.bytes_in_flight)
+        self._transport = Transport(config, user_agent=user_agent, limits=limits)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Closes all connections; calling it twice is fine."""
+        self.limiter.close()
+        await self._transport.aclose()
+
+    async def version(self) -> ServerVersion:
+        """The server's version."""
+        body, _ = await self._fetch("/version")
+        return discovery.parse_version(body)
+
+    async def discover(self) -> Discovery:
+        """What the server serves now."""
+        return await discovery.discover(self._fetch)
+
+    async def raw(self, path: str) -> bytes:
+        """GET of any path (``/readyz``, ``/openapi/v3``), its query included, percent-encoded."""
+        body, _ = await self._fetch(path, "*/*")
+        return body
+
+    async def get(
+        self, resource: Resource, name: str, *, namespace: str = "", subresource: str = ""
+    ) -> Object:
+        """One object."""
+        target = resource.path(namespace, name, subresource)
+        place = _place("get", resource, namespace, name)
+        body, _ = await self._fetch(target, place=place)
+        return _object(body, place)
+
+    async def list(
+        self,
+        resource: Resource,
+        *,
+        namespace: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+    ) -> list[Object]:
+        """All objects, decoded, each with its apiVersion and kind. For short lists."""
+        found: dict[tuple[str, str], Object] = {}
+        async for page in self.pages(
+            resource,
+            namespace=namespace,
+            label_selector=label_selector,
+            field_selector=field_selector,
+        ):
+            for item in page.items:
+                one: Object = codec.decode(with_kind(item, page.kind_prefix))
+                about = metadata(one)
+                found[about.get("namespace", ""), about.get("name", "")] = one
+        return list(found.values())
+
+    def pages(
+        self,
+        resource: Resource,
+        *,
+        namespace: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        limit: int = 500,
+    ) -> AsyncIterator[Page]:
+        """A list in pages of at most ``limit`` objects, as raw bytes; see ``pages.py``.
+
+        Nothing is read ahead. Leave it early only with ``contextlib.aclosing``.
+        """
+        request = _list_request(resource, namespace, label_selector, field_selector)
+        return self._pages(request, limit, resume_expired=True)
+
+    def _pages(
+        self, request: ListRequest, limit: int, *, resume_expired: bool
+    ) -> AsyncIterator[Page]:
+        return list_pages(
+            self._transport,
+            request,
+            limit=limit,
+            page_bytes=self._limits.page_bytes,
+            budget=self._budget,
+            guarded=self._read,
+            resume_expired=resume_expired,
+        )
+
+    async def create(
+        self,
+        resource: Resource,
+        body: bytes | Object,
+        *,
+        namespace: str = "",
+        name: str = "",
+        subresource: str = "",
+        field_manager: str = "",
+        dry_run: bool = False,
+        field_validation: str = "",
+    ) -> bytes:
+        """Creates an object; the answer's bytes.
+
+        ``name`` and ``subresource`` are for what is created below an object (``eviction``,
+        ``token``). Raises ``AlreadyExists``, see ``after_retry`` there.
+        """
+        query = _query(field_manager, dry_run, field_validation)
+        data = body if isinstance(body, bytes) else codec.encode(body)
+        try:
+            return await self._write(
+                "POST",
+                resource.path(namespace, name, subresource) + query,
+                data,
+                repeat="write",
+                place=_place("create", resource, namespace, name),
+            )
+        except ApiError as error:
+            named = name or _name_of(data)
+            error.place = _place("create", resource, namespace, named)
+            raise
+
+    async def replace(
+        self,
+        resource: Resource,
+        name: str,
+        body: bytes | Object,
+        *,
+        namespace: str = "",
+        subresource: str = "",
+        field_manager: str = "",
+    ) -> Object:
+        """Replaces an object; raises ``Conflict`` when its resourceVersion is not the newest."""
+        place = _place("replace", resource, namespace, name)
+        answer = await self._write(
+            "PUT",
+            resource.path(namespace, name, subresource) + _query(field_manager),
+            body if isinstance(body, bytes) else codec.encode(body),
+            repeat="write",
+            place=place,
+        )
+        return _object(answer, place)
+
+    async def patch(
+        self,
+        resource: Resource,
+        name: str,
+        body: bytes | object,
+        *,
+        kind: PatchKind,
+        namespace: str = "",
+        subresource: str = "",
+        field_manager: str = "",
+        force: bool = False,
+        dry_run: bool = False,
+        field_validation: str = "",
+    ) -> Object:
+        """Patches an object (``apply`` creates it too); ``force`` takes fields over in an apply.
+
+        A JSON patch is never sent again after its connection broke: it may add twice.
+        """
+        query = _query(field_manager, dry_run, field_validation, force=force and kind == "apply")
+        place = _place("patch", resource, namespace, name)
+        answer = await self._write(
+            "PATCH",
+            resource.path(namespace, name, subresource) + query,
+            body if isinstance(body, bytes) else codec.encode(body),
+            repeat="never" if kind == "json" else "write",
+            place=place,
+            content_type=_CONTENT_TYPES[kind],
+        )
+        return _object(answer, place)
+
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        *,
+        namespace: str = "",
+        propagation: str = "",
+        uid: str = "",
+        grace_seconds: int | None = None,
+    ) -> None:
+        """Deletes an object; with ``uid`` only that very one (else ``Conflict``).
+
+        ``propagation`` is ``Background``, ``Foreground`` or ``Orphan``. Raises ``NotFound``.
+        """
+        options: Object = {"apiVersion": "v1", "kind": "DeleteOptions"}
+        if propagation:
+            options["propagationPolicy"] = propagation
+        if uid:
+            options["preconditions"] = {"uid": uid}
+        if grace_seconds is not None:
+            options["gracePeriodSeconds"] = grace_seconds
+        await self._write(
+            "DELETE",
+            resource.path(namespace, name),
+            codec.encode(options),
+            repeat="write",
+            place=_place("delete", resource, namespace, name),
+        )
+
+    def watch(
+        self,
+        resource: Resource,
+        *,
+        namespace: str = "",
+        name: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        resource_version: str = "",
+    ) -> AsyncIterator[WatchEvent]:
+        """What is there and what happens to it, for ever; see ``watch.py``.
+
+        ``name`` watches one object. With ``resource_version`` nothing is listed at first.
+        """
+        if name:
+            one = f"metadata.name={name}"
+            field_selector = f"{one},{field_selector}" if field_selector else one
+        request = _list_request(resource, namespace, label_selector, field_selector)
+        return follow(
+            self._transport,
+            WatchRequest(request, resource_version),
+            rounds=lambda: self._pages(request, 500, resume_expired=False),
+        )
+
+    async def _fetch(
+        self, target: str, accept: str = JSON, *, place: str = ""
+    ) -> tuple[bytes, str]:
+        place = place or f"GET {target}"
+        return await self._read(
+            lambda: self._transport.fetch("GET", target, accept=accept, place=place)
+        )
+
+    async def _read(self, read: Callable[[], Awaitable[T]]) -> T:
+        """A read, tried again while that can help."""
+        began = asyncio.get_running_loop().time()
+        count = 0
+        while True:
+            try:
+                return await read()
+            except ApiError as error:
+                count += 1
+                await self._pause(error, count, began, "read")
+
+    async def _write(
+        self,
+        method: str,
+        target: str,
+        body: bytes,
+        *,
+        repeat: Repeat,
+        place: str,
+        content_type: str = JSON,
+    ) -> bytes:
+        """A write in its turn, tried again where that is safe."""
+        count, began, uncertain, sent_away = 0, 0.0, False, False
+        while True:
+            ticket = await self.limiter.acquire(first=sent_away)
+            try:
+                answer, _ = await self._transport.fetch(
+                    method, target, body=body, content_type=content_type, place=place
+                )
+            except ApiError as error:
+                count += 1
+                began = began or asyncio.get_running_loop().time()
+                sent_away = is_overload(error)
+                if sent_away:
+                    pause = error.retry_after
+                    self.limiter.overloaded(ticket, backoff(count) if pause is None else pause)
+                else:
+                    self.limiter.release(ticket, succeeded=400 <= error.status < 500)
+                if isinstance(error, AlreadyExists):
+                    error.after_retry = uncertain
+                uncertain = uncertain or is_uncertain(error)
+                await self._pause(error, count, began, repeat, wait=not sent_away)
+            except BaseException:
+                self.limiter.release(ticket, succeeded=False)
+                raise
+            else:
+                self.limiter.release(ticket)
+                return answer
+
+    async def _pause(
+        self, error: ApiError, count: int, began: float, repeat: Repeat, *, wait: bool = True
+    ) -> None:
+        """Waits before the next attempt, or raises the error when there is none."""
+        elapsed = asyncio.get_running_loop().time() - began
+        attempt = Attempt(count=count, elapsed=elapsed, answered=self._transport.answered)
+        seconds = seconds_to_retry(error, attempt, repeat=repeat, patience=self._limits.patience)
+        if seconds is None:
+            raise error
+        if wait:  # an overload is waited for in the limiter, by all
+            await asyncio.sleep(seconds)
+
+
+def _list_request(
+    resource: Resource, namespace: str, label_selector: str, field_selector: str
+) -> ListRequest:
+    given = {"labelSelector": label_selector, "fieldSelector": field_selector}
+    query = urlencode({key: value for key, value in given.items() if value})
+    path = resource.path(namespace)
+    target = f"{path}?{query}" if query else path
+    return ListRequest(resource, target, _place("list", resource, namespace, ""))
+
+
+def _query(
+    field_manager: str = "",
+    dry_run: bool = False,
+    field_validation: str = "",
+    *,
+    force: bool = False,
+) -> str:
+    given: dict[str, str] = {}
+    if field_manager:
+        given["fieldManager"] = field_manager
+    if dry_run:
+        given["dryRun"] = "All"
+    if field_validation:
+        given["fieldValidation"] = field_validation
+    if force:
+        given["force"] = "true"
+    return f"?{urlencode(given)}" if given else ""
+
+
+def _place(verb: str, resource: Resource, namespace: str, name: str) -> str:
+    subject = f"{namespace}/{name}" if namespace and name else namespace or name
+    return f"{verb} {resource.group_resource} {subject}".rstrip()
+
+
+class _Metadata(msgspec.Struct, rename="camel"):
+    name: str = ""
+    generate_name: str = ""
+
+
+class _Named(msgspec.Struct):
+    metadata: _Metadata = msgspec.field(default_factory=_Metadata)
+
+
+def _name_of(data: bytes) -> str:
+    """What a create was for, looked at only when it failed."""
+    try:
+        about = msgspec.json.decode(data, type=_Named).metadata
+    except msgspec.DecodeError:
+        return ""
+    return about.name or about.generate_name
+
+
+def _object(body: bytes, place: str) -> Object:
+    try:
+        value = codec.decode(body)
+    except msgspec.DecodeError as error:
+        raise ApiError(f"the answer is no JSON: {error}", place=place) from error
+    if not isinstance(value, dict):
+        raise ApiError("the answer is no object", place=place)
+    return value

@@ -1,0 +1,182 @@
+"""Lists in pages of raw bytes: each object a slice of the answer, decoded by nobody yet.
+
+A page is bounded in bytes. One that grows over the bound is broken off while it streams and asked
+for again with half the objects, down to one; the number grows back when pages become small.
+
+An expired continue token (410; etcd compacts after 5 minutes) carries a fresh one with which the
+list goes on behind the last object, at a newer resourceVersion: nothing comes twice. Only a server
+that gives none makes the list begin again, once; its first page then says ``restarted``.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import msgspec
+
+from kubeferry.errors import ApiError, Expired
+from kubeferry.kube.limiter import ByteBudget
+from kubeferry.kube.names import Resource
+from kubeferry.kube.transport import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some objects of a list.
+
+    Attributes:
+        items: each object's JSON as the server sent it; all of them share the page's memory.
+        resource_version: the list's version, to watch from; it changes within a list that outlived
+            its continue token.
+        kind_prefix: ``"apiVersion":"v1","kind":"Pod",`` where the items lack it (lists of built-in
+            kinds), else empty. It goes behind an item's opening brace.
+        restarted: the list began again: objects of earlier pages come once more. Who may take each
+            only once drops those whose namespace and name came before.
+        remaining: how many objects follow, None where the server does not say.
+    """
+
+    items: list[msgspec.Raw]
+    resource_version: str
+    kind_prefix: bytes = b""
+    restarted: bool = False
+    remaining: int | None = None
+
+
+class _Metadata(msgspec.Struct, rename="camel"):
+    resource_version: str = ""
+    next: str = msgspec.field(default="", name="continue")
+    remaining_item_count: int | None = None
+
+
+class _Envelope(msgspec.Struct):
+    metadata: _Metadata = msgspec.field(default_factory=_Metadata)
+    items: list[msgspec.Raw] | None = None
+
+
+class _TypeMeta(msgspec.Struct, rename="camel"):
+    api_version: str = ""
+    kind: str = ""
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
+_type_meta = msgspec.json.Decoder(_TypeMeta)
+
+
+class PageTooBig(Exception):
+    """A page was broken off: it has more bytes than allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListRequest:
+    """What to list: the target without ``limit`` and ``continue``, and what to call it."""
+
+    resource: Resource
+    target: str
+    place: str
+
+
+async def read_page(
+    transport: Transport, request: ListRequest, *, limit: int, token: str, cap: int | None
+) -> tuple[Page, str, int]:
+    """One page, the token of the next one (empty at the end) and the page's bytes.
+
+    Raises:
+        PageTooBig: more than ``cap`` bytes came; the rest was not read.
+        ApiError: the server refused or broke off.
+    """
+    glue = "&" if "?" in request.target else "?"
+    target = f"{request.target}{glue}limit={limit}"
+    if token:
+        target += f"&continue={quote(token, safe='')}"
+    body = bytearray()
+    async with transport.stream(target, place=request.place) as pieces:
+        async for piece in pieces:
+            body += piece
+            if cap is not None and len(body) > cap:
+                raise PageTooBig
+    try:
+        envelope = _envelope.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ApiError(f"the list is no JSON: {error}", place=request.place) from error
+    items = envelope.items or []
+    metadata = envelope.metadata
+    page = Page(
+        items=items,
+        resource_version=metadata.resource_version,
+        kind_prefix=_kind_prefix(items, request.resource),
+        remaining=metadata.remaining_item_count,
+    )
+    return page, metadata.next, len(body)
+
+
+def _kind_prefix(items: list[msgspec.Raw], resource: Resource) -> bytes:
+    """Built-in lists say the kind once, for all; custom resources each carry theirs."""
+    if not items:
+        return b""
+    first = _type_meta.decode(items[0])
+    if first.api_version or first.kind:
+        return b""
+    return (
+        b'"apiVersion":'
+        + msgspec.json.encode(resource.api_version)
+        + b',"kind":'
+        + msgspec.json.encode(resource.kind)
+        + b","
+    )
+
+
+def with_kind(item: msgspec.Raw, kind_prefix: bytes) -> bytes:
+    """An item's own bytes with the kind it lacks; the page's memory is not kept alive by them."""
+    data = bytes(item)
+    if not kind_prefix:
+        return data
+    inner = data[1:].lstrip()
+    return b"{" + (kind_prefix[:-1] if inner == b"}" else kind_prefix) + inner
+
+
+Guarded = Callable[
+    [Callable[[], Awaitable[tuple[Page, str, int]]]], Awaitable[tuple[Page, str, int]]
+]
+"""Runs a read with the client's retries."""
+
+
+async def list_pages(
+    transport: Transport,
+    request: ListRequest,
+    *,
+    limit: int,
+    page_bytes: int,
+    budget: ByteBudget,
+    guarded: Guarded,
+    resume_expired: bool = True,
+) -> AsyncIterator[Page]:
+    """All pages of a list, one request at a time; see the module.
+
+    With ``resume_expired`` false a 410 is raised as ``Expired``: a watch needs one version for all.
+    """
+    token, size, first, restarts = "", limit, True, 0
+    while first or token:
+        cap = page_bytes if size > 1 else None
+        try:
+            async with budget.reserve(page_bytes):
+                page, following, length = await guarded(
+                    lambda: read_page(transport, request, limit=size, token=token, cap=cap)  # noqa: B023
+                )
+        except PageTooBig:
+            size = max(1, size // 2)
+            continue
+        except Expired as error:
+            token = error.details.get("continue", "") if resume_expired else ""
+            if not resume_expired or (not token and restarts):
+                raise
+            if not token:
+                restarts, first = restarts + 1, True
+            continue
+        yield page if not (first and restarts) else _restarted(page)
+        first, token = False, following
+        if size < limit and length * 2 < page_bytes // 2:
+            size = min(limit, size * 2)
+
+
+def _restarted(page: Page) -> Page:
+    return Page(page.items, page.resource_version, page.kind_prefix, True, page.remaining)

@@ -1,0 +1,219 @@
+"""One aiohttp session to one API server: requests in, bytes or streams out, our errors raised.
+
+Nothing is tried again here but a request whose credentials had to be renewed (401, once). TCP
+keepalive is on, so that a watch behind a load balancer that forgot it ends instead of hanging.
+"""
+
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import aiohttp
+from aiohttp.connector import AddrInfoType
+from multidict import CIMultiDict
+from yarl import URL
+
+from kubeferry.errors import ApiError
+from kubeferry.kube.auth import Access, Authenticator
+from kubeferry.kube.cluster import ClusterConfig
+from kubeferry.kube.errors import api_error, retry_after_seconds
+from kubeferry.kube.limiter import Limits
+from kubeferry.kube.unreachable import unreachable
+
+JSON = "application/json"
+_IDLE, _INTERVAL, _PROBES = 30, 10, 3
+"""TCP keepalive: a dead peer is noticed after a minute."""
+_LINGER = 30.0
+"""Seconds an idle connection is kept; the API server keeps its end open for longer."""
+
+
+class Transport:
+    """Sends requests. Made inside a running event loop's lifetime; ``aclose`` ends it."""
+
+    def __init__(self, config: ClusterConfig, *, user_agent: str, limits: Limits) -> None:
+        self._config = config
+        self._limits = limits
+        self._auth = Authenticator(config)
+        self._session: aiohttp.ClientSession | None = None
+        self._base = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
+        self._headers: tuple[Access, CIMultiDict[str]] | None = None
+        self._timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=limits.connect_timeout, sock_read=limits.read_timeout
+        )
+        self.answered = False
+        """Whether the server ever answered."""
+
+    async def fetch(
+        self,
+        method: str,
+        target: str,
+        *,
+        body: bytes | None = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+        place: str = "",
+    ) -> tuple[bytes, str]:
+        """The body of a good answer and its content type.
+
+        ``target`` is the path with its query, percent-encoded. Raises ``ApiError``.
+        """
+        response = await self._open(
+            method, target, body, content_type, accept, place, self._timeout
+        )
+        try:
+            data = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            response.close()
+            raise self._unreachable(error, place) from error
+        except BaseException:
+            response.close()
+            raise
+        return data, response.headers.get("Content-Type", "")
+
+    @asynccontextmanager
+    async def stream(
+        self, target: str, *, place: str = "", read_timeout: float | None = None
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """A GET whose body is read in pieces; left early, its connection is closed at once."""
+        timeout = self._timeout
+        if read_timeout is not None:
+            timeout = aiohttp.ClientTimeout(
+                total=None, sock_connect=self._limits.connect_timeout, sock_read=read_timeout
+            )
+        response = await self._open("GET", target, None, "", JSON, place, timeout)
+        try:
+            yield self._pieces(response, place)
+        finally:
+            response.close()
+
+    async def _pieces(self, response: aiohttp.ClientResponse, place: str) -> AsyncIterator[bytes]:
+        try:
+            async for piece in response.content.iter_any():
+                yield piece
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise self._unreachable(error, place) from error
+
+    async def aclose(self) -> None:
+        """Closes every connection."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _open(
+        self,
+        method: str,
+        target: str,
+        body: bytes | None,
+        content_type: str,
+        accept: str,
+        place: str,
+        timeout: aiohttp.ClientTimeout,
+    ) -> aiohttp.ClientResponse:
+        """The answer once its headers are there; a failure is raised with its body read."""
+        access = await self._auth.current()
+        response = await self._send(
+            access, method, target, body, content_type, accept, place, timeout
+        )
+        if response.status == 401 and await self._renewed(access, response):
+            access = await self._auth.current()
+            response = await self._send(
+                access, method, target, body, content_type, accept, place, timeout
+            )
+        if response.status >= 300:
+            raise await self._failure(response, place)
+        return response
+
+    async def _renewed(self, access: Access, response: aiohttp.ClientResponse) -> bool:
+        if not await self._auth.renew(access):
+            return False
+        response.close()
+        return True
+
+    async def _send(
+        self,
+        access: Access,
+        method: str,
+        target: str,
+        body: bytes | None,
+        content_type: str,
+        accept: str,
+        place: str,
+        timeout: aiohttp.ClientTimeout,
+    ) -> aiohttp.ClientResponse:
+        config = self._config
+        headers = self._headers_for(access)
+        headers["Accept"] = accept
+        if body is not None:
+            headers["Content-Type"] = content_type
+        try:
+            response = await self._open_session().request(
+                method,
+                URL(config.server + target, encoded=True),
+                data=body,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
+                ssl=True if access.ssl is None else access.ssl,
+                server_hostname=config.tls_server_name or None,
+                proxy=config.proxy_url or None,
+            )
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise self._unreachable(error, place) from error
+        self.answered = True
+        return response
+
+    def _headers_for(self, access: Access) -> CIMultiDict[str]:
+        if self._headers is None or self._headers[0] is not access:
+            headers = CIMultiDict[str](self._base)
+            headers.extend(access.headers)
+            self._headers = (access, headers)
+        return self._headers[1].copy()
+
+    async def _failure(self, response: aiohttp.ClientResponse, place: str) -> ApiError:
+        try:
+            body = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            response.close()
+            return self._unreachable(error, place)
+        except BaseException:
+            response.close()
+            raise
+        pause = retry_after_seconds(response.headers.get("Retry-After"))
+        return api_error(response.status, body, place=place, retry_after=pause)
+
+    def _unreachable(self, error: BaseException, place: str) -> ApiError:
+        config = self._config
+        return unreachable(error, server=config.server, proxied=bool(config.proxy_url), place=place)
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(
+                limit=self._limits.connections,
+                keepalive_timeout=_LINGER,
+                socket_factory=_keepalive_socket,
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=True,
+                trust_env=False,
+            )
+        return self._session
+
+
+def _keepalive_socket(address: AddrInfoType) -> socket.socket:
+    family, kind, protocol, _, _ = address
+    sock = socket.socket(family, kind, protocol)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        option = getattr(socket, name, None)  # not every system has all of them
+        if option is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
+    return sock
+
+
+_KEEPALIVE: Mapping[str, int] = {
+    "TCP_KEEPIDLE": _IDLE,
+    "TCP_KEEPINTVL": _INTERVAL,
+    "TCP_KEEPCNT": _PROBES,
+}

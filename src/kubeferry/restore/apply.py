@@ -1,0 +1,203 @@
+"""Executes a plan: one create for each object and no GET before it, many at once.
+
+The number of requests in flight is the client's one adaptive limit; workers only keep it fed. What
+already exists is never overwritten. After a restart an object that an earlier run of this task created
+is recognised by its field manager and counts as created: nothing is created twice, nothing is missed.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+from kubeferry import codec
+from kubeferry.errors import (
+    AlreadyExists,
+    ApiError,
+    ApiUnreachable,
+    Forbidden,
+    Invalid,
+    NotFound,
+)
+from kubeferry.kube.client import Client
+from kubeferry.kube.names import Resource
+from kubeferry.kube.objects import Object, metadata
+from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.waves import DEFINITIONS, NAMESPACES
+from kubeferry.transform.change import Note
+
+WORKERS = 64
+_ACCOUNT_SECONDS = 10.0
+_TERMINATING_SECONDS = 600.0
+_ESTABLISHED_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one plan item: ``created``, ``skipped``, ``refused`` or ``failed``, and why."""
+
+    item: PlanItem
+    action: str
+    why: Note | None = None
+
+
+class Applier:
+    """Applies plan items with ``WORKERS`` workers; an async context manager.
+
+    ``on_result`` is called for every item, in the order in which they end. ``resumed`` says that an
+    earlier run of the same task may have created objects.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        field_manager: str,
+        resumed: bool,
+        on_result: Callable[[Result], Awaitable[None]],
+        workers: int = WORKERS,
+    ) -> None:
+        self._client = client
+        self._field_manager = field_manager
+        self._resumed = resumed
+        self._on_result = on_result
+        self._workers = workers
+
+    async def run(self, items: Iterable[PlanItem]) -> None:
+        """Applies the items; returns when every one of them is through.
+
+        Raises what stops the whole task: ``ApiUnreachable``, or what ``on_result`` raises.
+        """
+        queue: asyncio.Queue[PlanItem | None] = asyncio.Queue(2 * self._workers)
+
+        async def work() -> None:
+            while (item := await queue.get()) is not None:
+                await self._on_result(await self._apply(item))
+
+        async def feed() -> None:
+            for item in items:
+                if item.action == "create":
+                    await queue.put(item)
+                else:
+                    await self._on_result(Result(item, _PASSIVE[item.action], item.why))
+            for _ in range(self._workers):
+                await queue.put(None)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(feed())
+                for _ in range(self._workers):
+                    group.create_task(work())
+        except* ApiError as errors:
+            raise _first(errors) from None
+
+    async def _apply(self, item: PlanItem) -> Result:
+        try:
+            why = await self._create(item)
+        except ApiUnreachable:
+            raise
+        except ApiError as error:
+            return Result(item, "failed", Note(error.kubernetes_reason or error.reason, str(error)))
+        return Result(item, "created" if why is None else "skipped", why)
+
+    async def _create(self, item: PlanItem) -> Note | None:
+        """Creates one object; a note says why it was not necessary."""
+        if item.resource is None or item.object is None:
+            raise ValueError(f"{item.target} is no item to create")
+        resource, body = item.resource, codec.encode(item.object)
+        try:
+            await self._post(resource, body, item)
+        except AlreadyExists as error:
+            return await self._existing(item, resource, retried=error.after_retry)
+        except Invalid:
+            # A Service's node port may be taken by the very Service (velero.md §3.6).
+            if resource.group_resource != "services" or not await self._find(item, resource):
+                raise
+            return _EXISTS
+        if resource.group_resource == DEFINITIONS:
+            await self._established(item, resource)
+        return None
+
+    async def _post(self, resource: Resource, body: bytes, item: PlanItem) -> None:
+        deadline = asyncio.get_running_loop().time() + _ACCOUNT_SECONDS
+        while True:
+            try:
+                await self._client.create(
+                    resource,
+                    body,
+                    namespace=item.target.namespace,
+                    field_manager=self._field_manager,
+                )
+                return
+            except Forbidden as error:
+                # The account controller makes a new namespace's default account a moment later.
+                waits = "error looking up service account" in error.problem
+                if not waits or asyncio.get_running_loop().time() > deadline:
+                    raise
+            await asyncio.sleep(0.2)
+
+    async def _existing(self, item: PlanItem, resource: Resource, *, retried: bool) -> Note | None:
+        is_namespace = resource.group_resource == NAMESPACES
+        if not (self._resumed or retried or is_namespace):
+            return _EXISTS
+        live = await self._find(item, resource)
+        if live is None:
+            return await self._create(item)
+        if is_namespace and metadata(live).get("deletionTimestamp"):
+            await self._gone(item, resource)
+            return await self._create(item)
+        managers = {entry.get("manager") for entry in metadata(live).get("managedFields") or ()}
+        return None if self._field_manager in managers else _EXISTS
+
+    async def _find(self, item: PlanItem, resource: Resource) -> Object | None:
+        try:
+            return await self._client.get(
+                resource, item.target.name, namespace=item.target.namespace
+            )
+        except NotFound:
+            return None
+
+    async def _gone(self, item: PlanItem, resource: Resource) -> None:
+        """Waits until a namespace that is being deleted is gone (velero.md §3.3: 10 minutes)."""
+        try:
+            async with asyncio.timeout(_TERMINATING_SECONDS):
+                while await self._find(item, resource) is not None:
+                    await asyncio.sleep(1.0)
+        except TimeoutError:
+            raise ApiError(
+                f"is being deleted and did not go away in {_TERMINATING_SECONDS:.0f} s",
+                place=str(item.target),
+                remedy="see its status.conditions for what holds it, then restore again",
+                kubernetes_reason="NamespaceTerminating",
+            ) from None
+
+    async def _established(self, item: PlanItem, resource: Resource) -> None:
+        """Waits until the API server serves a new definition's kind."""
+        try:
+            async with asyncio.timeout(_ESTABLISHED_SECONDS):
+                while not _is_established(await self._find(item, resource)):
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise ApiError(
+                f"was created but not established in {_ESTABLISHED_SECONDS:.0f} s",
+                place=str(item.target),
+                remedy="see its status.conditions",
+                kubernetes_reason="NotEstablished",
+            ) from None
+
+
+_EXISTS = Note("Exists", "is there already and is not overwritten")
+_PASSIVE = {"skip": "skipped", "refuse": "refused", "fail": "failed"}
+
+
+def _is_established(definition: Object | None) -> bool:
+    conditions = ((definition or {}).get("status") or {}).get("conditions") or ()
+    return any(one.get("type") == "Established" and one.get("status") == "True" for one in conditions)
+
+
+def _first(group: BaseExceptionGroup[ApiError]) -> ApiError:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if not isinstance(error, ApiError):
+        raise TypeError(f"a group of API errors holds {type(error).__name__}")
+    return error

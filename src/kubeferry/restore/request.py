@@ -1,0 +1,52 @@
+"""What a restore is asked for, and what came of it: plain facts, apart from any custom resource."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kubeferry.report import Problem
+from kubeferry.transform.modifiers.rules import Modifiers
+from kubeferry.transform.parameters.images import ImageMap
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreRequest:
+    """One restore, its parameters compiled and checked.
+
+    Attributes:
+        name: of the task.
+        uid: of the task; its field manager, and how a resumed one is recognised.
+        backup: the backup's name in the vault.
+        namespaces: source namespace to target namespace.
+        images: the compiled ``imageRegistryMapping``.
+        modifiers: the compiled rules, None without any.
+    """
+
+    name: str
+    uid: str
+    backup: str
+    namespaces: Mapping[str, str] = field(default_factory=dict)
+    images: ImageMap = field(default_factory=lambda: ImageMap({}))
+    modifiers: Modifiers | None = None
+
+    @property
+    def field_manager(self) -> str:
+        """Sent with each write, so that what this task made can be told from all else."""
+        return f"kubeferry-{self.uid}"
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreResult:
+    """What came of it. ``phase`` is ``Completed`` or ``PartiallyFailed``; times are RFC 3339.
+
+    ``counts`` are objects by action (``created``, ``skipped``, ``refused``, ``failed``);
+    ``target_images`` those images of restored pods that the image mapping produced: they must exist.
+    """
+
+    phase: str
+    counts: Mapping[str, int]
+    warnings: int
+    errors: int
+    started: str
+    completed: str
+    target_images: tuple[str, ...]
+    first_problem: Problem | None

@@ -1,0 +1,154 @@
+"""The archive's objects on disk, so that they can be walked in the restore's order in flat memory.
+
+An archive's order is not the restore's order. It is read once: bodies go to one file, an index of
+them to SQLite, both in a directory of their own that is removed at the end. A second entry of the same
+object replaces the first: in an archive the last one wins (velero.md §1.1).
+"""
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+from kubeferry.kube.names import Identity
+from kubeferry.restore.waves import rank
+
+_SCHEMA = """
+create table objects (
+  kind integer not null, namespace text not null, name text not null,
+  offset integer not null, size integer not null,
+  primary key (kind, namespace, name)
+) without rowid;
+create table done (kind text, namespace text, name text, primary key (kind, namespace, name))
+  without rowid;
+create table results (type text not null, object text not null, action text not null);
+"""
+
+
+class Spooled(NamedTuple):
+    """One object of the archive: which, and its JSON."""
+
+    identity: Identity
+    body: bytes
+
+
+class Spool:
+    """A directory of its own, below ``parent`` or the system's temporary directory."""
+
+    def __init__(self, *, parent: Path | None = None) -> None:
+        self._directory = Path(tempfile.mkdtemp(prefix="kubeferry-spool-", dir=parent))
+        self._bodies = (self._directory / "bodies").open("w+b", buffering=1 << 20)
+        self._index = sqlite3.connect(
+            self._directory / "index", isolation_level=None, check_same_thread=False
+        )
+        # What the spool holds is made anew after a crash, so nothing needs to be durable.
+        self._index.execute("pragma journal_mode = off")
+        self._index.execute("pragma synchronous = off")
+        self._index.execute("pragma cache_size = -4096")
+        self._index.executescript(_SCHEMA)
+        self._index.execute("begin")
+        self._end = 0
+        self._unflushed = False
+        self._kinds: dict[str, int] = {}
+
+    def __enter__(self) -> "Spool":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Removes everything."""
+        self._index.close()
+        self._bodies.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def add(self, identity: Identity, body: bytes) -> None:
+        """Keeps one object."""
+        kind = self._kinds.setdefault(identity.group_resource, len(self._kinds))
+        self._bodies.write(body)
+        self._unflushed = True
+        self._index.execute(
+            "insert or replace into objects values (?, ?, ?, ?, ?)",
+            (kind, identity.namespace, identity.name, self._end, len(body)),
+        )
+        self._end += len(body)
+
+    def mark_done(self, identity: Identity) -> None:
+        """Notes an object that an earlier run of the same task is through with."""
+        self._index.execute("insert or ignore into done values (?, ?, ?)", identity)
+
+    def is_done(self, identity: Identity) -> bool:
+        """Whether ``mark_done`` was called for it."""
+        query = "select 1 from done where kind = ? and namespace = ? and name = ?"
+        return self._index.execute(query, identity).fetchone() is not None
+
+    def count(self) -> int:
+        """How many objects there are."""
+        return int(self._index.execute("select count(*) from objects").fetchone()[0])
+
+    def kinds(self) -> list[str]:
+        """The group resources there are, in the order of the restore."""
+        return sorted(self._kinds, key=lambda name: (rank(name), name))
+
+    def namespaces(self) -> set[str]:
+        """The source namespaces that objects are in."""
+        rows = self._index.execute("select distinct namespace from objects where namespace != ''")
+        return {row[0] for row in rows}
+
+    def names(self, group_resource: str) -> Iterator[tuple[str, str]]:
+        """Namespace and name of each object of a kind, sorted."""
+        kind = self._kinds.get(group_resource, -1)
+        query = "select namespace, name from objects where kind = ? order by namespace, name"
+        yield from self._index.execute(query, (kind,))
+
+    def clashes(self, first: str, second: str) -> Iterator[Identity]:
+        """The objects of namespace ``first`` whose kind and name are in ``second`` too."""
+        names = {number: name for name, number in self._kinds.items()}
+        rows = self._index.execute(
+            "select a.kind, a.name from objects a join objects b on a.kind = b.kind "
+            "and a.name = b.name where a.namespace = ? and b.namespace = ? order by a.kind, a.name",
+            (first, second),
+        )
+        for kind, name in rows:
+            yield Identity(names[kind], first, name)
+
+    def get(self, identity: Identity) -> bytes | None:
+        """The JSON of one object, None if the archive has none."""
+        kind = self._kinds.get(identity.group_resource, -1)
+        row = self._index.execute(
+            "select offset, size from objects where kind = ? and namespace = ? and name = ?",
+            (kind, identity.namespace, identity.name),
+        ).fetchone()
+        return None if row is None else self._read(*row)
+
+    def walk(self, group_resource: str) -> Iterator[Spooled]:
+        """Each object of a kind, by namespace and name, read one at a time."""
+        kind = self._kinds.get(group_resource, -1)
+        rows = self._index.execute(
+            "select namespace, name, offset, size from objects where kind = ? "
+            "order by namespace, name",
+            (kind,),
+        )
+        for namespace, name, offset, size in rows:
+            yield Spooled(Identity(group_resource, namespace, name), self._read(offset, size))
+
+    def note_result(self, kind: str, where: str, action: str) -> None:
+        """Notes what became of an object: ``apps/v1/StatefulSet``, ``default1/web``, ``created``."""
+        self._index.execute("insert into results values (?, ?, ?)", (kind, where, action))
+
+    def results(self) -> Iterator[tuple[str, str, str]]:
+        """What was noted, sorted by type and object."""
+        yield from self._index.execute("select * from results order by type, object, action")
+
+    def _read(self, offset: int, size: int) -> bytes:
+        if self._unflushed:
+            self._bodies.flush()
+            self._unflushed = False
+        return os.pread(self._bodies.fileno(), size, offset)

@@ -1,0 +1,91 @@
+"""What the administrator of a controller decides, as opposed to what a task asks for.
+
+Settings come from the controller's environment (``KUBEFERRY_...``) or its flags; ``from_environ``
+is the one place that knows the names. They are never part of a task, so that who may write a task
+cannot widen them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from types import MappingProxyType
+
+from kubeferry.durations import parse_duration
+from kubeferry.errors import ConfigError
+
+PROVIDERS = ("local", "aws", "alibabacloud")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The controller's settings; durations in seconds.
+
+    Attributes:
+        namespace: where our custom resources, ConfigMaps and Secrets live.
+        local_root: the directory below which ``provider: local`` keeps vaults; None refuses them.
+        endpoints: provider to the endpoint that replaces its own (a private cloud, a test server).
+        allowed_endpoints: endpoints a vault may name beside ``https://`` ones: scheme, host, port.
+        sync_period: how often a vault whose ``backupSyncPeriod`` is ``0s`` or unset is looked at.
+        spool_dir: where restores keep their spool; None is the system's temporary directory.
+        max_tasks: how many backups and restores run at once in one controller.
+    """
+
+    namespace: str = "csdr"
+    local_root: Path | None = None
+    endpoints: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    allowed_endpoints: tuple[str, ...] = ()
+    sync_period: float = 60.0
+    spool_dir: Path | None = None
+    max_tasks: int = 4
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
+        """Reads ``KUBEFERRY_*``; raises ``ConfigError`` for a name it does not know or a bad value.
+
+        ``KUBEFERRY_ENDPOINT_ALIBABACLOUD=http://127.0.0.1:7070`` redirects that provider;
+        ``KUBEFERRY_ALLOWED_ENDPOINTS`` is a comma-separated list.
+        """
+        values: dict[str, object] = {}
+        endpoints: dict[str, str] = {}
+        known = {one.name for one in fields(cls)} - {"endpoints"}
+        for key, text in environ.items():
+            if not key.startswith(_PREFIX) or not text:
+                continue
+            name = key.removeprefix(_PREFIX).lower()
+            if name.startswith("endpoint_"):
+                provider = name.removeprefix("endpoint_")
+                if provider not in PROVIDERS:
+                    raise ConfigError(
+                        f"no provider is called {provider!r}",
+                        place=key,
+                        remedy=f"one of {', '.join(PROVIDERS)}",
+                    )
+                endpoints[provider] = text
+            elif name in known:
+                values[name] = _value(name, text, place=key)
+            else:
+                raise ConfigError("no such setting", place=key)
+        return cls(endpoints=MappingProxyType(endpoints), **values)  # type: ignore[arg-type]
+
+
+_PREFIX = "KUBEFERRY_"
+
+
+def _value(name: str, text: str, *, place: str) -> object:
+    if name in ("local_root", "spool_dir"):
+        path = Path(text)
+        if not path.is_absolute():
+            raise ConfigError(f"{text!r} is no absolute path", place=place)
+        return path
+    if name == "allowed_endpoints":
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if name == "max_tasks":
+        if not text.isdecimal() or int(text) < 1:
+            raise ConfigError(f"{text!r} is no positive number", place=place)
+        return int(text)
+    if name == "sync_period":
+        try:
+            return parse_duration(text)
+        except ValueError as error:
+            raise ConfigError(str(error), place=place, remedy="for example 1m") from error
+    return text

@@ -1,0 +1,65 @@
+"""What is not restored at all: work that is done, and what the target makes for itself."""
+
+from kubeferry.kube.objects import Object, annotations, at, metadata
+from kubeferry.transform.change import Note
+from kubeferry.transform.facts import Facts
+
+NEVER_RESTORED = frozenset(
+    {
+        "nodes",
+        "events",
+        "events.events.k8s.io",
+        "componentstatuses",
+        "csinodes.storage.k8s.io",
+        "volumeattachments.storage.k8s.io",
+        "backups.velero.io",
+        "restores.velero.io",
+        "resticrepositories.velero.io",
+        "backuprepositories.velero.io",
+    }
+)
+"""Group resources that no restore creates (velero.md §3.1)."""
+
+
+def never_restored(obj: Object, facts: Facts) -> Note:
+    """Kinds that describe the source cluster itself."""
+    return Note("NeverRestored", "objects of this kind describe the source cluster")
+
+
+def completed_pod(obj: Object, facts: Facts) -> Note | None:
+    """A pod that has ended (velero.md §3.4 step 2)."""
+    phase = at(obj, ("status", "phase"))
+    if phase in ("Succeeded", "Failed"):
+        return Note("Completed", f"the pod has ended ({phase}) and would run again")
+    return None
+
+
+def completed_job(obj: Object, facts: Facts) -> Note | None:
+    """A Job that has ended (velero.md §3.4 step 2)."""
+    if at(obj, ("status", "completionTime")):
+        return Note("Completed", "the Job has ended and would run again")
+    return None
+
+
+def mirror_pod(obj: Object, facts: Facts) -> Note | None:
+    """A static pod of a node, which only that node's kubelet makes (velero.md §3.4 step 4)."""
+    if "kubernetes.io/config.mirror" in annotations(obj):
+        return Note("MirrorPod", "it is a static pod of a node")
+    return None
+
+
+def root_certificate(obj: Object, facts: Facts) -> Note | None:
+    """Every namespace is given its own cluster's certificates; the source's are wrong there."""
+    if metadata(obj).get("name") == "kube-root-ca.crt":
+        return Note("GeneratedObject", "each cluster publishes its own root certificates")
+    return None
+
+
+def api_server_service(obj: Object, facts: Facts) -> Note | None:
+    """``default/kubernetes`` is the API server's own (design.md, Never archived, never
+    restored).
+    """
+    meta = metadata(obj)
+    if meta.get("namespace") == "default" and meta.get("name") == "kubernetes":
+        return Note("ApiServerService", "it leads to the source cluster's API server")
+    return None

@@ -1,0 +1,100 @@
+"""The automatic fixes and verdicts, and the kinds each is for. Their names are the causes of
+changes.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from kubeferry.kube.objects import Object
+from kubeferry.transform.automatic import (
+    claims,
+    finished,
+    jobs,
+    pods,
+    service_accounts,
+    services,
+    volumes,
+)
+from kubeferry.transform.change import Change, Note
+from kubeferry.transform.facts import Facts
+
+
+class Changing(Protocol):
+    """A fix: looks at an object without its server fields and says what to change."""
+
+    def __call__(self, obj: Object, facts: Facts) -> list[Change]:
+        """The changes, none if all is well."""
+        ...
+
+
+class Judging(Protocol):
+    """A verdict: looks at an object as archived and says why not to create it."""
+
+    def __call__(self, obj: Object, facts: Facts) -> Note | None:
+        """The reason, None if there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A fix and the kinds (group resources) it is for."""
+
+    kinds: frozenset[str]
+    changes: Changing
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A verdict and the kinds (group resources) it is for."""
+
+    kinds: frozenset[str]
+    judge: Judging
+
+
+def _on(*kinds: str) -> frozenset[str]:
+    return frozenset(kinds)
+
+
+VERDICTS = (
+    Verdict(finished.NEVER_RESTORED, finished.never_restored),
+    Verdict(_on("pods"), finished.completed_pod),
+    Verdict(_on("pods"), finished.mirror_pod),
+    Verdict(_on("jobs.batch"), finished.completed_job),
+    Verdict(_on("configmaps"), finished.root_certificate),
+    Verdict(
+        _on("services", "endpoints", "endpointslices.discovery.k8s.io"),
+        finished.api_server_service,
+    ),
+    Verdict(_on("secrets"), service_accounts.generated_token),
+    Verdict(_on("persistentvolumes"), volumes.not_restored),
+)
+
+FIXES = (
+    Fix(_on("pods"), pods.placement),
+    Fix(_on("pods"), pods.ephemeral_containers),
+    Fix(_on("pods"), pods.token_volumes),
+    Fix(_on("services"), services.addresses),
+    Fix(_on("services"), services.health_check_port),
+    Fix(_on("persistentvolumeclaims"), claims.binding),
+    Fix(_on("persistentvolumeclaims"), claims.volume_name),
+    Fix(_on("persistentvolumes"), volumes.binding),
+    Fix(_on("jobs.batch"), jobs.selector),
+    Fix(_on("serviceaccounts"), service_accounts.token_references),
+    Fix(_on("secrets"), service_accounts.token_secret),
+)
+
+
+def fixes_for(group_resource: str, facts: Facts) -> Iterable[Callable[[Object], list[Change]]]:
+    """The fixes of one kind, in order, bound to the facts."""
+    return [partial(fix.changes, facts=facts) for fix in FIXES if group_resource in fix.kinds]
+
+
+def verdicts_for(group_resource: str, facts: Facts) -> Iterable[Callable[[Object], Note | None]]:
+    """The verdicts on one kind, in order, bound to the facts."""
+    return [
+        partial(verdict.judge, facts=facts)
+        for verdict in VERDICTS
+        if group_resource in verdict.kinds
+    ]

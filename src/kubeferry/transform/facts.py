@@ -1,0 +1,14 @@
+"""What a restore knows beside the object it is looking at."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Handed to every automatic fix.
+
+    ``restored_volumes`` names the PersistentVolumes that are restored as they are (velero.md §3.9:
+    no data backup and not reclaimed by deletion). All others are provisioned anew for their claims.
+    """
+
+    restored_volumes: frozenset[str] = frozenset()

@@ -1,0 +1,1 @@
+"""Resource modifiers: Velero's rules, compiled and checked before a restore starts, then applied to each object."""

@@ -1,0 +1,53 @@
+"""Which objects a rule is for (velero.md §4.3): all conditions that are given must hold.
+
+They see the source namespace and the object as it entered the modifiers, before any rule.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kubeferry.errors import PatchFailed, PatchTestFailed
+from kubeferry.kube.globs import Glob
+from kubeferry.kube.objects import Object
+from kubeferry.kube.regex import Regex
+from kubeferry.kube.selectors import LabelSelector
+from kubeferry.transform.patch.json_patch import Operation, apply_operations
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Compiled conditions; an empty tuple or None means that there is none of that kind.
+
+    ``group_resource`` is a glob whose separator is the dot. ``namespaces`` say nothing of cluster-scoped objects, as in
+    Velero. ``name`` is searched for, not anchored. ``matches`` are test operations.
+    """
+
+    group_resource: Glob
+    namespaces: tuple[Glob, ...] = ()
+    name: Regex | None = None
+    labels: LabelSelector | None = None
+    matches: tuple[Operation, ...] = ()
+
+    def hold(self, obj: Object, metadata: Mapping[str, Any], namespace: str) -> bool:
+        """Whether they hold for an object of a kind that ``group_resource`` matches.
+
+        Raises ``PatchFailed`` where ``matches`` cannot be evaluated: an index that is no index.
+        """
+        if self.namespaces and namespace and not self._in_namespaces(namespace):
+            return False
+        if self.labels is not None and not self.labels.matches(metadata.get("labels") or {}):
+            return False
+        if self.name is not None and not self.name.search(metadata.get("name", "")):
+            return False
+        return not self.matches or self._matches(obj)
+
+    def _in_namespaces(self, namespace: str) -> bool:
+        return any(glob.matches(namespace) for glob in self.namespaces)
+
+    def _matches(self, obj: Object) -> bool:
+        try:
+            apply_operations(obj, self.matches)
+        except PatchTestFailed:
+            return False
+        return True

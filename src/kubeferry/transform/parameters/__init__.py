@@ -1,0 +1,1 @@
+"""What the parameters of a restore task change: one file a parameter."""

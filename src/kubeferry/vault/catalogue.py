@@ -1,0 +1,93 @@
+"""What an archive holds, kept on disk while it is written, in flat memory.
+
+From it come ``metadata/resources.json`` inside the archive (every object with name, type, size and creation
+date, in the order written) and Velero's ``<backup>-resource-list.json.gz`` (type to sorted names).
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from kubeferry import codec
+
+_ROWS = 500
+
+
+class Line(NamedTuple):
+    """One object: its type as Velero writes it (``apps/v1/StatefulSet``) and its group resource."""
+
+    type_key: str
+    group_resource: str
+    namespace: str
+    name: str
+    size: int
+    created: str
+
+
+class Catalogue:
+    """A temporary table; not for two threads at once."""
+
+    def __init__(self) -> None:
+        # The empty name is a private file that SQLite deletes itself and keeps in a small cache.
+        self._rows = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._rows.execute("pragma journal_mode = off")
+        self._rows.execute("pragma synchronous = off")
+        self._rows.execute("pragma cache_size = -4096")
+        self._rows.execute("pragma temp_store = file")
+        self._rows.execute("create table lines (type, resource, namespace, name, size, created)")
+        self._rows.execute("begin")
+
+    def close(self) -> None:
+        """Deletes it."""
+        self._rows.close()
+
+    def add(self, lines: Sequence[Line]) -> None:
+        """Adds lines at the end."""
+        self._rows.executemany("insert into lines values (?, ?, ?, ?, ?, ?)", lines)
+
+    def resources(self) -> Iterator[bytes]:
+        """``metadata/resources.json``: a JSON array with one object a line."""
+        yield b"["
+        cursor = self._rows.execute(
+            "select type, resource, namespace, name, size, created from lines order by rowid"
+        )
+        before = b"\n"
+        while rows := cursor.fetchmany(_ROWS):
+            yield before + b",\n".join(codec.encode(_described(*row)) for row in rows)
+            before = b",\n"
+        yield b"\n]\n"
+
+    def resource_list(self) -> Iterator[bytes]:
+        """``<backup>-resource-list.json``: ``{"apps/v1/StatefulSet": ["default/web"]}`` (velero.md §1.2)."""
+        cursor = self._rows.execute(
+            "select type, case namespace when '' then name else namespace || '/' || name end as n "
+            "from lines order by type, n"
+        )
+        current: str | None = None
+        yield b"{"
+        while rows := cursor.fetchmany(_ROWS):
+            parts: list[bytes] = []
+            for type_key, name in rows:
+                if type_key != current:
+                    parts.append(b"" if current is None else b"],")
+                    parts.append(codec.encode(type_key) + b":[" + codec.encode(name))
+                    current = type_key
+                else:
+                    parts.append(b"," + codec.encode(name))
+            yield b"".join(parts)
+        yield b"}\n" if current is None else b"]}\n"
+
+
+def _described(
+    type_key: str, resource: str, namespace: str, name: str, size: int, created: str
+) -> dict[str, object]:
+    api_version, _, kind = type_key.rpartition("/")
+    return {
+        "name": name,
+        "namespace": namespace,
+        "type": resource,
+        "apiVersion": api_version,
+        "kind": kind,
+        "size": size,
+        "creationTimestamp": created,
+    }

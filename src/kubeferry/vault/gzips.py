@@ -1,0 +1,120 @@
+"""gzip, by isal where it is installed and by zlib elsewhere, and bounded gunzip. Pure.
+
+isal (ecosystem.md §10) packs several times faster than zlib at level 2, and lets other threads run.
+"""
+
+import zlib
+from collections.abc import Iterator
+from typing import Protocol
+
+try:
+    from isal import igzip_lib, isal_zlib
+
+    _ERRORS: tuple[type[Exception], ...] = (zlib.error, igzip_lib.IsalError)
+except ImportError:  # no wheel for this machine: pyproject asks for isal only where there is one
+    isal_zlib = None
+    _ERRORS = (zlib.error,)
+
+_WBITS = 31
+_LEVEL = 2
+OUTPUT_BYTES = 1 << 20
+"""How many bytes are unpacked at a time, whatever a small input would unpack to."""
+
+
+class BadGzip(Exception):
+    """Not gzip, damaged or cut short; the message says which."""
+
+
+class Packer(Protocol):
+    """A gzip stream being written."""
+
+    def compress(self, data: bytes, /) -> bytes:
+        """Adds bytes; returns what is packed so far."""
+
+    def flush(self) -> bytes:
+        """Ends the stream; returns its end."""
+
+
+class _Inflater(Protocol):
+    eof: bool
+    unused_data: bytes
+    unconsumed_tail: bytes
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+def packer() -> Packer:
+    """A new gzip stream, without file name or time: equal bytes pack to equal bytes."""
+    if isal_zlib is not None:
+        return isal_zlib.compressobj(_LEVEL, zlib.DEFLATED, _WBITS)
+    return zlib.compressobj(_LEVEL, zlib.DEFLATED, _WBITS)
+
+
+def pack(data: bytes) -> bytes:
+    """A whole gzip file."""
+    stream = packer()
+    return stream.compress(data) + stream.flush()
+
+
+def _inflater() -> _Inflater:
+    if isal_zlib is not None:
+        return isal_zlib.decompressobj(_WBITS)  # type: ignore[return-value]
+    return zlib.decompressobj(_WBITS)
+
+
+class Unpacker:
+    """A gzip file being read, of one or several members, zeros after the last allowed."""
+
+    def __init__(self) -> None:
+        self._inflater = _inflater()
+        self._is_begun = False
+        self._is_padding = False
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """What the next bytes unpack to, at most ``OUTPUT_BYTES`` at a time. Raises ``BadGzip``."""
+        while data:
+            if self._inflater.eof:
+                data = self._next_member(data)
+                if not data:
+                    return
+            self._is_begun = True
+            try:
+                out = self._inflater.decompress(data, OUTPUT_BYTES)
+                # A full output may leave more inside; only an output that is not full ends the input.
+                while out:
+                    yield out
+                    if self._inflater.eof:
+                        break
+                    out = self._inflater.decompress(self._inflater.unconsumed_tail, OUTPUT_BYTES)
+            except _ERRORS as error:
+                raise BadGzip(f"is no gzip or damaged ({error})") from error
+            data = self._inflater.unused_data if self._inflater.eof else b""
+
+    def finish(self) -> None:
+        """Call at the end of the file. Raises ``BadGzip`` when it is cut short."""
+        if not self._inflater.eof:
+            raise BadGzip("is cut short" if self._is_begun else "is empty")
+
+    def _next_member(self, data: bytes) -> bytes:
+        rest = data.lstrip(b"\0")
+        if not rest or (rest is not data and len(rest) != len(data)):
+            self._is_padding = True
+        if rest and self._is_padding:
+            raise BadGzip("has garbage after its end")
+        if rest:
+            self._inflater = _inflater()
+        return rest
+
+
+def unpack(data: bytes, *, limit: int) -> bytes:
+    """A whole gzip file of at most ``limit`` bytes unpacked. Raises ``BadGzip``."""
+    stream = Unpacker()
+    parts: list[bytes] = []
+    size = 0
+    for part in stream.feed(data):
+        size += len(part)
+        if size > limit:
+            raise BadGzip(f"unpacks to more than {limit} bytes")
+        parts.append(part)
+    stream.finish()
+    return b"".join(parts)

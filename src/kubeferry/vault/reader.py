@@ -1,0 +1,257 @@
+"""Reads a backup's archive once, as a stream, and checks it against its checksums on the way.
+
+What is read is not to be trusted before ``read_archive`` has returned: the SHA-256 is known only at the
+end. So the caller spools, and acts on nothing before (design.md, The flow). An archive of ours without
+checksums is refused; one of Velero's, which never has any, is accepted with a note.
+
+Of two entries of one object both are handed on; the last one wins (velero.md §1.1), which is the
+caller's to do. What an entry says it is by its path must agree with the object in it:
+``disagreement`` tells.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from kubeferry.errors import ArchiveDamaged, ObjectMissing
+from kubeferry.kube.names import Identity
+from kubeferry.kube.objects import Object, metadata
+from kubeferry.vault import gzips, layout
+from kubeferry.vault.checksums import load_checksums, sha256, verify
+from kubeferry.vault.metadata import BackupFacts, load_backup_document, read_backup
+from kubeferry.vault.store import Store
+from kubeferry.vault.tarstream import Limits, TarFile, TarReader
+
+_PREFERRED = "-preferredversion"
+Sink = Callable[[Identity, bytes], None]
+"""Takes one object's JSON; called in another thread, never twice at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPath:
+    """What the path of an entry says: the object, and its version where the path has one.
+
+    ``version`` is empty for the bare copy, which is that of the source's preferred version.
+    """
+
+    identity: Identity
+    version: str = ""
+    is_preferred: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveRead:
+    """What was read.
+
+    Attributes:
+        facts: of ``velero-backup.json``.
+        objects: how many were handed on.
+        size: bytes of the gzipped archive.
+        is_verified: whether it was compared with checksums.
+        notes: what a person should know: no checksums, entries passed over.
+    """
+
+    facts: BackupFacts
+    objects: int
+    size: int
+    is_verified: bool
+    notes: tuple[str, ...] = ()
+
+
+def parse_path(path: str) -> EntryPath | None:
+    """What an entry's path says; None when it is no object's (velero.md §1.1)."""
+    parts = path.split("/")
+    if parts[0] != "resources" or not parts[-1].endswith(".json") or len(parts) < 4:
+        return None
+    name = parts[-1].removesuffix(".json")
+    group_resource, *scope = parts[1:-1]
+    version = ""
+    if scope[0] not in ("cluster", "namespaces"):
+        version, *scope = scope
+    match scope:
+        case ["cluster"]:
+            namespace = ""
+        case ["namespaces", namespace] if namespace:
+            pass
+        case _:
+            return None
+    if not name or not group_resource:
+        return None
+    identity = Identity(group_resource, namespace, name)
+    if version.endswith(_PREFERRED):
+        return EntryPath(identity, version.removesuffix(_PREFERRED))
+    return EntryPath(identity, version, is_preferred=not version)
+
+
+def disagreement(identity: Identity, obj: Object) -> str:
+    """How an object differs from what its path says it is; empty when they agree."""
+    for field, said in (("name", identity.name), ("namespace", identity.namespace)):
+        found = metadata(obj).get(field) or ""
+        if found != said:
+            return f"its path says {field} {said!r}, the object in it {found!r}"
+    return ""
+
+
+async def read_archive(
+    store: Store,
+    name: str,
+    *,
+    spool: Sink,
+    versions: Callable[[EntryPath, bytes], None] | None = None,
+    limits: Limits | None = None,
+) -> ArchiveRead:
+    """Streams the archive; ``spool`` gets each object's bare copy, in the archive's order.
+
+    ``versions`` gets the copies of named versions, which else are passed over.
+
+    Raises ``BackupMissing``, ``ArchiveDamaged`` (names the file and the place in it),
+    ``ChecksumMismatch``, ``VaultUnavailable``, and what ``spool`` raises.
+    """
+    document = await load_backup_document(store, name)
+    mark = layout.backup_metadata(name)
+    facts = read_backup(document, name=name, place=f"{store.url}/{mark}")
+    sums = await load_checksums(store, name)
+    if sums is not None:
+        verify(sha256(document), mark, sums, place=store.url)
+    elif facts.is_ours:
+        raise ArchiveDamaged(
+            "kubeferry wrote this backup with checksums and they are gone",
+            place=f"{store.url}/{layout.checksums(name)}",
+            remedy="use another backup",
+        )
+    reading = _Reading(
+        place=f"{store.url}/{layout.archive(name)}",
+        spool=spool,
+        versions=versions,
+        limits=limits or Limits(),
+    )
+    await _stream(store, layout.archive(name), reading)
+    if sums is not None:
+        verify(reading.digest.hexdigest(), layout.archive(name), sums, place=store.url)
+    return ArchiveRead(
+        facts=facts,
+        objects=reading.objects,
+        size=reading.size,
+        is_verified=sums is not None,
+        notes=reading.notes(has_sums=sums is not None),
+    )
+
+
+async def _stream(store: Store, key: str, reading: "_Reading") -> None:
+    try:
+        async with aclosing(store.stream(key)) as chunks:
+            async for chunk in chunks:
+                await asyncio.to_thread(reading.feed, chunk)
+    except ObjectMissing as error:
+        raise ArchiveDamaged(
+            "the archive is gone, only its metadata is there",
+            place=error.place,
+            remedy="use another backup",
+        ) from error
+    reading.finish()
+
+
+class _Reading:
+    """One pass over an archive: gzip, tar, paths, digest."""
+
+    def __init__(
+        self,
+        *,
+        place: str,
+        spool: Sink,
+        versions: Callable[[EntryPath, bytes], None] | None,
+        limits: Limits,
+    ) -> None:
+        self.digest = hashlib.sha256()
+        self.size = 0
+        self.objects = 0
+        self._place = place
+        self._spool = spool
+        self._versions = versions
+        self._unpacker = gzips.Unpacker()
+        self._tar = TarReader(wanted=self._is_wanted, place=place, limits=limits)
+        self._odd: list[str] = []
+        self._odd_count = 0
+        self._paths: dict[str, EntryPath] = {}
+
+    def feed(self, chunk: bytes) -> None:
+        self.digest.update(chunk)
+        try:
+            for data in self._unpacker.feed(chunk):
+                for file in self._tar.feed(data):
+                    self._hand_on(file)
+        except gzips.BadGzip as error:
+            raise self._damaged(error) from error
+        self.size += len(chunk)
+
+    def finish(self) -> None:
+        try:
+            self._unpacker.finish()
+        except gzips.BadGzip as error:
+            raise self._damaged(error) from error
+        self._tar.finish()
+
+    def notes(self, *, has_sums: bool) -> tuple[str, ...]:
+        notes = [*self._tar.notes]
+        if self._odd_count:
+            some = ", ".join(self._odd)
+            notes.append(f"{self._odd_count} files that are no objects were passed over: {some}")
+        if not self.objects:
+            notes.append("the archive holds no objects")
+        if not has_sums:
+            notes.append("the backup has no checksums, as Velero's have none: it was not verified")
+        return tuple(notes)
+
+    def _is_wanted(self, path: str) -> bool:
+        if path.startswith("/") or ".." in path.split("/") or "\\" in path:
+            raise ArchiveDamaged(f"{path!r} leads out of the archive", place=self._place)
+        if not path.startswith("resources/"):
+            return False
+        entry = parse_path(path)
+        if entry is None:
+            self._odd_count += 1
+            if len(self._odd) < 5:
+                self._odd.append(path)
+            return False
+        if entry.version and self._versions is None:
+            return False
+        self._paths[path] = entry
+        return True
+
+    def _hand_on(self, file: TarFile) -> None:
+        entry = self._paths.pop(file.path)
+        if not entry.version:
+            self.objects += 1
+            self._spool(entry.identity, file.body)
+        elif self._versions is not None:
+            self._versions(entry, file.body)
+
+    def _damaged(self, error: gzips.BadGzip) -> ArchiveDamaged:
+        return ArchiveDamaged(f"{error} (byte {self.size} of the file or after)", place=self._place)
+
+
+async def load_side_file(
+    store: Store,
+    name: str,
+    kind: str,
+    *,
+    sums: Mapping[str, str] | None = None,
+    limit: int = 256 << 20,
+) -> bytes | None:
+    """A gzipped side file (``logs.gz``, ``results.gz`` ...) unpacked; None when there is none.
+
+    ``sums`` (``load_checksums``) verifies it. Raises ``ArchiveDamaged``, ``ChecksumMismatch``.
+    """
+    key = layout.backup_file(name, kind)
+    try:
+        data = await store.get(key)
+    except ObjectMissing:
+        return None
+    if sums is not None:
+        verify(sha256(data), key, sums, place=store.url)
+    try:
+        return gzips.unpack(data, limit=limit)
+    except gzips.BadGzip as error:
+        raise ArchiveDamaged(str(error), place=f"{store.url}/{key}") from error

@@ -1,0 +1,216 @@
+"""Reads a tar stream in pieces, in bounded memory: ustar, PAX and GNU long names. Pure.
+
+Made for archives of many small files: a header costs some microseconds, a body that nobody wants is
+skipped without being copied. Only regular files are handed out; directories are passed over, links and
+devices are noted (velero.md §1.1, Reading side). Paths are as the archive has them, less a leading
+``./``; who uses them must check them. Of two files of one path both are handed out, in their order.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from kubeferry.errors import ArchiveDamaged
+
+BLOCK = 512
+MAX_EXTENSION = 1 << 20
+"""Bytes a PAX header or a long name may have."""
+MAX_NOTES = 20
+_ZERO = bytes(BLOCK)
+_REGULAR = (b"0", b"\0", b"7")
+_EXTENSIONS = (b"x", b"L")
+_DIRECTORY = b"5"
+_PASSED = (b"g", b"K", _DIRECTORY)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an archive may hold at most, in bytes; more is taken for damage or an attack.
+
+    Attributes:
+        file: of one file that is handed out.
+        total: of the archive, unpacked.
+    """
+
+    file: int = 64 << 20
+    total: int = 1 << 40
+
+
+class TarFile(NamedTuple):
+    """One regular file of the archive."""
+
+    path: str
+    body: bytes
+
+
+class _Header(NamedTuple):
+    kind: bytes
+    path: str
+    size: int
+    is_taken: bool
+
+
+class TarReader:
+    """Feed it bytes, get files.
+
+    Attributes:
+        notes: what was passed over, at most ``MAX_NOTES`` lines.
+        files: how many regular files there were.
+    """
+
+    def __init__(
+        self, *, wanted: Callable[[str], bool], place: str, limits: Limits | None = None
+    ) -> None:
+        """``wanted`` says whose bodies to hand out; ``place`` names the archive in an error."""
+        self.notes: list[str] = []
+        self.files = 0
+        self._wanted = wanted
+        self._place = place
+        self._limits = limits or Limits()
+        self._buffer = bytearray()
+        self._consumed = 0
+        self._skip = 0
+        self._header: _Header | None = None
+        self._is_ended = False
+        self._path: str | None = None
+        self._size: int | None = None
+
+    def feed(self, data: bytes) -> list[TarFile]:
+        """The wanted files that are complete now. Raises ``ArchiveDamaged``."""
+        if self._is_ended:
+            self._advance(len(data))
+            return []
+        buffer = self._buffer
+        buffer += data
+        end = len(buffer)
+        found: list[TarFile] = []
+        at = 0
+        while True:
+            if self._skip:
+                step = min(self._skip, end - at)
+                at += step
+                self._skip -= step
+                if self._skip:
+                    break
+            header = self._header
+            if header is None:
+                if end - at < BLOCK:
+                    break
+                block = bytes(buffer[at : at + BLOCK])
+                if block == _ZERO:
+                    self._is_ended = True
+                    at = end
+                    break
+                header = self._read_header(block, self._consumed + at)
+                at += BLOCK
+            if not header.is_taken:
+                self._skip = header.size + -header.size % BLOCK
+                continue
+            if end - at < header.size:
+                self._header = header
+                break
+            body = bytes(buffer[at : at + header.size])
+            at += header.size
+            self._skip = -header.size % BLOCK
+            self._header = None
+            if header.kind in _EXTENSIONS:
+                self._extend(header.kind, body, self._consumed + at)
+            else:
+                found.append(TarFile(header.path, body))
+        del buffer[:at]
+        self._advance(at)
+        return found
+
+    def finish(self) -> None:
+        """Call at the end of the data. Raises ``ArchiveDamaged`` when a file is cut short.
+
+        An end without the two blocks of zeros is accepted when it is between files, as Go does.
+        """
+        if self._buffer or self._skip or self._header is not None:
+            raise self._damaged("is cut short", self._consumed + len(self._buffer))
+
+    def _advance(self, count: int) -> None:
+        self._consumed += count
+        if self._consumed > self._limits.total:
+            raise self._damaged(
+                f"unpacks to more than {self._limits.total} bytes", self._limits.total
+            )
+
+    def _read_header(self, block: bytes, offset: int) -> _Header:
+        checksum = self._number(block[148:156], offset)
+        if sum(block) - sum(block[148:156]) + 256 != checksum:
+            raise self._damaged("a header's checksum is wrong", offset)
+        kind = block[156:157]
+        size = self._number(block[124:136], offset)
+        if kind in _EXTENSIONS:
+            if size > MAX_EXTENSION:
+                raise self._damaged(f"a header of {size} bytes", offset)
+            return _Header(kind, "", size, is_taken=True)
+        if kind in _PASSED:
+            if kind == _DIRECTORY:
+                self._path = self._size = None
+            return _Header(kind, "", size, is_taken=False)
+        path = self._path if self._path is not None else _ustar_path(block)
+        size = self._size if self._size is not None else size
+        self._path = self._size = None
+        if kind not in _REGULAR:
+            self._note(f"{path!r} is no regular file (type {kind.decode('latin-1')!r})")
+            return _Header(kind, path, size, is_taken=False)
+        return self._regular(kind, path.removeprefix("./"), size, offset)
+
+    def _regular(self, kind: bytes, path: str, size: int, offset: int) -> _Header:
+        if path.endswith("/"):  # a directory as the oldest tar wrote it
+            return _Header(kind, path, size, is_taken=False)
+        self.files += 1
+        is_taken = self._wanted(path)
+        if is_taken and size > self._limits.file:
+            raise self._damaged(f"{path!r} has {size} bytes, more than {self._limits.file}", offset)
+        return _Header(kind, path, size, is_taken)
+
+    def _extend(self, kind: bytes, body: bytes, offset: int) -> None:
+        """Keeps what a PAX or GNU header says of the next file."""
+        if kind == b"L":
+            self._path = body.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
+            return
+        while body:
+            length, _, rest = body.partition(b" ")
+            if not length.isdigit() or not len(length) + 3 <= int(length) <= len(body):
+                raise self._damaged("a PAX header does not parse", offset)
+            key, is_pair, value = rest[: int(length) - len(length) - 2].partition(b"=")
+            if not is_pair or body[int(length) - 1 : int(length)] != b"\n":
+                raise self._damaged("a PAX header does not parse", offset)
+            body = body[int(length) :]
+            if key == b"path":
+                self._path = value.decode("utf-8", "surrogateescape")
+            elif key == b"size":
+                if not value.isdigit():
+                    raise self._damaged("a PAX header does not parse", offset)
+                self._size = int(value)
+            elif key.startswith(b"GNU.sparse"):
+                raise self._damaged("holds a sparse file", offset)
+
+    def _number(self, field: bytes, offset: int) -> int:
+        """Octal text, or GNU's binary form for what is too large for it."""
+        if field[0] & 0x80:
+            return int.from_bytes(bytes([field[0] & 0x7F]) + field[1:], "big")
+        text = field.strip(b"\0 ")
+        try:
+            return int(text, 8) if text else 0
+        except ValueError:
+            raise self._damaged("is no tar, or damaged: a header's number", offset) from None
+
+    def _note(self, text: str) -> None:
+        if len(self.notes) < MAX_NOTES:
+            self.notes.append(text)
+
+    def _damaged(self, problem: str, offset: int) -> ArchiveDamaged:
+        return ArchiveDamaged(f"{problem} (byte {offset} of the unpacked tar)", place=self._place)
+
+
+def _ustar_path(block: bytes) -> str:
+    name = block[:100].split(b"\0", 1)[0]
+    if block[257:263] == b"ustar\0":
+        prefix = block[345:500].split(b"\0", 1)[0]
+        if prefix:
+            name = prefix + b"/" + name
+    return name.decode("utf-8", "surrogateescape")

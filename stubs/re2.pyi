@@ -1,0 +1,13 @@
+"""The part of google-re2 that ``kube/regex.py`` uses; the package ships no types."""
+
+class error(Exception): ...
+
+class Options:
+    log_errors: bool
+
+class _Match: ...
+
+class _Regexp:
+    def search(self, text: str) -> _Match | None: ...
+
+def compile(pattern: str, options: Options | None = None) -> _Regexp: ...

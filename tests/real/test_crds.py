@@ -1,0 +1,259 @@
+"""The custom resources and the installation, as a real API server and kubectl see them."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from kubeferry import codec
+from kubeferry.api.install import Installation, manifests
+from tests.clusters import Cluster
+from tests.unit.api.seed import EXAMPLES, seed
+
+pytestmark = pytest.mark.real
+
+RESOURCES = ("backuplocations", "applicationbackups", "applicationrestores")
+
+
+@pytest.fixture(scope="module")
+def cluster(backup_cluster: Cluster) -> Cluster:
+    text = codec.dump_yaml(*manifests(Installation(image="example/kubeferry:1")))
+    backup_cluster.kubectl("apply", "-f", "-", input=text)
+    crds = [f"crd/{name}.csdr.alibabacloud.com" for name in RESOURCES]
+    backup_cluster.kubectl("wait", *crds, "--for=condition=Established", "--timeout=30s")
+    return backup_cluster
+
+
+def applied(cluster: Cluster, obj: dict[str, Any], *arguments: str) -> str:
+    return cluster.kubectl("apply", *arguments, "-f", "-", input=json.dumps(obj))
+
+
+def refused(cluster: Cluster, obj: dict[str, Any]) -> str:
+    return cluster.refusal("apply", "-f", "-", input=json.dumps(obj))
+
+
+def backup(namespace: str, name: str = "nginx-backup", **spec: Any) -> dict[str, Any]:
+    obj = seed("02-applicationbackup.yaml")
+    obj["metadata"] = {"name": name, "namespace": namespace}
+    obj["spec"] |= spec
+    return obj
+
+
+def restore(namespace: str, **spec: Any) -> dict[str, Any]:
+    obj = seed("05-applicationrestore.yaml")
+    obj["metadata"]["namespace"] = namespace
+    obj["spec"] |= spec
+    return obj
+
+
+def vault(namespace: str, provider: str = "alibabacloud", **config: Any) -> dict[str, Any]:
+    obj = seed("04-backuplocation.yaml")
+    obj["metadata"]["namespace"] = namespace
+    obj["spec"]["provider"] = provider
+    obj["spec"]["config"] |= config
+    return obj
+
+
+def header(cluster: Cluster, resource: str, namespace: str, *arguments: str) -> list[str]:
+    line = cluster.kubectl("get", resource, "-n", namespace, *arguments).splitlines()[0]
+    return re.split(r"\s{2,}", line.strip())
+
+
+def test_the_installation_applies_again_without_a_change_or_a_warning(cluster):
+    text = codec.dump_yaml(*manifests(Installation(image="example/kubeferry:1")))
+    result = cluster.run("apply", "-f", "-", input=text)
+    assert result.returncode == 0
+    assert result.stderr == ""
+    lines = result.stdout.splitlines()
+    assert len(lines) == 10
+    assert all(line.endswith(" unchanged") for line in lines), result.stdout
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_the_server_finds_the_schema_structural_and_its_names_free(cluster, resource):
+    crd = cluster.get("crd", f"{resource}.csdr.alibabacloud.com")
+    conditions = {one["type"]: one["status"] for one in crd["status"]["conditions"]}
+    assert conditions.get("NonStructuralSchema", "False") == "False"
+    assert conditions["NamesAccepted"] == "True"
+
+
+@pytest.mark.parametrize("file", sorted(path.name for path in EXAMPLES.glob("*.yaml")))
+def test_the_manifests_of_the_seed_apply_unchanged(cluster, file):
+    printed = cluster.kubectl("apply", "--dry-run=server", "-f", str(EXAMPLES / file))
+    assert printed.endswith(" (server dry run)\n")
+
+
+def test_defaults_are_filled_in(cluster, namespace):
+    obj = backup(namespace)
+    obj["spec"] = {"storageLocation": "vault"}
+    applied(cluster, obj)
+    assert cluster.get("applicationbackup", "nginx-backup", "-n", namespace)["spec"] == {
+        "storageLocation": "vault",
+        "backupType": "AppAndPvBackup",
+        "pvBackup": {"defaultPvBackup": True},
+        "ttl": "720h0m0s",
+    }
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        pytest.param("ttl", "30 days", "spec.ttl", id="a duration is one"),
+        pytest.param("backupType", "Everything", "Unsupported value", id="an enum is one"),
+        pytest.param("includedNamespaces", ["A"], "spec.includedNamespaces[0]", id="a namespace"),
+        pytest.param("hooks", {}, 'unknown field "spec.hooks"', id="an unknown field"),
+    ],
+)
+def test_a_bad_backup_is_refused_with_the_field(cluster, namespace, field, value, message):
+    assert message in refused(cluster, backup(namespace, **{field: value}))
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        pytest.param(
+            {"namespaceMapping": {"default": "Default_1"}},
+            "spec.namespaceMapping.default",
+            id="a namespace that cannot be",
+        ),
+        pytest.param(
+            {"resourceModifier": {"kind": "Secret", "name": "m"}},
+            "spec.resourceModifier.kind",
+            id="a modifier that is no ConfigMap",
+        ),
+        pytest.param({"backupName": None}, "spec.backupName: Required", id="no backup"),
+    ],
+)
+def test_a_bad_restore_is_refused_with_the_field(cluster, namespace, spec, message):
+    assert message in refused(cluster, restore(namespace, **spec))
+
+
+def test_a_name_that_would_not_fit_its_files_is_refused(cluster, namespace):
+    assert "metadata.name" in refused(cluster, backup(namespace, name="a" * 201))
+    applied(cluster, backup(namespace, name="a" * 200))
+
+
+@pytest.mark.parametrize("provider", ["", None, "azure"])
+def test_a_vault_names_a_provider_we_know(cluster, namespace, provider):
+    assert "spec.provider" in refused(cluster, vault(namespace, provider=provider))
+
+
+def test_an_alibabacloud_vault_needs_its_region(cluster, namespace):
+    assert "config.region" in refused(cluster, vault(namespace, region=None))
+    applied(cluster, vault(namespace, provider="aws", region=None))
+
+
+@pytest.mark.parametrize(
+    ("kind", "obj"),
+    [
+        pytest.param("applicationbackup", backup, id="backup"),
+        pytest.param("applicationrestore", restore, id="restore"),
+    ],
+)
+def test_a_task_can_be_changed_until_it_has_started(cluster, namespace, kind, obj):
+    field = {"ttl": "1h"} if kind == "applicationbackup" else {"backupName": "another"}
+    other = {"ttl": "2h"} if kind == "applicationbackup" else {"backupName": "a-third"}
+    applied(cluster, obj(namespace))
+    applied(cluster, obj(namespace, **field))
+    name = obj(namespace)["metadata"]["name"]
+    cluster.set_status(kind, name, {"phase": "InProgress"}, namespace=namespace)
+    assert "cannot change once it has started" in refused(cluster, obj(namespace, **other))
+    cluster.kubectl("label", kind, name, "-n", namespace, "colour=blue")
+    cluster.set_status(kind, name, {"phase": "Completed", "warnings": 1}, namespace=namespace)
+
+
+def test_a_phase_that_does_not_exist_is_refused(cluster, namespace):
+    applied(cluster, backup(namespace))
+    patch = '{"status":{"phase":"Done"}}'
+    where = ["applicationbackup", "nginx-backup", "-n", namespace, "--subresource=status"]
+    assert "status.phase" in cluster.refusal("patch", *where, "--type=merge", "-p", patch)
+
+
+def test_a_status_is_not_written_with_the_spec(cluster, namespace):
+    applied(cluster, backup(namespace) | {"status": {"phase": "Completed"}})
+    assert "status" not in cluster.get("applicationbackup", "nginx-backup", "-n", namespace)
+
+
+def test_network_and_region_of_a_vault_can_be_corrected(cluster, namespace):
+    applied(cluster, vault(namespace))
+    applied(cluster, vault(namespace, network="public", region="cn-shanghai"))
+    spec = cluster.get("backuplocation", "vault", "-n", namespace)["spec"]
+    assert spec["config"] == {"network": "public", "region": "cn-shanghai"}
+
+
+@pytest.mark.parametrize(
+    ("patch", "message"),
+    [
+        pytest.param({"provider": "aws"}, "provider cannot change", id="provider"),
+        pytest.param(
+            {"objectStorage": {"bucket": "cnfs-oss-other"}},
+            "objectStorage cannot change",
+            id="bucket",
+        ),
+        pytest.param(
+            {"objectStorage": {"prefix": None}}, "objectStorage cannot change", id="prefix removed"
+        ),
+        pytest.param(
+            {"config": {"endpoint": "https://other"}}, "endpoint cannot change", id="endpoint added"
+        ),
+        pytest.param({"backupSyncPeriod": "1m"}, "backupSyncPeriod cannot change", id="sync"),
+        pytest.param(
+            {"validationFrequency": "1m"}, "validationFrequency cannot change", id="validation"
+        ),
+    ],
+)
+def test_the_rest_of_a_vault_cannot_change(cluster, namespace, patch, message):
+    applied(cluster, vault(namespace))
+    where = ["backuplocation", "vault", "-n", namespace, "--type=merge"]
+    text = json.dumps({"spec": patch})
+    assert message in cluster.refusal("patch", *where, "-p", text)
+
+
+def test_the_endpoint_of_a_vault_cannot_change_or_go(cluster, namespace):
+    applied(cluster, vault(namespace, endpoint="https://one"))
+    for endpoint in ("https://two", None):
+        assert "endpoint cannot change" in refused(cluster, vault(namespace, endpoint=endpoint))
+
+
+def test_a_task_is_printed_as_documented(cluster, namespace):
+    applied(cluster, backup(namespace))
+    status = {
+        "phase": "PartiallyFailed",
+        "progress": {"itemsDone": 7, "totalItems": 9},
+        "warnings": 3,
+        "errors": 2,
+    }
+    cluster.set_status("applicationbackup", "nginx-backup", status, namespace=namespace)
+    assert header(cluster, "applicationbackup", namespace) == ["NAME", "PHASE", "AGE"]
+    line = cluster.kubectl("get", "applicationbackup", "-n", namespace, "-o", "wide").splitlines()
+    assert line[0].split() == "NAME PHASE AGE DONE TOTAL WARNINGS ERRORS".split()
+    assert line[1].split()[1] == "PartiallyFailed"
+    assert line[1].split()[3:] == ["7", "9", "3", "2"]
+
+
+def test_a_vault_is_printed_as_documented(cluster, namespace):
+    applied(cluster, vault(namespace))
+    columns = ["NAME", "PHASE", "LAST VALIDATED", "AGE"]
+    assert header(cluster, "backuplocation", namespace) == columns
+
+
+def test_kubectl_explain_describes_a_field(cluster):
+    printed = cluster.kubectl("explain", "applicationrestore.spec.namespaceMapping")
+    assert "Source namespace to target namespace" in printed
+
+
+def test_the_service_account_may_create_anything_but_delete_only_ours(cluster):
+    config = cluster.service_account_kubeconfig("csdr", "kubeferry-controller")
+
+    def may(*question: str) -> bool:
+        result = cluster.run("auth", "can-i", *question, kubeconfig=config)
+        return result.stdout.strip() == "yes"
+
+    assert may("create", "deployments.apps", "-n", "default")
+    assert may("list", "secrets", "-A")
+    assert may("escalate", "clusterroles.rbac.authorization.k8s.io")
+    assert may("update", "leases.coordination.k8s.io", "-n", "csdr")
+    assert may("delete", "applicationbackups.csdr.alibabacloud.com", "-n", "csdr")
+    assert not may("delete", "deployments.apps", "-n", "default")
+    assert not may("update", "leases.coordination.k8s.io", "-n", "kube-system")
