@@ -110,7 +110,9 @@ def references(value: Any) -> list[str]:
     if isinstance(value, dict):
         here = [value["$ref"].rpartition("/")[2]] if isinstance(value.get("$ref"), str) else []
         return here + [name for inner in value.values() for name in references(inner)]
-    return [name for inner in value for name in references(inner)] if isinstance(value, list) else []
+    return (
+        [name for inner in value for name in references(inner)] if isinstance(value, list) else []
+    )
 
 
 def main() -> None:

@@ -1,16 +1,74 @@
-from collections.abc import Iterator
+import uuid
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.clusters import Cluster
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite the golden files")
+
+
+@pytest.fixture(scope="session")
+def update_golden(pytestconfig: pytest.Config) -> bool:
+    """Whether golden files are to be rewritten (``make golden``)."""
+    return bool(pytestconfig.getoption("--update-golden"))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[pytest.TestReport]:
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A test that needs a real server is never skipped: who asked for it wants its answer."""
-    report: pytest.TestReport = yield
+    report = yield
     is_real = item.get_closest_marker("real") or item.get_closest_marker("s3")
     if report.skipped and is_real and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped, although a real server was asked for: {report.longrepr}"
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Nor is a whole module."""
+    report = yield
+    if report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"a module is not skipped: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list["Cluster"]]:
+    """The two real clusters of a test run, "backup" and "restore"."""
+    from tests.controlplane import running
+
+    folder = tmp_path_factory.mktemp("controlplanes")
+    with running(["backup", "restore"], folder=folder) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def backup_cluster(clusters: list["Cluster"]) -> "Cluster":
+    return clusters[0]
+
+
+@pytest.fixture(scope="session")
+def restore_cluster(clusters: list["Cluster"]) -> "Cluster":
+    return clusters[1]
+
+
+@pytest.fixture
+def namespace(backup_cluster: "Cluster") -> Iterator[str]:
+    """An empty namespace of the backup cluster, whose default service account is there."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    backup_cluster.kubectl("create", "namespace", name)
+    account = ["serviceaccount/default", "-n", name]
+    backup_cluster.kubectl("wait", *account, "--for=create", "--timeout=30s")
+    yield name
+    backup_cluster.kubectl("delete", "namespace", name, "--wait=false")

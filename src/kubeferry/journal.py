@@ -1,9 +1,9 @@
 """What a restore did, written once: a line for each object, in gzipped files of JSON lines.
 
 A file is complete when it is stored and never changed afterwards; a new one begins at least every
-``MAX_AGE`` seconds. Resume, report and everything that asks "what was done, and why" read these lines
-(design.md, The flow). A line that was not stored yet when the process died is not lost: the object it
-speaks of is recognised in the cluster by its field manager.
+``MAX_AGE`` seconds. Resume, report and everything that asks "what was done, and why" read these
+lines (design.md, The flow). A line that was not stored yet when the process died is not lost: the
+object it speaks of is recognised in the cluster by its field manager.
 """
 
 import zlib
@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from kubeferry import codec
+from kubeferry.report import Level
 
 MAX_AGE = 10.0
 """Seconds after which a file with lines in it is stored."""
@@ -27,7 +28,8 @@ class Item(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     """One object's line: what it was, where it went, what was done and why.
 
     ``source`` and ``target`` are ``[group resource, namespace, name]``; ``action`` is ``created``,
-    ``skipped``, ``refused`` or ``failed``; ``changes`` are ``{pointer, old?, new?, mechanism, rule}``.
+    ``skipped``, ``refused`` or ``failed``; ``changes`` are ``{pointer, old?, new?, mechanism,
+    rule}``; ``problems`` are ``[level, reason, message]``; ``images`` must exist for it to run.
     """
 
     source: tuple[str, str, str]
@@ -37,11 +39,12 @@ class Item(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     reason: str = ""
     message: str = ""
     changes: list[dict[str, Any]] = []
-    notes: list[str] = []
+    problems: list[tuple[Level, str, str]] = []
+    images: list[str] = []
 
 
 class Journal:
-    """Collects lines and stores them file by file; the caller gives the time and awaits ``flush``."""
+    """Collects lines and stores them file by file; the caller gives the time."""
 
     def __init__(self, sink: Sink, *, first: int, now: Callable[[], float]) -> None:
         self._sink = sink

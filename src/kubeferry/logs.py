@@ -1,4 +1,4 @@
-"""Logs: one line a record for people, JSON in a cluster; and the log that a task leaves in its vault."""
+"""Logs: a line a record for people, JSON in a cluster; and the log a task leaves in its vault."""
 
 import logging
 import tempfile

@@ -227,7 +227,7 @@ def test_a_task_is_printed_as_documented(cluster, namespace):
     cluster.set_status("applicationbackup", "nginx-backup", status, namespace=namespace)
     assert header(cluster, "applicationbackup", namespace) == ["NAME", "PHASE", "AGE"]
     line = cluster.kubectl("get", "applicationbackup", "-n", namespace, "-o", "wide").splitlines()
-    assert line[0].split() == "NAME PHASE AGE DONE TOTAL WARNINGS ERRORS".split()
+    assert line[0].split() == ["NAME", "PHASE", "AGE", "DONE", "TOTAL", "WARNINGS", "ERRORS"]
     assert line[1].split()[1] == "PartiallyFailed"
     assert line[1].split()[3:] == ["7", "9", "3", "2"]
 

@@ -1,11 +1,12 @@
 """Lists what a backup takes, page by page as raw bytes, and hands each object on as it came.
 
-Up to ``LISTERS`` lists run at once; pages wait in a queue of ``QUEUE`` for the one consumer, so memory
-holds a few pages whatever the cluster's size. An object is not decoded: only its head is read, and the
-``apiVersion`` and ``kind`` that a list leaves out are put in front of its bytes (velero.md §1.1).
+Up to ``LISTERS`` lists run at once; pages wait in a queue of ``QUEUE`` for the one consumer, so
+memory holds a few pages whatever the cluster's size. An object is not decoded: only its head is
+read, and the ``apiVersion`` and ``kind`` that a list leaves out are put in front of its bytes
+(velero.md §1.1).
 
-A list that had to begin again brings objects a second time. A list is in the order of namespace and name,
-so what is not behind the last object that came before is left out.
+A list that had to begin again brings objects a second time. A list is in the order of namespace and
+name, so what is not behind the last object that came before is left out.
 """
 
 import asyncio
@@ -67,7 +68,9 @@ class Listed:
     error: ApiError | None = None
 
 
-def sources(resources: Sequence[Resource], namespaces: Sequence[str], *, most: bool) -> list[Source]:
+def sources(
+    resources: Sequence[Resource], namespaces: Sequence[str], *, most: bool
+) -> list[Source]:
     """The lists to make: one a kind if most namespaces are wanted, else one a kind and namespace."""
     if most:
         return [Source(resource) for resource in resources]
@@ -135,4 +138,3 @@ def _key(one: Head) -> str:
 def head(raw: msgspec.Raw | bytes) -> Head:
     """The head of an object's bytes. Raises ``msgspec.DecodeError`` for what is no object."""
     return _HEADS.decode(raw)
-

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from kubeferry.report import Problem
+from kubeferry.vault.metadata import SourceCluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +18,7 @@ class BackupRequest:
         excluded_namespaces: left out of those.
         volume_data: whether the data of mounted volumes was asked for.
         ttl: seconds after which the backup has expired.
-        cluster: name of the source cluster, for people.
-        cluster_uid: uid of its ``kube-system`` namespace.
+        cluster: the source cluster.
     """
 
     name: str
@@ -29,8 +29,7 @@ class BackupRequest:
     volume_data: bool = True
     ttl: float = 30 * 24 * 3600.0
     labels: dict[str, str] = field(default_factory=dict)
-    cluster: str = ""
-    cluster_uid: str = ""
+    cluster: SourceCluster = field(default_factory=SourceCluster)
 
 
 @dataclass(frozen=True, slots=True)

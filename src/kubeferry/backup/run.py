@@ -5,30 +5,32 @@
 3. add what they need: namespaces, the volumes of bound claims, the definitions of custom resources
 4. finish the archive, store the side files, and the commit mark last
 
-Memory holds a few pages whatever the cluster's size. A kind that cannot be listed is one error and the rest
-goes on. Killed at any instant, nothing is visible in the vault and the same task can run again.
+Memory holds a few pages whatever the cluster's size. A kind that cannot be listed is one error and
+the rest goes on. Killed at any instant, nothing is visible in the vault and the same task can run
+again.
 """
 
 from collections import Counter
 from datetime import datetime, timedelta
 
 from kubeferry import codec
-from kubeferry.backup import collect, related, select
+from kubeferry.backup import related, select
+from kubeferry.backup.collect import Listed, Source, pages, sources
 from kubeferry.backup.request import BackupRequest, BackupResult
 from kubeferry.clock import Clock, timestamp
 from kubeferry.durations import format_duration
 from kubeferry.errors import ApiError, ApiUnreachable, BackupMissing, InvalidInput
 from kubeferry.kube.client import Client
-from kubeferry.kube.discovery import Discovery, ServerVersion
+from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, labels, metadata
 from kubeferry.kube.pages import with_kind
 from kubeferry.kube.support import check_supported
 from kubeferry.logs import TaskLog
-from kubeferry.report import Findings, Problem, Reporter, Several
+from kubeferry.report import Findings, Level, Problem, Reporter, Several
 from kubeferry.vault.claim import Owner
 from kubeferry.vault.commit import SideFiles, commit_backup
-from kubeferry.vault.metadata import BackupFacts, SourceCluster, load_backup
+from kubeferry.vault.metadata import BackupFacts, load_backup
 from kubeferry.vault.store import Store
 from kubeferry.vault.writer import ArchiveWriter, Entry, open_archive
 
@@ -47,14 +49,13 @@ async def run_backup(
     done = await _committed(request, store)
     if done is not None:
         return _result(done, first=None)
-    version = await client.version()
-    check_supported(version)
+    check_supported(await client.version())
     findings = Findings()
     with TaskLog(clock=clock) as log:
         several = Several((reporter, findings, log))
         run = _Run(request, client, several, clock)
         await run.choose()
-        owner = Owner(request.uid, request.cluster_uid)
+        owner = Owner(request.uid, request.cluster.uid)
         async with open_archive(store, request.name, clock=clock, owner=owner) as archive:
             await run.collect(archive)
             several.phase("finishing the archive")
@@ -63,7 +64,7 @@ async def run_backup(
         written = await commit_backup(
             store,
             facts,
-            _facts(request, findings, run, version=version, items=facts.objects),
+            _facts(request, findings, run, items=facts.objects),
             side=SideFiles(
                 log=log.read().decode(), results=findings.results(), volumes=run.volumes
             ),
@@ -101,7 +102,7 @@ class _Run:
         return self._clock()
 
     async def choose(self) -> None:
-        """Finds out what there is and decides what is taken. Raises ``InvalidInput`` for nothing."""
+        """Finds out what there is and decides what is taken; ``InvalidInput`` if nothing is."""
         request = self._request
         self._reporter.phase("choosing what to back up")
         self._discovery: Discovery = await self._client.discover()
@@ -132,13 +133,13 @@ class _Run:
         resource = _resource(self._discovery, _NAMESPACES)
         for name in self.scope.namespaces:
             self._add_object(archive, resource, self._namespaces[name])
-        wanted = collect.sources(
+        wanted = sources(
             select.choose_resources(self._discovery.resources),
             self.scope.namespaces,
             most=self.scope.most,
         )
         inside = frozenset(self.scope.namespaces)
-        async for listed in collect.pages(self._client, wanted):
+        async for listed in pages(self._client, wanted):
             if listed.error is not None:
                 self._unlisted(listed.source, listed.error)
                 continue
@@ -153,9 +154,7 @@ class _Run:
         await archive.flush()
         self._reporter.progress(self._done, self._done)
 
-    def _add_page(
-        self, archive: ArchiveWriter, listed: collect.Listed, inside: frozenset[str]
-    ) -> None:
+    def _add_page(self, archive: ArchiveWriter, listed: Listed, inside: frozenset[str]) -> None:
         resource = listed.source.resource
         group_resource = resource.group_resource
         type_key = f"{resource.api_version}/{resource.kind}"
@@ -213,12 +212,14 @@ class _Run:
             return
         resource = _resource(self._discovery, related.VOLUMES)
         asked = self._request.volume_data
-        found = await related.volumes(self._client, resource, {one.volume for one in self._claims})
-        for volume in found.values():
-            self._add_object(archive, resource, volume)
+        volumes = await related.volumes(
+            self._client, resource, {one.volume for one in self._claims}
+        )
+        for archived in volumes.values():
+            self._add_object(archive, resource, archived)
         for claim in self._claims:
             where = f"{related.CLAIMS} {claim.namespace}/{claim.name}"
-            volume = found.get(claim.volume)
+            volume = volumes.get(claim.volume)
             if volume is None:
                 gone = f"its volume {claim.volume} is gone"
                 self._problem("warning", "VolumeMissing", gone, where, namespace=claim.namespace)
@@ -232,7 +233,7 @@ class _Run:
                 )
             self.volumes.append(related.volume_info(claim, asked=asked, volume=volume))
 
-    def _unlisted(self, source: collect.Source, error: ApiError) -> None:
+    def _unlisted(self, source: Source, error: ApiError) -> None:
         where = f" in {source.namespace}" if source.namespace else ""
         self._problem(
             "error",
@@ -242,9 +243,9 @@ class _Run:
         )
 
     def _problem(
-        self, level: str, reason: str, message: str, subject: str = "", *, namespace: str = ""
+        self, level: Level, reason: str, message: str, subject: str = "", *, namespace: str = ""
     ) -> None:
-        self._reporter.problem(Problem(level, reason, message, namespace, subject))  # type: ignore[arg-type]
+        self._reporter.problem(Problem(level, reason, message, namespace, subject))
 
 
 def _resource(discovery: Discovery, group_resource: str) -> Resource:
@@ -261,9 +262,7 @@ def _left_out(namespace: Object) -> bool:
     return bool(deleted) or labels(namespace).get(select.EXCLUDE_LABEL) == "true"
 
 
-def _facts(
-    request: BackupRequest, findings: Findings, run: _Run, *, version: ServerVersion, items: int
-) -> BackupFacts:
+def _facts(request: BackupRequest, findings: Findings, run: _Run, *, items: int) -> BackupFacts:
     completed = run.now()
     return BackupFacts(
         name=request.name,
@@ -280,13 +279,7 @@ def _facts(
         items_backed_up=items,
         warnings=findings.warnings,
         errors=findings.errors,
-        cluster=SourceCluster(
-            name=request.cluster,
-            uid=request.cluster_uid,
-            git_version=version.git_version,
-            major=str(version.major),
-            minor=str(version.minor),
-        ),
+        cluster=request.cluster,
         labels=tuple(sorted(request.labels.items())),
     )
 

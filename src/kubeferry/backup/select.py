@@ -1,8 +1,8 @@
 """What a backup takes: namespaces, kinds, objects. Pure.
 
-Never archived, whatever is asked for (design.md, Contracts): the reserved namespaces and the objects
-``default/kubernetes``, which would send a mapped namespace's pods to the source's API server. Left out
-because others generate them anew: the kinds and objects of ``GENERATED_*`` below.
+Never archived, whatever is asked for (design.md, Contracts): the reserved namespaces and the
+objects ``default/kubernetes``, which would send a mapped namespace's pods to the source's API
+server. Left out because others generate them anew: the kinds and objects of ``GENERATED_*`` below.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from kubeferry.errors import InvalidInput
 from kubeferry.kube.names import RESERVED_NAMESPACES, Resource, is_dns_label
 
 EXCLUDE_LABEL = "velero.io/exclude-from-backup"
-"""Leaves an object, or a whole namespace, out; only with the exact value ``true`` (velero.md §2.4)."""
+"""Leaves an object or a whole namespace out; only with the value ``true`` (velero.md §2.4)."""
 
 NEVER_OBJECTS = frozenset(
     {
@@ -100,8 +100,8 @@ def choose_namespaces(
     """The namespaces to back up of those that exist.
 
     ``existing`` are names with whether the namespace itself says it is not to be backed up (by
-    ``EXCLUDE_LABEL``, or because it is being deleted). Names that were asked for and are not there are
-    returned as ``missing``.
+    ``EXCLUDE_LABEL``, or because it is being deleted). Names that were asked for and are not there
+    are returned as ``missing``.
     """
     everything = not included or "*" in included
     there = dict(existing)

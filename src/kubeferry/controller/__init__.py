@@ -1,1 +1,1 @@
-"""The controller: one reconciler a resource, a runner for what takes long, a loop that knows no backups."""
+"""The controller: a reconciler for each resource, a runner for what takes long, a loop."""

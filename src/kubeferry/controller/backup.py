@@ -1,4 +1,4 @@
-"""Reconciles `ApplicationBackup`: starts a new one, resumes an interrupted one, leaves a synced one alone."""
+"""Reconciles `ApplicationBackup`: starts a new one, resumes one, leaves a synced one alone."""
 
 from typing import Any
 
@@ -69,8 +69,7 @@ class BackupReconciler:
             volume_data=spec.wants_volume_data,
             ttl=parse_duration(spec.ttl),
             labels={LOCATION_LABEL: label_value(spec.storage_location)},
-            cluster=context.cluster.name,
-            cluster_uid=context.cluster.uid,
+            cluster=context.cluster,
         )
         store = await vaults.open_registered(
             context.client,
@@ -87,7 +86,9 @@ class BackupReconciler:
         return {
             "phase": result.phase,
             "message": ending(
-                warnings=result.warnings, errors=result.errors, first=str(result.first_problem or "")
+                warnings=result.warnings,
+                errors=result.errors,
+                first=str(result.first_problem or ""),
             ),
             "completionTimestamp": timestamp(context.clock()),
             "expiration": result.expiration,

@@ -10,14 +10,7 @@ from kubeferry.errors import NotFound
 from kubeferry.kube.client import Client
 from kubeferry.settings import Settings
 from kubeferry.vault.locations import Credentials
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """A cluster's identity: the uid of its ``kube-system`` namespace, and a name for people."""
-
-    uid: str
-    name: str
+from kubeferry.vault.metadata import SourceCluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +20,7 @@ class Context:
     client: Client
     settings: Settings
     clock: Clock
-    cluster: Cluster
+    cluster: SourceCluster
     credentials: Credentials | None
     runner: Runner
     locations: Informer

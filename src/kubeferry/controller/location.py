@@ -1,9 +1,11 @@
-"""Reconciles `BackupLocation`: probes the vault, checks that it is the one it claims, syncs its backups.
+"""Reconciles `BackupLocation`: probes the vault, checks that it is the one it claims, syncs its
+backups.
 
-``InProgress`` while it is looked at for the first time, then ``Available`` or ``Unavailable`` with the storage's
-own reason; looked at again every ``validationFrequency``. Backups in the vault that this cluster does
-not know appear as objects born ``Completed`` with a mark, so that nobody takes them for tasks
-(design.md, Vault): at once when the vault is initialised, then every ``backupSyncPeriod``.
+``InProgress`` while it is looked at for the first time, then ``Available`` or ``Unavailable`` with
+the storage's own reason; looked at again every ``validationFrequency``. Backups in the vault that
+this cluster does not know appear as objects born ``Completed`` with a mark, so that nobody takes
+them for tasks (design.md, Vault): at once when the vault is initialised, then every
+``backupSyncPeriod``.
 """
 
 import logging
@@ -80,8 +82,7 @@ class LocationReconciler:
                 await identify(
                     store,
                     region=location.spec.config.region,
-                    cluster_uid=self._context.cluster.uid,
-                    cluster_name=self._context.cluster.name,
+                    cluster=self._context.cluster,
                     clock=self._context.clock,
                 )
             finally:

@@ -1,7 +1,8 @@
 """Long tasks: each runs once at a time, at most so many together, and can be cancelled.
 
-A reconciler starts a task and returns; the task writes its object's status when it ends. A task that
-does not run here although its status says it is in progress was interrupted: starting it resumes it.
+A reconciler starts a task and returns; the task writes its object's status when it ends. A task
+that does not run here although its status says it is in progress was interrupted: starting it
+resumes it.
 """
 
 import asyncio
@@ -39,8 +40,8 @@ class Runner:
     def start(self, key: str, work: Callable[[], Awaitable[None]]) -> None:
         """Starts a task unless it runs.
 
-        ``work`` is called again after a pause when it raises: it must resume. What is wrong with the
-        task itself it writes into the task's status.
+        ``work`` is called again after a pause when it raises: it must resume. What is wrong with
+        the task itself it writes into the task's status.
         """
         if key in self._tasks:
             return

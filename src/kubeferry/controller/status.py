@@ -1,4 +1,4 @@
-"""Writes the status of our resources: a merge patch of what changed, at most once a second for progress."""
+"""Writes the status of our resources: a merge patch of what changed, progress once a second."""
 
 import asyncio
 from collections.abc import Callable
@@ -37,8 +37,8 @@ async def patch_status(
 class ProgressWriter:
     """A reporter that keeps a task's ``status.progress``, ``warnings`` and ``errors`` up to date.
 
-    ``run`` writes what changed, once a second, until it is cancelled; the end of the task writes the
-    final figures itself.
+    ``run`` writes what changed, once a second, until it is cancelled; the end of the task writes
+    the final figures itself.
     """
 
     def __init__(self, write: Callable[[dict[str, Any]], Any]) -> None:

@@ -1,7 +1,7 @@
 """Brings the backups of a vault into the cluster as objects, and marks them: they are no tasks.
 
-Only finished backups appear (velero.md §1.4). An object that the cluster already has under that name is left
-alone, whatever vault it is of.
+Only finished backups appear (velero.md §1.4). An object that the cluster already has under that
+name is left alone, whatever vault it is of.
 """
 
 import logging
@@ -28,7 +28,7 @@ _log = logging.getLogger("kubeferry.controller")
 
 
 async def sync_backups(context: Context, location: str, store: Store) -> int:
-    """Creates an object for each finished backup that the cluster does not know; returns how many."""
+    """Creates an object for each finished backup the cluster does not know; returns how many."""
     created = 0
     for name in await backup_names(store):
         if name in context.backups.objects:

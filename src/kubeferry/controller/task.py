@@ -1,9 +1,10 @@
 """The life of a task, be it a backup or a restore: from a new object to a terminal phase.
 
-``InProgress`` is written before anything is done, the terminal phase after everything is. In between the process
-may die at any instant: a task that is in progress and does not run here is started again and
-finishes. What is wrong with the task itself makes it ``Failed`` with the reason; an API server out of
-reach is none of its faults, so it stays in progress and goes on when the server is back.
+``InProgress`` is written before anything is done, the terminal phase after everything is. In
+between the process may die at any instant: a task that is in progress and does not run here is
+started again and finishes. What is wrong with the task itself makes it ``Failed`` with the reason;
+an API server out of reach is none of its faults, so it stays in progress and goes on when the
+server is back.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from kubeferry.api.backup import TERMINAL_PHASES
-from kubeferry.api.location import BackupLocation
+from kubeferry.api.location import ANNOTATION, BackupLocation
 from kubeferry.api.metadata import read
 from kubeferry.clock import timestamp
 from kubeferry.controller.context import Context
@@ -39,9 +40,8 @@ _log = logging.getLogger("kubeferry.controller")
 
 def wants_running(obj: Object) -> bool:
     """Whether the object is a task that is not over and not being deleted."""
-    return (
-        at(obj, ("status", "phase")) not in TERMINAL_PHASES
-        and not metadata(obj).get("deletionTimestamp")
+    return at(obj, ("status", "phase")) not in TERMINAL_PHASES and not metadata(obj).get(
+        "deletionTimestamp"
     )
 
 
@@ -91,15 +91,19 @@ def ending(*, warnings: int, errors: int, first: str) -> str:
     """The message of a task that ended: nothing for a clean one, else the counts and the first."""
     if not errors and not warnings:
         return ""
-    counts = [f"{count} {what}{'' if count == 1 else 's'}" for count, what in
-              ((errors, "error"), (warnings, "warning")) if count]
+    counts = [
+        f"{count} {what}{'' if count == 1 else 's'}"
+        for count, what in ((errors, "error"), (warnings, "warning"))
+        if count
+    ]
     return f"{' and '.join(counts)}; the first: {first}" if first else " and ".join(counts)
 
 
 async def wait_for_vault(context: Context, name: str) -> None:
     """Waits until a vault has been looked at.
 
-    Raises ``InvalidInput`` for one that is not registered and ``VaultUnavailable`` for one that cannot be used.
+    Raises ``InvalidInput`` for one that is not registered and ``VaultUnavailable`` for one that
+    cannot be used.
     """
     try:
         async with asyncio.timeout(VAULT_SECONDS):
@@ -117,8 +121,8 @@ async def wait_for_vault(context: Context, name: str) -> None:
                     raise InvalidInput(
                         f"no vault is registered as {name!r} in this cluster",
                         place="spec.storageLocation",
-                        remedy=f"create the BackupLocation {context.namespace}/{name}, or register it "
-                        "by the annotation csdr.alibabacloud.com/backuplocations",
+                        remedy=f"create the BackupLocation {context.namespace}/{name}, or "
+                        f"register it by the annotation {ANNOTATION}",
                     )
                 await asyncio.sleep(0.1)
     except TimeoutError:
@@ -126,4 +130,3 @@ async def wait_for_vault(context: Context, name: str) -> None:
             f"backup vault is unavailable: not initialised in {VAULT_SECONDS:.0f} s",
             place=f"vault {name}",
         ) from None
-

@@ -1,28 +1,18 @@
-"""The vaults of a cluster: found by name, registered by a task's annotation, opened with credentials."""
+"""The vaults of a cluster: found by name, registered by an annotation, opened with credentials."""
 
-from collections.abc import Mapping
-
-from kubeferry.api.location import BackupLocation, LocationSpec, annotated_vault
+from kubeferry.api.location import ANNOTATION, BackupLocation, LocationSpec, annotated_vault
 from kubeferry.api.metadata import Metadata, manifest, read
 from kubeferry.controller.resources import LOCATIONS, SECRETS
 from kubeferry.errors import AlreadyExists, InvalidInput, NotFound, VaultMismatch, VaultUnavailable
 from kubeferry.kube.client import Client
 from kubeferry.kube.objects import Object, secret_data
 from kubeferry.settings import Settings
+from kubeferry.vault.credentials import credentials_from_secret
 from kubeferry.vault.locations import Credentials, Location, open_store
 from kubeferry.vault.store import Store
 
 CREDENTIAL_SECRETS = ("alibaba-addon-secret", "cloud-credentials")
 """Secrets of our namespace that may hold the storage's keys, in the order they are looked at."""
-
-_KEY_NAMES = (
-    ("access-key-id", "access-key-secret"),
-    ("accessKeyId", "accessKeySecret"),
-    ("AccessKeyId", "AccessKeySecret"),
-    ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
-    ("aws_access_key_id", "aws_secret_access_key"),
-)
-_TOKEN_NAMES = ("security-token", "AWS_SESSION_TOKEN", "aws_session_token")
 
 
 async def open_registered(
@@ -30,7 +20,8 @@ async def open_registered(
 ) -> Store:
     """The store of a registered vault.
 
-    Raises ``InvalidInput`` when no such vault is registered, ``VaultUnavailable`` when its keys are missing.
+    Raises ``InvalidInput`` when no such vault is registered, ``VaultUnavailable`` when its keys are
+    missing.
     """
     try:
         found = await client.get(LOCATIONS, name, namespace=settings.namespace)
@@ -38,8 +29,8 @@ async def open_registered(
         raise InvalidInput(
             f"no vault is registered as {name!r} in this cluster",
             place=f"{LOCATIONS.group_resource} {settings.namespace}/{name}",
-            remedy="create a BackupLocation of that name, or put the annotation "
-            "csdr.alibabacloud.com/backuplocations on the task",
+            remedy=f"create a BackupLocation of that name, or put the annotation {ANNOTATION} "
+            "on the task",
         ) from error
     return await open_location(
         client, read(found, BackupLocation), settings=settings, credentials=credentials
@@ -61,9 +52,9 @@ async def open_location(
             raise VaultUnavailable(
                 "no credentials for the storage",
                 place=f"vault {location.metadata.name}",
-                remedy=f"put access-key-id and access-key-secret into the Secret "
-                f"{settings.namespace}/{CREDENTIAL_SECRETS[0]}, or a credentials file as 'cloud' into "
-                f"{settings.namespace}/{CREDENTIAL_SECRETS[1]}",
+                remedy="put access-key-id and access-key-secret into the Secret "
+                f"{settings.namespace}/{CREDENTIAL_SECRETS[0]}, or a credentials file as "
+                f"'cloud' into {settings.namespace}/{CREDENTIAL_SECRETS[1]}",
             )
     return open_store(
         to_location(location.metadata.name, location.spec), credentials=keys, settings=settings
@@ -84,34 +75,23 @@ def to_location(name: str, spec: LocationSpec) -> Location:
 
 
 async def find_credentials(client: Client, *, namespace: str) -> Credentials | None:
-    """The storage's keys from the first Secret that has any, None without one."""
+    """The storage's keys from the first of the Secrets that exists, None without one.
+
+    Raises ``InvalidInput`` when it holds no keys.
+    """
     for name in CREDENTIAL_SECRETS:
         try:
             secret = await client.get(SECRETS, name, namespace=namespace)
         except NotFound:
             continue
-        found = read_credentials(secret_data(secret))
-        if found is not None:
-            return found
-    return None
-
-
-def read_credentials(data: Mapping[str, str]) -> Credentials | None:
-    """Keys from a Secret's data: as key and value, or as an AWS credentials file under ``cloud``."""
-    values = dict(data)
-    for line in values.get("cloud", "").splitlines():
-        key, found, value = line.partition("=")
-        if found:
-            values.setdefault(key.strip(), value.strip())
-    token = next((values[key] for key in _TOKEN_NAMES if values.get(key)), "")
-    for key_id, key_secret in _KEY_NAMES:
-        if values.get(key_id) and values.get(key_secret):
-            return Credentials(values[key_id].strip(), values[key_secret].strip(), token.strip())
+        place = f"secret {namespace}/{name}"
+        return credentials_from_secret(secret_data(secret), place=place)
     return None
 
 
 async def register_annotated(client: Client, metadata: Metadata, *, namespace: str) -> str | None:
-    """Registers the vault that a task's annotation names; returns its name, None without annotation.
+    """Registers the vault that a task's annotation names; returns its name, None without
+    annotation.
 
     Raises ``VaultMismatch`` when a vault of that name is registered as something else.
     """
@@ -153,4 +133,3 @@ def check_same(name: str, *, annotated: LocationSpec, registered: LocationSpec) 
             place=f"vault {name}",
             remedy="leave the annotation out, or give it the registered vault's values",
         )
-

@@ -6,10 +6,9 @@ is there by then, ``AlreadyExists.after_retry`` tells that it may be ours.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from types import TracebackType
-from typing import Literal, Self, TypeVar
-from urllib.parse import urlencode
+from typing import Self, TypeVar
 
 import msgspec
 
@@ -22,6 +21,14 @@ from kubeferry.kube.limiter import ByteBudget, Limiter, Limits
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, metadata
 from kubeferry.kube.pages import ListRequest, Page, list_pages, with_kind
+from kubeferry.kube.requests import (
+    CONTENT_TYPES,
+    PatchKind,
+    list_request,
+    name_in,
+    place_of,
+    write_query,
+)
 from kubeferry.kube.retry import (
     Attempt,
     Repeat,
@@ -33,15 +40,9 @@ from kubeferry.kube.retry import (
 from kubeferry.kube.transport import JSON, Transport
 from kubeferry.kube.watch import WatchEvent, WatchRequest, follow
 
-T = TypeVar("T")
+__all__ = ["Client", "PatchKind"]
 
-PatchKind = Literal["json", "merge", "strategic", "apply"]
-_CONTENT_TYPES: Mapping[PatchKind, str] = {
-    "json": "application/json-patch+json",
-    "merge": "application/merge-patch+json",
-    "strategic": "application/strategic-merge-patch+json",
-    "apply": "application/apply-patch+yaml",
-}
+T = TypeVar("T")
 
 
 class Client:
@@ -100,7 +101,7 @@ class Client:
     ) -> Object:
         """One object."""
         target = resource.path(namespace, name, subresource)
-        place = _place("get", resource, namespace, name)
+        place = place_of("get", resource, namespace, name)
         body, _ = await self._fetch(target, place=place)
         return _object(body, place)
 
@@ -134,17 +135,17 @@ class Client:
         label_selector: str = "",
         field_selector: str = "",
         limit: int = 500,
-    ) -> AsyncIterator[Page]:
+    ) -> AsyncGenerator[Page, None]:
         """A list in pages of at most ``limit`` objects, as raw bytes; see ``pages.py``.
 
         Nothing is read ahead. Leave it early only with ``contextlib.aclosing``.
         """
-        request = _list_request(resource, namespace, label_selector, field_selector)
+        request = list_request(resource, namespace, label_selector, field_selector)
         return self._pages(request, limit, resume_expired=True)
 
     def _pages(
         self, request: ListRequest, limit: int, *, resume_expired: bool
-    ) -> AsyncIterator[Page]:
+    ) -> AsyncGenerator[Page, None]:
         return list_pages(
             self._transport,
             request,
@@ -172,7 +173,7 @@ class Client:
         ``name`` and ``subresource`` are for what is created below an object (``eviction``,
         ``token``). Raises ``AlreadyExists``, see ``after_retry`` there.
         """
-        query = _query(field_manager, dry_run, field_validation)
+        query = write_query(field_manager, dry_run, field_validation)
         data = body if isinstance(body, bytes) else codec.encode(body)
         try:
             return await self._write(
@@ -180,11 +181,11 @@ class Client:
                 resource.path(namespace, name, subresource) + query,
                 data,
                 repeat="write",
-                place=_place("create", resource, namespace, name),
+                place=place_of("create", resource, namespace, name),
             )
         except ApiError as error:
-            named = name or _name_of(data)
-            error.place = _place("create", resource, namespace, named)
+            named = name or name_in(data)
+            error.place = place_of("create", resource, namespace, named)
             raise
 
     async def replace(
@@ -198,10 +199,10 @@ class Client:
         field_manager: str = "",
     ) -> Object:
         """Replaces an object; raises ``Conflict`` when its resourceVersion is not the newest."""
-        place = _place("replace", resource, namespace, name)
+        place = place_of("replace", resource, namespace, name)
         answer = await self._write(
             "PUT",
-            resource.path(namespace, name, subresource) + _query(field_manager),
+            resource.path(namespace, name, subresource) + write_query(field_manager),
             body if isinstance(body, bytes) else codec.encode(body),
             repeat="write",
             place=place,
@@ -226,15 +227,17 @@ class Client:
 
         A JSON patch is never sent again after its connection broke: it may add twice.
         """
-        query = _query(field_manager, dry_run, field_validation, force=force and kind == "apply")
-        place = _place("patch", resource, namespace, name)
+        query = write_query(
+            field_manager, dry_run, field_validation, force=force and kind == "apply"
+        )
+        place = place_of("patch", resource, namespace, name)
         answer = await self._write(
             "PATCH",
             resource.path(namespace, name, subresource) + query,
             body if isinstance(body, bytes) else codec.encode(body),
             repeat="never" if kind == "json" else "write",
             place=place,
-            content_type=_CONTENT_TYPES[kind],
+            content_type=CONTENT_TYPES[kind],
         )
         return _object(answer, place)
 
@@ -264,7 +267,7 @@ class Client:
             resource.path(namespace, name),
             codec.encode(options),
             repeat="write",
-            place=_place("delete", resource, namespace, name),
+            place=place_of("delete", resource, namespace, name),
         )
 
     def watch(
@@ -276,7 +279,7 @@ class Client:
         label_selector: str = "",
         field_selector: str = "",
         resource_version: str = "",
-    ) -> AsyncIterator[WatchEvent]:
+    ) -> AsyncGenerator[WatchEvent, None]:
         """What is there and what happens to it, for ever; see ``watch.py``.
 
         ``name`` watches one object. With ``resource_version`` nothing is listed at first.
@@ -284,7 +287,7 @@ class Client:
         if name:
             one = f"metadata.name={name}"
             field_selector = f"{one},{field_selector}" if field_selector else one
-        request = _list_request(resource, namespace, label_selector, field_selector)
+        request = list_request(resource, namespace, label_selector, field_selector)
         return follow(
             self._transport,
             WatchRequest(request, resource_version),
@@ -359,58 +362,6 @@ class Client:
             raise error
         if wait:  # an overload is waited for in the limiter, by all
             await asyncio.sleep(seconds)
-
-
-def _list_request(
-    resource: Resource, namespace: str, label_selector: str, field_selector: str
-) -> ListRequest:
-    given = {"labelSelector": label_selector, "fieldSelector": field_selector}
-    query = urlencode({key: value for key, value in given.items() if value})
-    path = resource.path(namespace)
-    target = f"{path}?{query}" if query else path
-    return ListRequest(resource, target, _place("list", resource, namespace, ""))
-
-
-def _query(
-    field_manager: str = "",
-    dry_run: bool = False,
-    field_validation: str = "",
-    *,
-    force: bool = False,
-) -> str:
-    given: dict[str, str] = {}
-    if field_manager:
-        given["fieldManager"] = field_manager
-    if dry_run:
-        given["dryRun"] = "All"
-    if field_validation:
-        given["fieldValidation"] = field_validation
-    if force:
-        given["force"] = "true"
-    return f"?{urlencode(given)}" if given else ""
-
-
-def _place(verb: str, resource: Resource, namespace: str, name: str) -> str:
-    subject = f"{namespace}/{name}" if namespace and name else namespace or name
-    return f"{verb} {resource.group_resource} {subject}".rstrip()
-
-
-class _Metadata(msgspec.Struct, rename="camel"):
-    name: str = ""
-    generate_name: str = ""
-
-
-class _Named(msgspec.Struct):
-    metadata: _Metadata = msgspec.field(default_factory=_Metadata)
-
-
-def _name_of(data: bytes) -> str:
-    """What a create was for, looked at only when it failed."""
-    try:
-        about = msgspec.json.decode(data, type=_Named).metadata
-    except msgspec.DecodeError:
-        return ""
-    return about.name or about.generate_name
 
 
 def _object(body: bytes, place: str) -> Object:

@@ -1,4 +1,4 @@
-"""What a client must know to reach one cluster as one user. Frozen data; no secret is ever shown."""
+"""What a client must know to reach one cluster as one user; its secrets are never shown."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -139,12 +139,27 @@ def _short_names(resource: Resource) -> Iterable[str]:
 
 def parse_version(body: bytes) -> ServerVersion:
     """The answer of ``/version``; providers write ``27+`` for a minor version."""
-    value = msgspec.json.decode(body)
+    value = _document(body, "/version")
     return ServerVersion(
         major=_leading_number(value.get("major")),
         minor=_leading_number(value.get("minor")),
         git_version=str(value.get("gitVersion", "")),
     )
+
+
+def _document(body: bytes, path: str) -> dict[str, Any]:
+    """A JSON object; what answers something else is no Kubernetes API server."""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        value = None
+    if not isinstance(value, dict):
+        raise ApiError(
+            "the answer is no JSON object: this is no Kubernetes API server",
+            place=f"GET {path}",
+            remedy="check the server's address in the kubeconfig",
+        )
+    return value
 
 
 def _leading_number(text: object) -> int:
@@ -154,14 +169,12 @@ def _leading_number(text: object) -> int:
 
 async def discover(fetch: Fetch) -> Discovery:
     """Asks a server. Raises ``ApiError`` when not even its list of groups can be read."""
-    async with asyncio.TaskGroup() as tasks:
-        core = tasks.create_task(fetch("/api", ACCEPT))
-        groups = tasks.create_task(fetch("/apis", ACCEPT))
     resources: list[Resource] = []
     broken: list[BrokenGroup] = []
     gate = asyncio.Semaphore(_AT_ONCE)
-    for body, content_type in (core.result(), groups.result()):
-        value = msgspec.json.decode(body)
+    for path in ("/api", "/apis"):
+        body, content_type = await fetch(path, ACCEPT)
+        value = _document(body, path)
         if "APIGroupDiscoveryList" in content_type:
             served, lost = parse_aggregated(value)
         else:
@@ -220,12 +233,15 @@ async def _one_by_one(
         async with gate:
             try:
                 body, _ = await fetch(path, "application/json")
+                return parse_resource_list(_document(body, path))
             except ApiError as error:
                 return BrokenGroup(group, version, error.problem)
-        return parse_resource_list(msgspec.json.decode(body))
 
-    async with asyncio.TaskGroup() as tasks:
-        reads = [tasks.create_task(read(group, version)) for group, version in wanted]
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            reads = [tasks.create_task(read(group, version)) for group, version in wanted]
+    except ExceptionGroup as several:  # one reason is enough, and callers know its type
+        raise several.exceptions[0] from several
     resources: list[Resource] = []
     broken: list[BrokenGroup] = []
     for one in reads:

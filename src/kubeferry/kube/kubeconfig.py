@@ -8,7 +8,7 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -16,114 +16,27 @@ import msgspec
 from kubeferry import codec
 from kubeferry.errors import ConfigError, InvalidInput
 from kubeferry.kube.cluster import ClusterConfig, ExecPlugin, Impersonation, Material
+from kubeferry.kube.kubeconfig_file import (
+    Cluster,
+    Context,
+    File,
+    NamedCluster,
+    NamedContext,
+    NamedUser,
+    Text,
+    User,
+)
 
 EXEC_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 _INTERACTIVE = ("Never", "IfAvailable", "Always")
 _CLUSTER_EXTENSION = "client.authentication.k8s.io/exec"
-
-Text = str | None
-
-
-class _Extension(msgspec.Struct):
-    name: Text = None
-    extension: Any = None
-
-
-class _Cluster(msgspec.Struct, rename="kebab"):
-    server: Text = None
-    certificate_authority: Text = None
-    certificate_authority_data: Text = None
-    insecure_skip_tls_verify: bool | None = None
-    tls_server_name: Text = None
-    proxy_url: Text = None
-    extensions: list[_Extension] | None = None
-
-
-class _Variable(msgspec.Struct):
-    name: str
-    value: Text = None
-
-
-class _Exec(msgspec.Struct, rename="camel"):
-    api_version: Text = None
-    command: Text = None
-    args: list[str] | None = None
-    env: list[_Variable] | None = None
-    interactive_mode: Text = None
-    provide_cluster_info: bool | None = None
-    install_hint: Text = None
-
-
-class _Provider(msgspec.Struct):
-    name: Text = None
-    config: dict[str, str] | None = None
-
-
-class _User(
-    msgspec.Struct,
-    rename={
-        "client_certificate": "client-certificate",
-        "client_certificate_data": "client-certificate-data",
-        "client_key": "client-key",
-        "client_key_data": "client-key-data",
-        "token_file": "tokenFile",
-        "as_user": "as",
-        "as_uid": "as-uid",
-        "as_groups": "as-groups",
-        "as_extra": "as-user-extra",
-        "plugin": "exec",
-        "auth_provider": "auth-provider",
-    },
-):
-    client_certificate: Text = None
-    client_certificate_data: Text = None
-    client_key: Text = None
-    client_key_data: Text = None
-    token: Text = None
-    token_file: Text = None
-    username: Text = None
-    password: Text = None
-    as_user: Text = None
-    as_uid: Text = None
-    as_groups: list[str] | None = None
-    as_extra: dict[str, list[str]] | None = None
-    plugin: _Exec | None = None
-    auth_provider: _Provider | None = None
-
-
-class _Context(msgspec.Struct):
-    cluster: Text = None
-    user: Text = None
-    namespace: Text = None
-
-
-class _NamedCluster(msgspec.Struct):
-    name: str
-    cluster: _Cluster | None = None
-
-
-class _NamedUser(msgspec.Struct):
-    name: str
-    user: _User | None = None
-
-
-class _NamedContext(msgspec.Struct):
-    name: str
-    context: _Context | None = None
-
-
-class _File(msgspec.Struct, rename={"current_context": "current-context"}):
-    current_context: Text = None
-    clusters: list[_NamedCluster] | None = None
-    users: list[_NamedUser] | None = None
-    contexts: list[_NamedContext] | None = None
 
 
 class Kubeconfig(msgspec.Struct, frozen=True):
     """One file's content and where it is."""
 
     path: Path
-    content: _File
+    content: File
 
 
 def read_files(paths: Sequence[Path], *, must_exist: bool) -> list[Kubeconfig]:
@@ -143,11 +56,11 @@ def read_files(paths: Sequence[Path], *, must_exist: bool) -> list[Kubeconfig]:
     return found
 
 
-def _parse(text: bytes, path: Path) -> _File:
+def _parse(text: bytes, path: Path) -> File:
     place = f"kubeconfig {path}"
     try:
         value = codec.load_yaml(text, place=place)
-        return codec.convert({} if value is None else value, _File, place=place)
+        return codec.convert({} if value is None else value, File, place=place)
     except InvalidInput as error:
         raise ConfigError(error.problem, place=error.place) from error
 
@@ -173,17 +86,17 @@ def select(
             remedy=f"choose one with --context: {', '.join(known) or 'the file has none'}",
         )
     _, chosen = _find("context", name, files, lambda file: file.contexts, where)
-    picked = chosen.context or _Context()
+    picked = chosen.context or Context()
     if not picked.cluster:
         raise ConfigError("names no cluster", place=f"context {name}")
     cluster_folder, named_cluster = _find(
         "cluster", picked.cluster, files, lambda file: file.clusters, where
     )
-    user_folder, user = Path(), _User()
+    user_folder, user = Path(), User()
     if picked.user:
         user_folder, named_user = _find("user", picked.user, files, lambda file: file.users, where)
         user = named_user.user or user
-    cluster = named_cluster.cluster or _Cluster()
+    cluster = named_cluster.cluster or Cluster()
     base = _cluster(cluster, cluster_folder, f"cluster {picked.cluster}", default_proxy)
     place = f"user {picked.user}"
     _refuse_clashes(user, place)
@@ -201,14 +114,14 @@ def select(
     )
 
 
-Named = TypeVar("Named", _NamedCluster, _NamedUser, _NamedContext)
+Named = TypeVar("Named", NamedCluster, NamedUser, NamedContext)
 
 
 def _find(
     what: str,
     name: str,
     files: Sequence[Kubeconfig],
-    entries: Callable[[_File], list[Named] | None],
+    entries: Callable[[File], list[Named] | None],
     where: str,
 ) -> tuple[Path, Named]:
     """The first entry of the name, with the folder that its relative paths begin at."""
@@ -225,7 +138,7 @@ def _find(
 
 
 def _cluster(
-    cluster: _Cluster, folder: Path, place: str, default_proxy: Callable[[str], str]
+    cluster: Cluster, folder: Path, place: str, default_proxy: Callable[[str], str]
 ) -> ClusterConfig:
     server = cluster.server or ""
     if server and "://" not in server:
@@ -283,7 +196,7 @@ def _material(data: Text, file: Text, folder: Path, place: str, field: str) -> M
         raise ConfigError(f"{field} {path}: {error.strerror}", place=place) from error
 
 
-def _refuse_clashes(user: _User, place: str) -> None:
+def _refuse_clashes(user: User, place: str) -> None:
     provider = user.auth_provider
     if provider is not None and user.plugin is not None:
         raise ConfigError("has an exec plugin and an auth-provider", place=place)
@@ -296,7 +209,7 @@ def _refuse_clashes(user: _User, place: str) -> None:
 
 
 def _client_certificate(
-    user: _User, folder: Path, place: str
+    user: User, folder: Path, place: str
 ) -> tuple[Material | None, Material | None]:
     certificate = _material(
         user.client_certificate_data, user.client_certificate, folder, place, "client-certificate"
@@ -310,7 +223,7 @@ def _client_certificate(
 
 def _with_user(
     base: ClusterConfig,
-    user: _User,
+    user: User,
     *,
     context: str,
     namespace: str,
@@ -341,7 +254,7 @@ def _with_user(
     )
 
 
-def _impersonation(user: _User, place: str) -> Impersonation | None:
+def _impersonation(user: User, place: str) -> Impersonation | None:
     if not user.as_user:
         if user.as_uid or user.as_groups or user.as_extra:
             raise ConfigError("as-uid, as-groups and as-user-extra need `as`", place=place)
@@ -355,8 +268,8 @@ def _impersonation(user: _User, place: str) -> Impersonation | None:
 
 
 def _plugin(
-    user: _User,
-    cluster: _Cluster,
+    user: User,
+    cluster: Cluster,
     base: ClusterConfig,
     folder: Path,
     place: str,
@@ -393,7 +306,7 @@ def _plugin(
     )
 
 
-def _cluster_info(cluster: _Cluster, base: ClusterConfig) -> dict[str, object]:
+def _cluster_info(cluster: Cluster, base: ClusterConfig) -> dict[str, object]:
     """``spec.cluster`` of the ExecCredential handed to a plugin that asks for it."""
     ca = base.ca.read_bytes() if isinstance(base.ca, Path) else base.ca
     info: dict[str, object] = {

@@ -69,12 +69,6 @@ def annotations(obj: Object) -> dict[str, str]:
     return metadata(obj).get("annotations") or {}
 
 
-def secret_data(obj: Object) -> dict[str, str]:
-    """A Secret's values as text; one that is no UTF-8 text is left out."""
-    values: dict[str, str] = {}
-    for key, encoded in (obj.get("data") or {}).items():
-        try:
-            values[key] = base64.b64decode(encoded).decode()
-        except ValueError:
-            continue
-    return values
+def secret_data(obj: Object) -> dict[str, bytes]:
+    """A Secret's values, decoded."""
+    return {key: base64.b64decode(value) for key, value in (obj.get("data") or {}).items()}

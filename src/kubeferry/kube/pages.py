@@ -8,7 +8,7 @@ list goes on behind the last object, at a newer resourceVersion: nothing comes t
 that gives none makes the list begin again, once; its first page then says ``restarted``.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -149,7 +149,7 @@ async def list_pages(
     budget: ByteBudget,
     guarded: Guarded,
     resume_expired: bool = True,
-) -> AsyncIterator[Page]:
+) -> AsyncGenerator[Page, None]:
     """All pages of a list, one request at a time; see the module.
 
     With ``resume_expired`` false a 410 is raised as ``Expired``: a watch needs one version for all.

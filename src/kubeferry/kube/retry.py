@@ -71,5 +71,5 @@ def _may_repeat(error: ApiError, attempt: Attempt, repeat: Repeat) -> bool:
 
 def backoff(count: int) -> float:
     """Seconds to wait after ``count`` attempts: doubling from 0.1 to 5, a random half of it."""
-    longest = min(_LONGEST, _FIRST * 2 ** min(count - 1, 16))
+    longest: float = min(_LONGEST, _FIRST * 2 ** min(count - 1, 16))
     return longest * (0.5 + random.random() / 2)

@@ -5,8 +5,8 @@ keepalive is on, so that a watch behind a load balancer that forgot it ends inst
 """
 
 import socket
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 
 import aiohttp
 from aiohttp.connector import AddrInfoType
@@ -82,11 +82,14 @@ class Transport:
             )
         response = await self._open("GET", target, None, "", JSON, place, timeout)
         try:
-            yield self._pieces(response, place)
+            async with aclosing(self._pieces(response, place)) as pieces:
+                yield pieces
         finally:
             response.close()
 
-    async def _pieces(self, response: aiohttp.ClientResponse, place: str) -> AsyncIterator[bytes]:
+    async def _pieces(
+        self, response: aiohttp.ClientResponse, place: str
+    ) -> AsyncGenerator[bytes, None]:
         try:
             async for piece in response.content.iter_any():
                 yield piece

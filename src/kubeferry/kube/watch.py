@@ -11,7 +11,7 @@ Leaving the iteration closes the connection at once. A refusal (403, 404 ...) is
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -75,8 +75,8 @@ class _State:
 
 
 async def follow(
-    transport: Transport, request: WatchRequest, *, rounds: Callable[[], AsyncIterator[Page]]
-) -> AsyncIterator[WatchEvent]:
+    transport: Transport, request: WatchRequest, *, rounds: Callable[[], AsyncGenerator[Page, None]]
+) -> AsyncGenerator[WatchEvent, None]:
     """The events; ``rounds`` begins the list of a new round."""
     state = _State(request.resource_version)
     while True:
@@ -110,13 +110,13 @@ def _passing(error: ApiError) -> bool:
 
 
 async def _round(
-    resource: Resource, state: _State, rounds: Callable[[], AsyncIterator[Page]]
-) -> AsyncIterator[WatchEvent]:
+    resource: Resource, state: _State, rounds: Callable[[], AsyncGenerator[Page, None]]
+) -> AsyncGenerator[WatchEvent, None]:
     before, state.known = state.known, {}
     version = ""
     complete = False
     try:
-        async with aclosing(rounds()) as pages:  # type: ignore[type-var]
+        async with aclosing(rounds()) as pages:
             async for page in pages:
                 version = page.resource_version
                 for item in page.items:
@@ -144,7 +144,7 @@ def _remains(resource: Resource, key: tuple[str, str], uid: str) -> Object:
 
 async def _stream(
     transport: Transport, request: ListRequest, state: _State
-) -> AsyncIterator[WatchEvent]:
+) -> AsyncGenerator[WatchEvent, None]:
     """The events of one connection, until it ends."""
     loop = asyncio.get_running_loop()
     began, seen = loop.time(), 0
@@ -155,20 +155,22 @@ async def _stream(
         f"&resourceVersion={state.version}&timeoutSeconds={lasts}"
     )
     place = request.place.replace("list", "watch", 1)
-    async with transport.stream(target, place=place, read_timeout=lasts + _GRACE) as pieces:
-        async with aclosing(_lines(pieces)) as lines:
-            async for line in lines:
-                event = _event(line, place, state)
-                seen += 1
-                state.failures = 0
-                if event is not None:
-                    yield event
+    async with (
+        transport.stream(target, place=place, read_timeout=lasts + _GRACE) as pieces,
+        aclosing(_lines(pieces)) as lines,
+    ):
+        async for line in lines:
+            event = _event(line, place, state)
+            seen += 1
+            state.failures = 0
+            if event is not None:
+                yield event
     if not seen and loop.time() - began < _QUICK:
         state.failures += 1
         await asyncio.sleep(backoff(state.failures))
 
 
-async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _lines(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
     """Whole lines, however long; each byte is looked at once."""
     parts: list[bytes] = []
     async for piece in pieces:

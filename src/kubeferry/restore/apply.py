@@ -1,8 +1,9 @@
 """Executes a plan: one create for each object and no GET before it, many at once.
 
 The number of requests in flight is the client's one adaptive limit; workers only keep it fed. What
-already exists is never overwritten. After a restart an object that an earlier run of this task created
-is recognised by its field manager and counts as created: nothing is created twice, nothing is missed.
+already exists is never overwritten. After a restart an object that an earlier run of this task
+created is recognised by its field manager and counts as created: nothing is created twice, nothing
+is missed.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ _ESTABLISHED_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one plan item: ``created``, ``skipped``, ``refused`` or ``failed``, and why."""
+    """What became of an item: ``created``, ``skipped``, ``refused`` or ``failed``, and why."""
 
     item: PlanItem
     action: str
@@ -160,7 +161,7 @@ class Applier:
         """Waits until a namespace that is being deleted is gone (velero.md §3.3: 10 minutes)."""
         try:
             async with asyncio.timeout(_TERMINATING_SECONDS):
-                while await self._find(item, resource) is not None:
+                while await self._find(item, resource) is not None:  # noqa: ASYNC110 - polled
                     await asyncio.sleep(1.0)
         except TimeoutError:
             raise ApiError(
@@ -174,7 +175,7 @@ class Applier:
         """Waits until the API server serves a new definition's kind."""
         try:
             async with asyncio.timeout(_ESTABLISHED_SECONDS):
-                while not _is_established(await self._find(item, resource)):
+                while not _is_established(await self._find(item, resource)):  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
         except TimeoutError:
             raise ApiError(
@@ -191,7 +192,9 @@ _PASSIVE = {"skip": "skipped", "refuse": "refused", "fail": "failed"}
 
 def _is_established(definition: Object | None) -> bool:
     conditions = ((definition or {}).get("status") or {}).get("conditions") or ()
-    return any(one.get("type") == "Established" and one.get("status") == "True" for one in conditions)
+    return any(
+        one.get("type") == "Established" and one.get("status") == "True" for one in conditions
+    )
 
 
 def _first(group: BaseExceptionGroup[ApiError]) -> ApiError:

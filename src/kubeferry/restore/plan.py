@@ -1,8 +1,8 @@
 """The plan of a restore: for each object, in the order of the waves, what would be done and why.
 
 A plan is made from the spool, the rules and the target's discovery alone; nothing is asked of the
-target while it is made and nothing is written. The engine (``apply``) executes these items and nothing
-else; ``kubeferry restore plan`` prints them.
+target while it is made and nothing is written. The engine (``apply``) executes these items and
+nothing else; ``kubeferry restore plan`` prints them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,32 +15,25 @@ import msgspec
 from kubeferry import codec
 from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import RESERVED_NAMESPACES, Identity, Resource
-from kubeferry.kube.objects import Object, metadata
+from kubeferry.kube.objects import Object
 from kubeferry.restore.namespaces import plan_namespace
 from kubeferry.restore.spool import Spool, Spooled
 from kubeferry.restore.waves import DEFINITIONS, NAMESPACES, STEPS, Step, rank
-from kubeferry.transform.automatic import NEVER_RESTORED
-from kubeferry.transform.change import Change, Note
+from kubeferry.transform.change import Change, Note, Outcome
+from kubeferry.transform.parameters.images import target_images
 from kubeferry.transform.pipeline import Pipeline
+from kubeferry.vault.reader import disagreement
 
 Action = Literal["create", "skip", "refuse", "fail"]
-
-NEVER_OBJECTS = frozenset(
-    {
-        Identity("services", "default", "kubernetes"),
-        Identity("endpoints", "default", "kubernetes"),
-        Identity("endpointslices.discovery.k8s.io", "default", "kubernetes"),
-    }
-)
-"""Restored under a mapped namespace they would send its pods to the source's API server."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlanItem:
     """What would be done with one object.
 
-    ``target`` is the object to create; ``object`` its content, None unless ``action`` is ``create``;
-    ``why`` says why it is not created. ``errors`` are recorded although it is created.
+    ``target`` is the object to create; ``object`` its content, None unless ``action`` is
+    ``create``; ``why`` says why it is not created. ``errors`` are recorded although it is created.
+    ``images`` are those that the image mapping gave it: they must exist.
     """
 
     source: Identity
@@ -52,6 +45,7 @@ class PlanItem:
     changes: tuple[Change, ...] = ()
     warnings: tuple[Note, ...] = ()
     errors: tuple[Note, ...] = ()
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +57,11 @@ class Planner:
     discovery: Discovery
     namespaces: Mapping[str, str]
     defined: Mapping[tuple[str, str], Resource]
+
+    def total(self) -> int:
+        """How many items there will be."""
+        archived = sum(1 for _ in self.spool.names(NAMESPACES))
+        return self.spool.count() - archived + len(self._namespace_names())
 
     def steps(self) -> Iterator[tuple[Step, Iterator[PlanItem]]]:
         """The steps that have something to do, each with its items; consume one before the next."""
@@ -80,25 +79,29 @@ class Planner:
                     yield self.item(spooled)
 
     def _namespaces(self) -> Iterator[PlanItem]:
-        archived = {name for _, name in self.spool.names(NAMESPACES)}
         resource = self.discovery.find(NAMESPACES)
-        planned: set[str] = set()
-        for name in sorted(archived | self.spool.namespaces()):
-            target = self.namespaces.get(name, name)
-            if name in RESERVED_NAMESPACES or target in planned:
-                continue
-            planned.add(target)
-            identity = Identity(NAMESPACES, "", name)
-            body = self.spool.get(identity) if name in archived else None
-            obj, changes = plan_namespace(None if body is None else codec.decode(body), name, target)
+        for name, target in self._namespace_names():
+            source = Identity(NAMESPACES, "", name)
+            body = self.spool.get(source)
+            obj, changes = plan_namespace(
+                None if body is None else codec.decode(body), name, target
+            )
             yield PlanItem(
-                source=identity,
+                source=source,
                 target=Identity(NAMESPACES, "", target),
                 resource=resource,
                 action="create",
                 object=obj,
                 changes=changes,
             )
+
+    def _namespace_names(self) -> list[tuple[str, str]]:
+        """Source and target of each namespace that is ensured, one a target, sorted."""
+        archived = {name for _, name in self.spool.names(NAMESPACES)}
+        targets: dict[str, str] = {}
+        for name in sorted((archived | self.spool.namespaces()) - RESERVED_NAMESPACES):
+            targets.setdefault(self.namespaces.get(name, name), name)
+        return sorted((source, target) for target, source in targets.items())
 
     def item(self, spooled: Spooled) -> PlanItem:
         """The plan for one object of the archive."""
@@ -117,10 +120,11 @@ class Planner:
         if disagreement is not None:
             return PlanItem(source, target, None, "fail", why=disagreement)
         outcome = self.pipeline(obj, source.group_resource)
-        why = outcome.refused or outcome.skipped
         if outcome.object is None:
             action: Action = "refuse" if outcome.refused else "skip"
-            return PlanItem(source, target, None, action, why=why, changes=tuple(outcome.changes))
+            reason = outcome.refused or outcome.skipped
+            changes = tuple(outcome.changes)
+            return PlanItem(source, target, None, action, why=reason, changes=changes)
         key = (outcome.object.get("apiVersion", ""), outcome.object.get("kind", ""))
         resource = self.discovery.for_kind(*key) or self.defined.get(key)
         if resource is None:
@@ -138,31 +142,32 @@ class Planner:
             outcome.object,
             None,
             tuple(outcome.changes),
-            tuple(outcome.warnings),
+            (*outcome.warnings, *_volume_warnings(source, outcome)),
             tuple(outcome.errors),
+            target_images(outcome),
         )
 
 
 def _left_out(source: Identity) -> Note | None:
-    if source.group_resource in NEVER_RESTORED:
-        return Note("NeverRestored", f"{source.group_resource} are never restored")
     if source.namespace in RESERVED_NAMESPACES:
         return Note("Reserved", f"the namespace {source.namespace} is reserved")
-    if source in NEVER_OBJECTS:
-        return Note("Reserved", "it points at the source cluster's own API server")
     return None
+
+
+def _volume_warnings(source: Identity, outcome: Outcome) -> Iterator[Note]:
+    """A claim that loses its volume starts empty: nobody shall find that out by surprise."""
+    if source.group_resource == "persistentvolumeclaims" and any(
+        change.pointer == "/spec/volumeName" for change in outcome.changes
+    ):
+        yield Note("VolumeDataNotRestored", "gets a new, empty volume: its data is not restored")
 
 
 def _disagreement(source: Identity, obj: object) -> Note | None:
     """An entry's path must agree with the object in it (design.md, Security)."""
     if not isinstance(obj, dict):
         return Note("Undecodable", "the archive's copy is no JSON object")
-    meta = metadata(obj)
-    found = (meta.get("namespace") or "", meta.get("name"))
-    if found == (source.namespace, source.name):
-        return None
-    where = "/".join(str(part) for part in found if part)
-    return Note("PathDisagrees", f"the archive's entry holds another object, {where or 'unnamed'}")
+    how = disagreement(source, obj)
+    return Note("PathDisagrees", how) if how else None
 
 
 def defined_resources(spool: Spool) -> dict[tuple[str, str], Resource]:

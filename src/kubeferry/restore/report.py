@@ -5,17 +5,16 @@ Values of Secrets never reach a journal, a log or a status: their changes are to
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
 from kubeferry.journal import Item, Journal
 from kubeferry.kube.names import Identity
-from kubeferry.report import Problem, Reporter
+from kubeferry.report import Level, Problem, Reporter
 from kubeferry.restore.apply import Result
 from kubeferry.restore.plan import PlanItem
 from kubeferry.restore.spool import Spool
 from kubeferry.transform.change import MISSING, Change
-from kubeferry.transform.parameters.images import is_mapped_image
 
 MASKED = "(masked)"
 _LAST_APPLIED = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration"
@@ -52,14 +51,15 @@ def journal_item(result: Result) -> Item:
     kind = f"{item.resource.api_version}/{item.resource.kind}" if item.resource else ""
     secret = is_secret(item)
     return Item(
-        source=tuple(item.source),
-        target=tuple(item.target),
+        source=item.source,
+        target=item.target,
         action=result.action,
         kind=kind,
         reason=result.why.reason if result.why else "",
         message=result.why.message if result.why else "",
         changes=[change_line(change, secret=secret) for change in item.changes],
-        notes=[f"{note.reason}: {note.message}" for note in (*item.warnings, *item.errors)],
+        problems=list(problems(result)),
+        images=list(item.images) if result.action == "created" else [],
     )
 
 
@@ -77,47 +77,53 @@ class Recorder:
 
     async def __call__(self, result: Result) -> None:
         """Records one result; stores the journal's file when that is due."""
-        self.count(journal_item(result), new=True)
-        item = result.item
-        self.target_images.update(
-            change.new for change in item.changes if is_mapped_image(change)
-        )
-        for problem in _problems(result):
-            self._reporter.problem(problem)
+        line = journal_item(result)
+        self._count(line)
+        self._journal.add(line)
+        self._tell(line)
         if self._journal.is_due():
             await self._journal.flush()
 
-    def count(self, line: Item, *, new: bool) -> None:
-        """Counts one object; ``new`` unless an earlier run of this task was through with it."""
+    def resume(self, line: Item) -> None:
+        """Counts an object that an earlier run of this task was through with."""
+        self._spool.mark_done(Identity(*line.source))
+        self._count(line)
+        self._tell(line)
+
+    def _count(self, line: Item) -> None:
         self._done += 1
         self.counts[line.action] += 1
+        self.target_images.update(line.images)
         if line.kind:
             where = "/".join(part for part in line.target[1:] if part)
             self._spool.note_result(line.kind, where, line.action)
-        if new:
-            self._journal.add(line)
-        else:
-            self._spool.mark_done(Identity(*line.source))
-            self.target_images.update(
-                change["new"]
-                for change in line.changes
-                if change["rule"] == "imageRegistryMapping" and "new" in change
-            )
         self._reporter.progress(self._done, self._total)
 
+    def _tell(self, line: Item) -> None:
+        subject = str(Identity(*line.target))
+        for level, reason, message in line.problems:
+            self._reporter.problem(Problem(level, reason, message, line.source[1], subject))
 
-def _problems(result: Result) -> Iterable[Problem]:
-    item = result.item
-    namespace, subject = item.source.namespace, str(item.target)
-    for level, notes in (("warning", item.warnings), ("error", item.errors)):
-        for note in notes:
-            yield Problem(level, note.reason, note.message, namespace, subject)  # type: ignore[arg-type]
+    def resource_list(self) -> dict[str, list[str]]:
+        """Type to ``default1/web(created)``, as Velero's resource list has it (velero.md §1.3)."""
+        listed: dict[str, list[str]] = {}
+        for kind, where, action in self._spool.results():
+            listed.setdefault(kind, []).append(f"{where}({action})")
+        return listed
+
+
+def problems(result: Result) -> Iterator[tuple[Level, str, str]]:
+    """Level, reason and message of what a person should know about one result."""
+    for note in result.item.warnings:
+        yield "warning", note.reason, note.message
+    for note in result.item.errors:
+        yield "error", note.reason, note.message
     if result.why is None:
         return
     if result.action in ("failed", "refused"):
-        yield Problem("error", result.why.reason, result.why.message, namespace, subject)
-    elif result.why.reason == "Exists" and not _is_quiet(item):
-        yield Problem("warning", result.why.reason, result.why.message, namespace, subject)
+        yield "error", result.why.reason, result.why.message
+    elif result.why.reason == "Exists" and not _is_quiet(result.item):
+        yield "warning", result.why.reason, result.why.message
 
 
 def _is_quiet(item: PlanItem) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kubeferry.kube.names import label_value
 from kubeferry.report import Problem
 from kubeferry.transform.modifiers.rules import Modifiers
 from kubeferry.transform.parameters.images import ImageMap
@@ -19,6 +20,8 @@ class RestoreRequest:
         namespaces: source namespace to target namespace.
         images: the compiled ``imageRegistryMapping``.
         modifiers: the compiled rules, None without any.
+        modifier_digest: SHA-256 of the rules as they were read.
+        resumed: whether an earlier run of this task may have created objects.
     """
 
     name: str
@@ -27,11 +30,21 @@ class RestoreRequest:
     namespaces: Mapping[str, str] = field(default_factory=dict)
     images: ImageMap = field(default_factory=lambda: ImageMap({}))
     modifiers: Modifiers | None = None
+    modifier_digest: str = ""
+    resumed: bool = False
 
     @property
     def field_manager(self) -> str:
         """Sent with each write, so that what this task made can be told from all else."""
         return f"kubeferry-{self.uid}"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels of every object that the restore creates (velero.md §3.5)."""
+        return {
+            "velero.io/backup-name": label_value(self.backup),
+            "velero.io/restore-name": label_value(self.name),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +52,8 @@ class RestoreResult:
     """What came of it. ``phase`` is ``Completed`` or ``PartiallyFailed``; times are RFC 3339.
 
     ``counts`` are objects by action (``created``, ``skipped``, ``refused``, ``failed``);
-    ``target_images`` those images of restored pods that the image mapping produced: they must exist.
+    ``target_images`` those images of restored pods that the image mapping produced: they must
+    exist.
     """
 
     phase: str

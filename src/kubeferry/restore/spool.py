@@ -1,8 +1,8 @@
 """The archive's objects on disk, so that they can be walked in the restore's order in flat memory.
 
 An archive's order is not the restore's order. It is read once: bodies go to one file, an index of
-them to SQLite, both in a directory of their own that is removed at the end. A second entry of the same
-object replaces the first: in an archive the last one wins (velero.md §1.1).
+them to SQLite, both in a directory of their own that is removed at the end. A second entry of the
+same object replaces the first: in an archive the last one wins (velero.md §1.1).
 """
 
 import os
@@ -59,7 +59,10 @@ class Spool:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -140,7 +143,7 @@ class Spool:
             yield Spooled(Identity(group_resource, namespace, name), self._read(offset, size))
 
     def note_result(self, kind: str, where: str, action: str) -> None:
-        """Notes what became of an object: ``apps/v1/StatefulSet``, ``default1/web``, ``created``."""
+        """Notes what became of one: ``apps/v1/StatefulSet``, ``default1/web``, ``created``."""
         self._index.execute("insert into results values (?, ?, ?)", (kind, where, action))
 
     def results(self) -> Iterator[tuple[str, str, str]]:

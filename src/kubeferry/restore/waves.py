@@ -1,8 +1,8 @@
 """The order of a restore: Velero's order (velero.md §3.2) grouped into waves. Pure.
 
-Within a step objects are created concurrently. A step that says ``barrier`` waits until everything before
-it is through, because it needs it: objects need their kinds and namespaces, pods their service accounts and
-secrets, workloads the pods they adopt.
+Within a step objects are created concurrently. A step that says ``barrier`` waits until everything
+before it is through, because it needs it: objects need their kinds and namespaces, pods their
+service accounts and secrets, workloads the pods they adopt.
 """
 
 from dataclasses import dataclass

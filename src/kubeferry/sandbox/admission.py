@@ -163,9 +163,7 @@ def _service(kind: Kind, obj: Object, storage: Storage) -> None:
 
 
 def _addresses(storage: Storage) -> set[str]:
-    return {
-        str(at(entry.object, ("spec", "clusterIP"))) for entry in storage.entries("services")
-    }
+    return {str(at(entry.object, ("spec", "clusterIP"))) for entry in storage.entries("services")}
 
 
 def _free_address(storage: Storage) -> str:

@@ -67,9 +67,7 @@ def not_found(resource: Resource, name: str) -> Refused:
 
 def no_such_path() -> Refused:
     """404: nothing is served there."""
-    return Refused(
-        404, "NotFound", "the server could not find the requested resource", details={}
-    )
+    return Refused(404, "NotFound", "the server could not find the requested resource", details={})
 
 
 def already_exists(resource: Resource, name: str) -> Refused:

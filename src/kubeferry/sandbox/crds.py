@@ -23,16 +23,20 @@ def check_crd(crd: Object) -> Iterator[Cause]:
         yield invalid_value(
             "metadata.name",
             crd["metadata"]["name"],
-            "must be spec.names.plural+\".\"+spec.group",
+            'must be spec.names.plural+"."+spec.group',
         )
     for field in ("plural", "singular", "kind", "listKind"):
         if not names.get(field):
             yield required(f"spec.names.{field}")
     if spec.get("scope") not in ("Namespaced", "Cluster"):
-        yield required("spec.scope") if not spec.get("scope") else Cause(
-            "FieldValueNotSupported",
-            f'Unsupported value: "{spec["scope"]}": supported values: "Cluster", "Namespaced"',
-            "spec.scope",
+        yield (
+            required("spec.scope")
+            if not spec.get("scope")
+            else Cause(
+                "FieldValueNotSupported",
+                f'Unsupported value: "{spec["scope"]}": supported values: "Cluster", "Namespaced"',
+                "spec.scope",
+            )
         )
     versions = spec.get("versions") or []
     if sum(bool(version.get("storage")) for version in versions) != 1:
@@ -49,9 +53,7 @@ def _check_schema(version: Mapping[str, Any], place: str) -> Iterator[Cause]:
         yield required(place, "schemas are required")
         return
     if schema.get("type") != "object":
-        yield invalid_value(
-            f"{place}.type", schema.get("type", ""), "must be object at the root"
-        )
+        yield invalid_value(f"{place}.type", schema.get("type", ""), "must be object at the root")
     try:
         Compiler().compile(schema, place=place)
     except InvalidInput as error:
@@ -76,7 +78,9 @@ def established(crd: Object, kinds: Kinds, *, now: str) -> None:
     }
     served = {
         "lastTransitionTime": now,
-        "message": "not all names are accepted" if clash else "the initial names have been accepted",
+        "message": "not all names are accepted"
+        if clash
+        else "the initial names have been accepted",
         "reason": "NotAccepted" if clash else "InitialNamesAccepted",
         "status": "False" if clash else "True",
         "type": "Established",

@@ -91,7 +91,9 @@ _CONTAINER: Template = {
     "livenessProbe": _PROBE,
     "readinessProbe": _PROBE,
     "startupProbe": _PROBE,
-    "resources": {"requests": lambda holder: dict(holder["limits"]) if "limits" in holder else None},
+    "resources": {
+        "requests": lambda holder: dict(holder["limits"]) if "limits" in holder else None
+    },
     "lifecycle": {"preStop": {"httpGet": _HTTP}, "postStart": {"httpGet": _HTTP}},
 }
 _VOLUME: Template = {
@@ -113,7 +115,12 @@ _VOLUME: Template = {
     "hostPath": {"type": ""},
     "iscsi": {"iscsiInterface": "default"},
     "rbd": {"pool": "rbd", "user": "admin", "keyring": "/etc/ceph/keyring"},
-    "azureDisk": {"cachingMode": "ReadWrite", "fsType": "ext4", "readOnly": False, "kind": "Shared"},
+    "azureDisk": {
+        "cachingMode": "ReadWrite",
+        "fsType": "ext4",
+        "readOnly": False,
+        "kind": "Shared",
+    },
 }
 _CLAIM_SPEC: Template = {"volumeMode": "Filesystem"}
 _POD_SPEC: Template = {
@@ -126,9 +133,7 @@ _POD_SPEC: Template = {
     "initContainers": Each(_CONTAINER),
     "serviceAccount": _same_as("serviceAccountName"),
     "serviceAccountName": _same_as("serviceAccount"),
-    "volumes": Each(
-        {**_VOLUME, "ephemeral": {"volumeClaimTemplate": {"spec": _CLAIM_SPEC}}}
-    ),
+    "volumes": Each({**_VOLUME, "ephemeral": {"volumeClaimTemplate": {"spec": _CLAIM_SPEC}}}),
 }
 
 
@@ -297,7 +302,9 @@ _KINDS: Mapping[str, Template] = {
     "networkpolicies.networking.k8s.io": {
         "spec": {
             "podSelector": _empty,
-            "policyTypes": lambda spec: ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"],
+            "policyTypes": lambda spec: (
+                ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
+            ),
             "ingress": Each({"ports": Each({"protocol": "TCP"})}),
             "egress": Each({"ports": Each({"protocol": "TCP"})}),
         }

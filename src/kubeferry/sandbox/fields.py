@@ -68,9 +68,7 @@ def changed_fields(old: Any, new: Any, node: Node) -> Fields:
     A map that was not there is in the set itself, unless its Go type is a struct, which always is.
     """
     found: Fields = {}
-    before = (
-        {key: held for key, held, _ in children(old, node)} if divisible(old, node) else {}
-    )
+    before = {key: held for key, held, _ in children(old, node)} if divisible(old, node) else {}
     for key, held, inner in children(new, node):
         earlier = before.get(key, _MISSING)
         if earlier is not _MISSING and earlier == held:

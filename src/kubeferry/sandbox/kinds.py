@@ -199,7 +199,10 @@ class Kinds:
     def stored(self) -> Iterator[Kind]:
         """Each resource once, in the version it is stored in."""
         for kind in self._by_path.values():
-            if kind.resource.version == kind.stored_as and kind.table == kind.resource.group_resource:
+            if (
+                kind.resource.version == kind.stored_as
+                and kind.table == kind.resource.group_resource
+            ):
                 yield kind
 
     def storage(self, kind: Kind) -> Kind:

@@ -145,9 +145,7 @@ def apply(
 def _store(obj: Object, entries: list[Entry]) -> None:
     if entries:
         order = ("Apply", "Update")
-        entries.sort(
-            key=lambda e: (order.index(e["operation"]), e.get("time") or "", e["manager"])
-        )
+        entries.sort(key=lambda e: (order.index(e["operation"]), e.get("time") or "", e["manager"]))
         obj["metadata"]["managedFields"] = entries
     else:
         obj["metadata"].pop("managedFields", None)

@@ -62,9 +62,9 @@ def prepare_create(kind: Kind, obj: Object, *, now: str) -> None:
         obj["status"] = _initial(kind, obj)
     if kind.table == "namespaces":
         obj["spec"] = {"finalizers": ["kubernetes"]}
-        obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = obj["metadata"].get(
-            "name", ""
-        )
+        obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = obj[
+            "metadata"
+        ].get("name", "")
     elif kind.table == "persistentvolumes":
         obj["status"]["lastPhaseTransitionTime"] = now
     elif kind.table == "pods":
@@ -177,10 +177,10 @@ def count_generation(kind: Kind, new: Object, old: Object) -> None:
 def may_vanish(obj: Object) -> bool:
     """Whether nothing holds an object that is being deleted."""
     finalizers = obj["metadata"].get("finalizers")
-    return not finalizers and not (
-        obj["kind"] == "Namespace" and at(obj, ("spec", "finalizers"))
-    )
+    return not finalizers and not (obj["kind"] == "Namespace" and at(obj, ("spec", "finalizers")))
 
 
 SERVICE_RANGE = ipaddress.ip_network("10.96.0.0/16")
 """Where services get their cluster IPs from."""
+STATUS_PARTS = ("apiVersion", "kind", "metadata", "status")
+"""What a write through the status subresource is about."""

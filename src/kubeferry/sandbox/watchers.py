@@ -28,9 +28,7 @@ class Watch:
 
     def sees(self, event: Event) -> tuple[Change, Entry] | None:
         """The event as this watch is told it: an object may come into or leave its selection."""
-        if event.table != self.table or (
-            self.namespace and event.entry.key[0] != self.namespace
-        ):
+        if event.table != self.table or (self.namespace and event.entry.key[0] != self.namespace):
             return None
         if self.selects is None:
             return event.type, event.entry

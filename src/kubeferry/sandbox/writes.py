@@ -197,9 +197,7 @@ class Objects:
         causes = list(native_rules.check(kind, obj, old))
         if kind.custom:
             causes.extend(
-                validate(obj, kind.node, "")
-                if old is None
-                else validate(obj, kind.node, "", old)
+                validate(obj, kind.node, "") if old is None else validate(obj, kind.node, "", old)
             )
         if causes:
             resource = kind.resource
@@ -289,7 +287,11 @@ def _refuse_other_kind(kind: Kind, body: Any) -> None:
             "version/kind; json parse error: json: cannot unmarshal into Go value of type struct"
         )
     found_version, found_kind = body.get("apiVersion"), body.get("kind")
-    if found_kind in (None, "", resource.kind) and found_version in (None, "", resource.api_version):
+    if found_kind in (None, "", resource.kind) and found_version in (
+        None,
+        "",
+        resource.api_version,
+    ):
         if kind.custom and not (found_kind and found_version):
             missing = "Kind" if not found_kind else "apiVersion"
             text = codec.encode(body).decode()

@@ -1,7 +1,8 @@
 """What an archive holds, kept on disk while it is written, in flat memory.
 
-From it come ``metadata/resources.json`` inside the archive (every object with name, type, size and creation
-date, in the order written) and Velero's ``<backup>-resource-list.json.gz`` (type to sorted names).
+From it come ``metadata/resources.json`` inside the archive (every object with name, type, size and
+creation date, in the order written) and Velero's ``<backup>-resource-list.json.gz`` (type to sorted
+names).
 """
 
 import sqlite3
@@ -58,7 +59,9 @@ class Catalogue:
         yield b"\n]\n"
 
     def resource_list(self) -> Iterator[bytes]:
-        """``<backup>-resource-list.json``: ``{"apps/v1/StatefulSet": ["default/web"]}`` (velero.md §1.2)."""
+        """``<backup>-resource-list.json``: ``{"apps/v1/StatefulSet": ["default/web"]}`` (velero.md
+        §1.2).
+        """
         cursor = self._rows.execute(
             "select type, case namespace when '' then name else namespace || '/' || name end as n "
             "from lines order by type, n"

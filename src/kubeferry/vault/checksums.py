@@ -1,4 +1,6 @@
-"""``<backup>-checksums.json``: SHA-256 of every file of a backup, to find damage (design.md, Security)."""
+"""``<backup>-checksums.json``: SHA-256 of every file of a backup, to find damage (design.md,
+Security).
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -31,7 +33,9 @@ def checksums_document(name: str, files: Mapping[str, str]) -> bytes:
 
 
 async def load_checksums(store: Store, name: str) -> Mapping[str, str] | None:
-    """Key to digest of each file of a backup; None when it has no such file. Raises ``ArchiveDamaged``."""
+    """Key to digest of each file of a backup; None when it has no such file. Raises
+    ``ArchiveDamaged``.
+    """
     key = layout.checksums(name)
     try:
         data = await store.get(key)

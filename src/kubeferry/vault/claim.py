@@ -1,8 +1,9 @@
 """Who writes a backup: a small file that one writer at a time holds in the backup's folder.
 
-The commit mark is created only if it is not there, but an archive is uploaded under its final key long
-before. The claim keeps a second cluster from writing over it: it is created first, the mark is looked for
-only once it is held, and it must still be held when the mark is written. It is deleted after the mark.
+The commit mark is created only if it is not there, but an archive is uploaded under its final key
+long before. The claim keeps a second cluster from writing over it: it is created first, the mark is
+looked for only once it is held, and it must still be held when the mark is written. It is deleted
+after the mark.
 
 A claim is taken over when it is the same task's (a restarted controller), when it is the same
 cluster's (a cluster has one task of a name: the older one's is gone), or after ``STALE``.
@@ -71,7 +72,7 @@ async def _take_over(store: Store, name: str, owner: Owner, data: bytes, *, cloc
         same_cluster = bool(owner.cluster) and found.cluster == owner.cluster
         if not same_cluster and not _is_stale(found, clock):
             raise BackupExists(
-                f"another task ({found.uid}) has been writing a backup of this name since {found.since}",
+                f"another task ({found.uid}) has been writing this backup since {found.since}",
                 place=f"{store.url}/{layout.backup_folder(name)}",
                 remedy="choose another name; what a dead task left is taken over after 24 hours",
             )

@@ -24,7 +24,7 @@ async def delete_backup(store: Store, name: str) -> None:
 
 
 async def discard_backup(store: Store, name: str, owner: Owner) -> None:
-    """Deletes what a writer left behind, unless it was committed or the name is another's by now."""
+    """Deletes what a writer left, unless it was committed or the name is another's by now."""
     if not await holds_claim(store, name, owner):
         return
     if not await store.exists(layout.backup_metadata(name)):
@@ -36,7 +36,9 @@ async def discard_backup(store: Store, name: str, owner: Owner) -> None:
 
 
 async def discard_after(error: BaseException, store: Store, name: str, owner: Owner) -> None:
-    """``discard_backup`` while ``error`` is on its way; a failure of it becomes a note of that error."""
+    """``discard_backup`` while ``error`` is on its way; a failure of it becomes a note of that
+    error.
+    """
     try:
         await discard_backup(store, name, owner)
     except VaultError as failure:

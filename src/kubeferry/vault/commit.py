@@ -82,8 +82,9 @@ async def commit_backup(
 ) -> BackupFacts:
     """Stores the side files, the checksums and the mark; returns the facts as written.
 
-    Raises ``BackupExists`` when the name was lost to another task, ``ArchiveDamaged`` when the storage
-    holds another archive than was uploaded, ``VaultUnavailable``; then nothing of the backup is left.
+    Raises ``BackupExists`` when the name was lost to another task, ``ArchiveDamaged`` when the
+    storage holds another archive than was uploaded, ``VaultUnavailable``; then nothing of the
+    backup is left.
     """
     name = archive.name
     written = replace(facts, bytes=archive.size, written_by=WRITTEN_BY)

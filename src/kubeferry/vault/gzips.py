@@ -5,15 +5,18 @@ isal (ecosystem.md §10) packs several times faster than zlib at level 2, and le
 
 import zlib
 from collections.abc import Iterator
-from typing import Protocol
+from types import ModuleType
+from typing import Protocol, cast
 
+_isal: ModuleType | None
 try:
-    from isal import igzip_lib, isal_zlib
-
-    _ERRORS: tuple[type[Exception], ...] = (zlib.error, igzip_lib.IsalError)
+    from isal import isal_zlib as _isal
 except ImportError:  # no wheel for this machine: pyproject asks for isal only where there is one
-    isal_zlib = None
-    _ERRORS = (zlib.error,)
+    _isal = None
+
+_ERRORS: tuple[type[Exception], ...] = (zlib.error,)
+if _isal is not None:
+    _ERRORS = (zlib.error, _isal.error)
 
 _WBITS = 31
 _LEVEL = 2
@@ -36,17 +39,19 @@ class Packer(Protocol):
 
 
 class _Inflater(Protocol):
-    eof: bool
-    unused_data: bytes
-    unconsumed_tail: bytes
-
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    @property
+    def unconsumed_tail(self) -> bytes: ...
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
 def packer() -> Packer:
     """A new gzip stream, without file name or time: equal bytes pack to equal bytes."""
-    if isal_zlib is not None:
-        return isal_zlib.compressobj(_LEVEL, zlib.DEFLATED, _WBITS)
+    if _isal is not None:
+        return cast(Packer, _isal.compressobj(_LEVEL, zlib.DEFLATED, _WBITS))
     return zlib.compressobj(_LEVEL, zlib.DEFLATED, _WBITS)
 
 
@@ -57,8 +62,8 @@ def pack(data: bytes) -> bytes:
 
 
 def _inflater() -> _Inflater:
-    if isal_zlib is not None:
-        return isal_zlib.decompressobj(_WBITS)  # type: ignore[return-value]
+    if _isal is not None:
+        return cast(_Inflater, _isal.decompressobj(_WBITS))
     return zlib.decompressobj(_WBITS)
 
 
@@ -80,7 +85,7 @@ class Unpacker:
             self._is_begun = True
             try:
                 out = self._inflater.decompress(data, OUTPUT_BYTES)
-                # A full output may leave more inside; only an output that is not full ends the input.
+                # A full output may leave more inside: the input ends with an empty one.
                 while out:
                     yield out
                     if self._inflater.eof:

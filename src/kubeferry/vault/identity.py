@@ -1,8 +1,8 @@
 """What a vault was first created with, and who uses it: ``metadata/kubeferry-vault.json``.
 
-The region is written once, atomically, and compared ever after: a vault is not another vault because
-someone changed a manifest. The clusters are for people: two clusters that note themselves in the same
-instant may lose one note, which the next visit writes again.
+The region is written once, atomically, and compared ever after: a vault is not another vault
+because someone changed a manifest. The clusters are for people: two clusters that note themselves
+in the same instant may lose one note, which the next visit writes again.
 """
 
 from datetime import timedelta
@@ -41,8 +41,8 @@ async def identify(
 ) -> VaultIdentity:
     """Creates the vault's identity or checks it, and notes the cluster.
 
-    Raises ``VaultMismatch`` when the vault was created with another region, or its identity cannot be
-    read.
+    Raises ``VaultMismatch`` when the vault was created with another region, or its identity cannot
+    be read.
     """
     now = timestamp(clock())
     known = {cluster.uid: KnownCluster(cluster.name, now, now)} if cluster.uid else {}
@@ -76,10 +76,14 @@ async def load_identity(store: Store) -> VaultIdentity | None:
 def _check_region(store: Store, found: VaultIdentity, region: str) -> None:
     if found.region != region:
         raise VaultMismatch(
-            f"the vault was created with region {found.region or 'none'!r}, not {region or 'none'!r}",
+            f"the vault was created with region {_shown(found.region)}, not {_shown(region)}",
             place=store.url,
-            remedy=f"set config.region to {found.region!r}, or use another bucket or prefix",
+            remedy=f"set config.region to {_shown(found.region)}, or use another bucket or prefix",
         )
+
+
+def _shown(region: str) -> str:
+    return repr(region) if region else "(none)"
 
 
 async def _note(

@@ -1,4 +1,5 @@
-"""The keys of a vault, relative to bucket and prefix, as Velero lays them out (velero.md §1.2, §1.3). Pure.
+"""The keys of a vault, relative to bucket and prefix, as Velero lays them out (velero.md §1.2,
+§1.3). Pure.
 
 Directly below the prefix only the names of ``TOP_LEVEL`` may exist: with any other Velero calls the
 vault unavailable. ``check_key`` guards each write.

@@ -1,8 +1,8 @@
 """``velero-backup.json``: a backup's facts, written as Velero's ``Backup`` (velero.md §1.4).
 
-The file is the commit mark, and what another cluster or a Velero server knows of the backup. Facts that
-Velero has no field for are annotations. Reading takes Velero's own files too: what is missing there is
-empty, what is unknown is passed over.
+The file is the commit mark, and what another cluster or a Velero server knows of the backup. Facts
+that Velero has no field for are annotations. Reading takes Velero's own files too: what is missing
+there is empty, what is unknown is passed over.
 """
 
 from dataclasses import dataclass, field
@@ -203,8 +203,8 @@ class _Backup(msgspec.Struct, rename="camel"):
 def read_backup(data: bytes, *, name: str, place: str) -> BackupFacts:
     """The facts in a ``velero-backup.json`` of ours or Velero's.
 
-    Raises ``ArchiveDamaged`` for what does not decode, is no Velero ``Backup``, or has another name than
-    its folder, under which no restore would find its files (velero.md §1.4).
+    Raises ``ArchiveDamaged`` for what does not decode, is no Velero ``Backup``, or has another name
+    than its folder, under which no restore would find its files (velero.md §1.4).
     """
     try:
         backup = msgspec.json.decode(data, type=_Backup)

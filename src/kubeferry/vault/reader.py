@@ -1,8 +1,8 @@
 """Reads a backup's archive once, as a stream, and checks it against its checksums on the way.
 
-What is read is not to be trusted before ``read_archive`` has returned: the SHA-256 is known only at the
-end. So the caller spools, and acts on nothing before (design.md, The flow). An archive of ours without
-checksums is refused; one of Velero's, which never has any, is accepted with a note.
+What is read is not to be trusted before ``read_archive`` has returned: the SHA-256 is known only at
+the end. So the caller spools, and acts on nothing before (design.md, The flow). An archive of ours
+without checksums is refused; one of Velero's, which never has any, is accepted with a note.
 
 Of two entries of one object both are handed on; the last one wins (velero.md §1.1), which is the
 caller's to do. What an entry says it is by its path must agree with the object in it:
@@ -11,7 +11,7 @@ caller's to do. What an entry says it is by its path must agree with the object 
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ from kubeferry.vault import gzips, layout
 from kubeferry.vault.checksums import load_checksums, sha256, verify
 from kubeferry.vault.metadata import BackupFacts, load_backup_document, read_backup
 from kubeferry.vault.store import Store
-from kubeferry.vault.tarstream import Limits, TarFile, TarReader
+from kubeferry.vault.tarstream import Limits, TarReader
 
 _PREFERRED = "-preferredversion"
 Sink = Callable[[Identity, bytes], None]
@@ -171,17 +171,16 @@ class _Reading:
         self._spool = spool
         self._versions = versions
         self._unpacker = gzips.Unpacker()
-        self._tar = TarReader(wanted=self._is_wanted, place=place, limits=limits)
+        self._tar = TarReader(wanted=self._wanted, place=place, limits=limits)
         self._odd: list[str] = []
         self._odd_count = 0
-        self._paths: dict[str, EntryPath] = {}
 
     def feed(self, chunk: bytes) -> None:
         self.digest.update(chunk)
         try:
             for data in self._unpacker.feed(chunk):
-                for file in self._tar.feed(data):
-                    self._hand_on(file)
+                for entry, body in self._tar.feed(data):
+                    self._hand_on(entry, body)
         except gzips.BadGzip as error:
             raise self._damaged(error) from error
         self.size += len(chunk)
@@ -204,54 +203,26 @@ class _Reading:
             notes.append("the backup has no checksums, as Velero's have none: it was not verified")
         return tuple(notes)
 
-    def _is_wanted(self, path: str) -> bool:
+    def _wanted(self, path: str) -> EntryPath | None:
         if path.startswith("/") or ".." in path.split("/") or "\\" in path:
             raise ArchiveDamaged(f"{path!r} leads out of the archive", place=self._place)
         if not path.startswith("resources/"):
-            return False
+            return None
         entry = parse_path(path)
         if entry is None:
             self._odd_count += 1
             if len(self._odd) < 5:
                 self._odd.append(path)
-            return False
-        if entry.version and self._versions is None:
-            return False
-        self._paths[path] = entry
-        return True
+        elif entry.version and self._versions is None:
+            return None
+        return entry
 
-    def _hand_on(self, file: TarFile) -> None:
-        entry = self._paths.pop(file.path)
+    def _hand_on(self, entry: EntryPath, body: bytes) -> None:
         if not entry.version:
             self.objects += 1
-            self._spool(entry.identity, file.body)
+            self._spool(entry.identity, body)
         elif self._versions is not None:
-            self._versions(entry, file.body)
+            self._versions(entry, body)
 
     def _damaged(self, error: gzips.BadGzip) -> ArchiveDamaged:
         return ArchiveDamaged(f"{error} (byte {self.size} of the file or after)", place=self._place)
-
-
-async def load_side_file(
-    store: Store,
-    name: str,
-    kind: str,
-    *,
-    sums: Mapping[str, str] | None = None,
-    limit: int = 256 << 20,
-) -> bytes | None:
-    """A gzipped side file (``logs.gz``, ``results.gz`` ...) unpacked; None when there is none.
-
-    ``sums`` (``load_checksums``) verifies it. Raises ``ArchiveDamaged``, ``ChecksumMismatch``.
-    """
-    key = layout.backup_file(name, kind)
-    try:
-        data = await store.get(key)
-    except ObjectMissing:
-        return None
-    if sums is not None:
-        verify(sha256(data), key, sums, place=store.url)
-    try:
-        return gzips.unpack(data, limit=limit)
-    except gzips.BadGzip as error:
-        raise ArchiveDamaged(str(error), place=f"{store.url}/{key}") from error

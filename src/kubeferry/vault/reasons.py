@@ -1,8 +1,8 @@
 """Storage errors in plain words. Pure.
 
-obstore's messages are Rust's: a sentence, the storage's XML, then a dump of the error that may quote the
-signed request. ``explain`` keeps the storage's own code and message, or names what failed below HTTP, and
-nothing else; secrets are struck out once more in case a storage repeats them.
+obstore's messages are Rust's: a sentence, the storage's XML, then a dump of the error that may
+quote the signed request. ``explain`` keeps the storage's own code and message, or names what failed
+below HTTP, and nothing else; secrets are struck out once more in case a storage repeats them.
 """
 
 import re

@@ -1,8 +1,8 @@
 """A restore's folder in the vault: whose it is, and its side files (velero.md §1.3).
 
-Clusters share a vault, and names of restores are theirs: a folder that holds another cluster's restore
-of the same name is not touched, ours is called ``<name>-<six hex digits>`` (design.md, Vault). A small
-owner file says whose a folder is.
+Clusters share a vault, and names of restores are theirs: a folder that holds another cluster's
+restore of the same name is not touched, ours is called ``<name>-<six hex digits>`` (design.md,
+Vault). A small owner file says whose a folder is.
 """
 
 import hashlib
@@ -57,7 +57,7 @@ async def _claim(store: Store, folder: str, uid: str) -> bool:
 
 
 async def _owner(store: Store, folder: str) -> str | None:
-    """The uid a folder belongs to, None without an owner file; a damaged one is nobody's (empty)."""
+    """The uid a folder belongs to, None without an owner file, empty for a damaged one."""
     try:
         data = await store.get(layout.restore_owner(folder))
         return msgspec.json.decode(data, type=_Owner).uid

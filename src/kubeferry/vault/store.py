@@ -1,17 +1,18 @@
-"""Six verbs over object storage: put, get (and stream), exists, list, delete, and a streaming writer.
+"""Six verbs over object storage: put, get (and stream), exists, list, delete, and a streaming
+writer.
 
-The one door to obstore, with ``locations``: its types and errors never leave here. What differs between
-storages (ecosystem.md §5) is settled here too: whether a key can be created atomically is tried once
-(``_Creation``), a missing key on delete is done, local directories get no attributes.
+The one door to obstore, with ``locations``: its types and errors never leave here. What differs
+between storages (ecosystem.md §5) is settled here too: whether a key can be created atomically is
+tried once (``_Creation``), a missing key on delete is done, local directories get no attributes.
 
-Memory is bounded: a writer holds at most ``PARTS`` parts of ``PART_BYTES``, a stream one chunk.
-An endpoint that never answered is given up after some ten seconds; one that did is waited for longer.
+Memory is bounded: a writer holds at most ``PARTS`` parts of ``PART_BYTES``, a stream one chunk. An
+endpoint that never answered is given up after some ten seconds; one that did is waited for longer.
 """
 
 import asyncio
 import builtins
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,7 +63,8 @@ class Upload:
 class Store:
     """A vault's storage below bucket and prefix.
 
-    Every method raises ``VaultUnavailable`` with the storage's own reason when it cannot do its work.
+    Every method raises ``VaultUnavailable`` with the storage's own reason when it cannot do its
+    work.
 
     Attributes:
         url: where it is, for messages: ``s3://bucket/prefix`` or a path. Never holds secrets.
@@ -102,6 +104,13 @@ class Store:
         self._guard = guard
         self._first = asyncio.Lock()
 
+    @property
+    def can_create_atomically(self) -> bool | None:
+        """Whether of two writers that create a key at once one fails; None: not found out yet."""
+        if self._creator is not None:
+            return True
+        return None if self._creation == "unknown" else self._creation == "conditional"
+
     async def put(self, key: str, data: bytes, *, create: bool = False) -> None:
         """Writes a whole object; with ``create`` raises ``AlreadyStored`` when the key exists.
 
@@ -123,7 +132,7 @@ class Store:
             result = await obstore.get_async(self._backend, key)
             return (await result.bytes_async()).to_bytes()
 
-    async def stream(self, key: str) -> AsyncIterator[bytes]:
+    async def stream(self, key: str) -> AsyncGenerator[bytes, None]:
         """An object in chunks of about ``CHUNK_BYTES``. Raises ``ObjectMissing``."""
         await self._ready(key)
         with self.translating("read", key):
@@ -148,7 +157,7 @@ class Store:
         return True
 
     async def folders(self, prefix: str) -> "builtins.list[str]":
-        """The names of the folders directly below a prefix (empty or with a final slash), sorted."""
+        """The names of the folders directly below a prefix (empty or ending in a slash), sorted."""
         await self._ready(prefix)
         with self.translating("list", prefix):
             found = await obstore.list_with_delimiter_async(self._backend, prefix or None)
@@ -193,7 +202,8 @@ class Store:
             yield Upload(self, key, target)
 
     async def probe(self) -> None:
-        """Writes, reads and deletes a small object; reading alone would hide a vault that refuses writes.
+        """Writes, reads and deletes a small object; reading alone would hide a vault that refuses
+        writes.
 
         Raises ``VaultUnavailable`` with the storage's own reason.
         """
@@ -207,7 +217,7 @@ class Store:
             await self.delete(key)
 
     async def aclose(self) -> None:
-        """Ends the use of the store; nothing is held open between calls, so nothing is waited for."""
+        """Ends the use of the store; nothing is held open between calls."""
         self._quick = None
 
     @contextmanager

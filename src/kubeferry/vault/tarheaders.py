@@ -1,7 +1,8 @@
 """Tar headers for regular files, made by hand because ``tarfile`` makes some 30,000 a second. Pure.
 
-The form is Velero's (velero.md §1.1): regular files of mode 0755 without owners, no directory entries.
-A path that fits is ustar's; any other (longer, or not ASCII) gets a PAX header, as Go's writer does.
+The form is Velero's (velero.md §1.1): regular files of mode 0755 without owners, no directory
+entries. A path that fits is ustar's; any other (longer, or not ASCII) gets a PAX header, as Go's
+writer does.
 """
 
 from kubeferry.errors import InvalidInput
@@ -31,7 +32,9 @@ class HeaderMaker:
         self._constant = sum(self._owner) + sum(self._time) + sum(self._end) + _SPACES
 
     def header(self, path: str, size: int) -> bytes:
-        """The header, or PAX and header, of a regular file. Raises ``InvalidInput`` for an odd path."""
+        """The header, or PAX and header, of a regular file. Raises ``InvalidInput`` for an odd
+        path.
+        """
         name = path.encode()
         if b"\0" in name:
             raise InvalidInput(f"{path!r} cannot be a path", place="archive")
@@ -53,7 +56,9 @@ class HeaderMaker:
         )
 
     def pair(self, first: str, second: str, name: str, size: int) -> tuple[bytes, bytes]:
-        """The headers of one object's two files, in folders with a final slash; the second may be none."""
+        """The headers of one object's two files, in folders with a final slash; the second may be
+        none.
+        """
         file = f"{name}.json"
         return (
             self.header(first + file, size),
@@ -79,7 +84,7 @@ class HeaderMaker:
 
 
 def _split(name: bytes) -> tuple[bytes, bytes, bytes]:
-    """Prefix, slash and name as ustar keeps a path of up to 256 bytes; no slash if it does not fit."""
+    """Prefix, slash and name as ustar keeps a long path; no slash if it does not fit."""
     cut = name.rfind(b"/", 0, _PREFIX + 1)
     if cut <= 0 or len(name) - cut - 1 > _NAME or len(name) - cut - 1 == 0:
         return b"", b"", name

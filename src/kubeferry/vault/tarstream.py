@@ -1,14 +1,15 @@
 """Reads a tar stream in pieces, in bounded memory: ustar, PAX and GNU long names. Pure.
 
 Made for archives of many small files: a header costs some microseconds, a body that nobody wants is
-skipped without being copied. Only regular files are handed out; directories are passed over, links and
-devices are noted (velero.md §1.1, Reading side). Paths are as the archive has them, less a leading
-``./``; who uses them must check them. Of two files of one path both are handed out, in their order.
+skipped without being copied. Only regular files are handed out; directories are passed over, links
+and devices are noted (velero.md §1.1, Reading side). Paths are as the archive has them, less a
+leading ``./``; who uses them must check them. Of two files of one path both are handed out, in
+their order.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from kubeferry.errors import ArchiveDamaged
 
@@ -16,6 +17,8 @@ BLOCK = 512
 MAX_EXTENSION = 1 << 20
 """Bytes a PAX header or a long name may have."""
 MAX_NOTES = 20
+Tag = TypeVar("Tag")
+"""What a reader's ``wanted`` makes of a path."""
 _ZERO = bytes(BLOCK)
 _REGULAR = (b"0", b"\0", b"7")
 _EXTENSIONS = (b"x", b"L")
@@ -36,21 +39,14 @@ class Limits:
     total: int = 1 << 40
 
 
-class TarFile(NamedTuple):
-    """One regular file of the archive."""
-
-    path: str
-    body: bytes
-
-
-class _Header(NamedTuple):
+class _Header(NamedTuple, Generic[Tag]):
     kind: bytes
-    path: str
     size: int
-    is_taken: bool
+    is_taken: bool = False
+    tag: Tag | None = None
 
 
-class TarReader:
+class TarReader(Generic[Tag]):
     """Feed it bytes, get files.
 
     Attributes:
@@ -59,9 +55,15 @@ class TarReader:
     """
 
     def __init__(
-        self, *, wanted: Callable[[str], bool], place: str, limits: Limits | None = None
+        self, *, wanted: Callable[[str], Tag | None], place: str, limits: Limits | None = None
     ) -> None:
-        """``wanted`` says whose bodies to hand out; ``place`` names the archive in an error."""
+        """Makes a reader.
+
+        Args:
+            wanted: what to hand a path's body out with, None to pass the file over.
+            place: what the archive is called in an error.
+            limits: what it may hold.
+        """
         self.notes: list[str] = []
         self.files = 0
         self._wanted = wanted
@@ -70,12 +72,12 @@ class TarReader:
         self._buffer = bytearray()
         self._consumed = 0
         self._skip = 0
-        self._header: _Header | None = None
+        self._header: _Header[Tag] | None = None
         self._is_ended = False
         self._path: str | None = None
         self._size: int | None = None
 
-    def feed(self, data: bytes) -> list[TarFile]:
+    def feed(self, data: bytes) -> list[tuple[Tag, bytes]]:
         """The wanted files that are complete now. Raises ``ArchiveDamaged``."""
         if self._is_ended:
             self._advance(len(data))
@@ -83,7 +85,7 @@ class TarReader:
         buffer = self._buffer
         buffer += data
         end = len(buffer)
-        found: list[TarFile] = []
+        found: list[tuple[Tag, bytes]] = []
         at = 0
         while True:
             if self._skip:
@@ -115,8 +117,8 @@ class TarReader:
             self._header = None
             if header.kind in _EXTENSIONS:
                 self._extend(header.kind, body, self._consumed + at)
-            else:
-                found.append(TarFile(header.path, body))
+            elif header.tag is not None:
+                found.append((header.tag, body))
         del buffer[:at]
         self._advance(at)
         return found
@@ -136,7 +138,7 @@ class TarReader:
                 f"unpacks to more than {self._limits.total} bytes", self._limits.total
             )
 
-    def _read_header(self, block: bytes, offset: int) -> _Header:
+    def _read_header(self, block: bytes, offset: int) -> _Header[Tag]:
         checksum = self._number(block[148:156], offset)
         if sum(block) - sum(block[148:156]) + 256 != checksum:
             raise self._damaged("a header's checksum is wrong", offset)
@@ -145,27 +147,27 @@ class TarReader:
         if kind in _EXTENSIONS:
             if size > MAX_EXTENSION:
                 raise self._damaged(f"a header of {size} bytes", offset)
-            return _Header(kind, "", size, is_taken=True)
+            return _Header(kind, size, is_taken=True)
         if kind in _PASSED:
             if kind == _DIRECTORY:
                 self._path = self._size = None
-            return _Header(kind, "", size, is_taken=False)
+            return _Header(kind, size)
         path = self._path if self._path is not None else _ustar_path(block)
         size = self._size if self._size is not None else size
         self._path = self._size = None
         if kind not in _REGULAR:
             self._note(f"{path!r} is no regular file (type {kind.decode('latin-1')!r})")
-            return _Header(kind, path, size, is_taken=False)
+            return _Header(kind, size)
         return self._regular(kind, path.removeprefix("./"), size, offset)
 
-    def _regular(self, kind: bytes, path: str, size: int, offset: int) -> _Header:
+    def _regular(self, kind: bytes, path: str, size: int, offset: int) -> _Header[Tag]:
         if path.endswith("/"):  # a directory as the oldest tar wrote it
-            return _Header(kind, path, size, is_taken=False)
+            return _Header(kind, size)
         self.files += 1
-        is_taken = self._wanted(path)
-        if is_taken and size > self._limits.file:
+        tag = self._wanted(path)
+        if tag is not None and size > self._limits.file:
             raise self._damaged(f"{path!r} has {size} bytes, more than {self._limits.file}", offset)
-        return _Header(kind, path, size, is_taken)
+        return _Header(kind, size, tag is not None, tag)
 
     def _extend(self, kind: bytes, body: bytes, offset: int) -> None:
         """Keeps what a PAX or GNU header says of the next file."""

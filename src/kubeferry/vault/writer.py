@@ -1,12 +1,13 @@
 """Writes a backup's archive: objects in, a gzipped tar streamed into the vault out, in flat memory.
 
-``metadata/version`` is the first entry; each object of a preferred version is there twice, as Velero has
-it (velero.md §1.1), once bare and once below ``<version>-preferredversion``; ``metadata/resources.json`` is
-the last. ``add`` only makes headers and keeps references; packing, hashing and the upload run behind it, and
-``flush`` waits for them: a caller that flushes after each page holds two pages at most.
+``metadata/version`` is the first entry; each object of a preferred version is there twice, as
+Velero has it (velero.md §1.1), once bare and once below ``<version>-preferredversion``;
+``metadata/resources.json`` is the last. ``add`` only makes headers and keeps references; packing,
+hashing and the upload run behind it, and ``flush`` waits for them: a caller that flushes after each
+page holds two pages at most.
 
-Nothing is visible before ``finish``; leaving the context by an exception or a cancellation aborts the
-upload and deletes what was written.
+Nothing is visible before ``finish``; leaving the context by an exception or a cancellation aborts
+the upload and deletes what was written.
 """
 
 import asyncio
@@ -89,8 +90,8 @@ async def open_archive(
 ) -> AsyncIterator["ArchiveWriter"]:
     """Claims the name and opens the archive for writing.
 
-    Raises ``BackupExists`` when the name is taken, ``InvalidInput`` when it cannot be one. ``owner`` is the
-    task; with it a restarted task takes up its own name again (``claim``).
+    Raises ``BackupExists`` when the name is taken, ``InvalidInput`` when it cannot be one.
+    ``owner`` is the task; with it a restarted task takes up its own name again (``claim``).
     """
     holder = owner or Owner(uid=f"anonymous-{secrets.token_hex(8)}")
     await claim_backup(store, name, holder, clock=clock)
@@ -155,7 +156,9 @@ class ArchiveWriter:
         return self._objects
 
     def add(self, entry: Entry) -> None:
-        """Adds one object; returns at once. Raises ``InvalidInput`` for a name that is no file name."""
+        """Adds one object; returns at once. Raises ``InvalidInput`` for a name that is no file
+        name.
+        """
         group_resource, version, type_key, namespace, name, body, created, preferred = entry
         key = (group_resource, version, namespace, preferred)
         folders = self._folders.get(key)
@@ -174,7 +177,7 @@ class ArchiveWriter:
         self._objects += 1
 
     async def flush(self) -> None:
-        """Sends what was added; waits for what an earlier flush sent. Raises ``VaultUnavailable``."""
+        """Sends what was added, when the last flush is through. Raises ``VaultUnavailable``."""
         await self._wait()
         if self._parts:
             parts, lines = self._parts, self._lines
@@ -261,7 +264,9 @@ class ArchiveWriter:
 
 
 def _folders(group_resource: str, version: str, namespace: str, preferred: bool) -> tuple[str, str]:
-    """The folder of the bare copy and that of the version's; a version that is not preferred has one."""
+    """The folder of the bare copy and that of the version's; a version that is not preferred has
+    one.
+    """
     for part in (group_resource, version, namespace or "x"):
         if "/" in part or part in ("", ".", ".."):
             raise InvalidInput(f"{part!r} is no folder name", place=f"{group_resource} {namespace}")

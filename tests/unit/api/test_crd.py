@@ -7,6 +7,7 @@ import pytest
 from kubeferry import codec
 from kubeferry.api import crd
 from kubeferry.api.definition import GROUP
+from kubeferry.sandbox.cel import compile_rule
 
 COMMITTED = Path(__file__).parents[3] / "deploy" / "crds.yaml"
 DEFINITIONS = [pytest.param(one, id=one.kind) for one in crd.DEFINITIONS]
@@ -58,6 +59,13 @@ def test_names_are_as_kubernetes_wants_them(definition):
     names = manifest["spec"]["names"]
     assert manifest["metadata"]["name"] == f"{names['plural']}.{GROUP}"
     assert names["plural"] == f"{names['kind'].lower()}s"
+
+
+@pytest.mark.parametrize("definition", DEFINITIONS)
+def test_the_sandbox_understands_every_rule(definition):
+    for path, schema in schemas(crd.schema(definition)):
+        for rule in schema.get("x-kubernetes-validations", ()):
+            assert compile_rule(rule, place=path).transition == ("oldSelf" in rule["rule"])
 
 
 def test_required_enum_default_and_pattern_come_from_the_types():

@@ -1,1 +1,1 @@
-"""The machinery of any controller: work queue, informer, lease, reconcile loop. Knows no backups."""
+"""The machinery of any controller: queue, informer, lease, reconcile loop; knows no backups."""

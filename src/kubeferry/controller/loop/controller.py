@@ -1,8 +1,8 @@
 """The reconcile loop: names from the queue to one reconciler, level-based.
 
-A reconciler gets a name and nothing else. It looks at the object as it is, does what is missing, and may be
-called twice for the same state. It says when to come back by returning seconds; an error means
-again after a growing pause.
+A reconciler gets a name and nothing else. It looks at the object as it is, does what is missing,
+and may be called twice for the same state. It says when to come back by returning seconds; an error
+means again after a growing pause.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from kubeferry.controller.loop.queue import WorkQueue
 from kubeferry.errors import FerryError
 
 Reconcile = Callable[[str], Awaitable[float | None]]
-"""Brings the object of a name to what it should be; returns seconds until it wants to look again."""
+"""Brings the object of a name to what it should be; returns seconds until it looks again."""
 
 _log = logging.getLogger("kubeferry.controller")
 
@@ -53,7 +53,9 @@ class Controller:
             except Exception:
                 # One object's fault must not end the controller for all others.
                 delay = self.queue.add_failed(name)
-                _log.exception("%s %s: a defect of kubeferry; again in %.1f s", self.kind, name, delay)
+                _log.exception(
+                    "%s %s: a defect of kubeferry; again in %.1f s", self.kind, name, delay
+                )
             else:
                 self.queue.forget(name)
                 if again is not None:

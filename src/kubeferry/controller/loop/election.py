@@ -1,8 +1,8 @@
 """One of several replicas leads: a Lease in the API server says which, and until when.
 
-The leader renews its lease every ``RETRY`` seconds. Once it could not for ``DEADLINE`` seconds, which is before
-the lease runs out for the others, its work is cancelled: after that it writes nothing
-(design.md, Interruption).
+The leader renews its lease every ``RETRY`` seconds. Once it could not for ``DEADLINE`` seconds,
+which is before the lease runs out for the others, its work is cancelled: after that it writes
+nothing (design.md, Interruption).
 """
 
 import asyncio
@@ -41,7 +41,7 @@ class Election:
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
         """Waits for the lease, leads, and raises ``Interrupted`` when the lease is lost."""
-        while not await self._try():
+        while not await self._try():  # noqa: ASYNC110 - what it waits for is another machine's
             await asyncio.sleep(RETRY)
         _log.info("leading as %s", self._identity)
         work = asyncio.ensure_future(lead())
@@ -140,9 +140,7 @@ class Election:
                 lease = await self._client.get(LEASES, self._name, namespace=self._namespace)
                 if lease["spec"].get("holderIdentity") == self._identity:
                     lease["spec"]["holderIdentity"] = ""
-                    await self._client.replace(
-                        LEASES, self._name, lease, namespace=self._namespace
-                    )
+                    await self._client.replace(LEASES, self._name, lease, namespace=self._namespace)
         except (ApiError, TimeoutError) as error:
             _log.info("the lease was not released: %s", error)
 

@@ -1,4 +1,4 @@
-"""Keeps the objects of one resource in memory, as the API server last told, and names what changed."""
+"""Keeps the objects of one resource in memory, as the server last told; names what changed."""
 
 import asyncio
 from collections.abc import Callable

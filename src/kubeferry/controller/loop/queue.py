@@ -1,5 +1,5 @@
-"""A work queue of names: a name waits in it once, however often it is added, and is never worked on twice
-at the same time; what failed comes back after a growing pause.
+"""A work queue of names: a name waits in it once, however often it is added, and is never worked on
+twice at the same time; what failed comes back after a growing pause.
 
 The shape is controller-runtime's: adding a name that is being worked on marks it, and it is queued
 again when that work is done.

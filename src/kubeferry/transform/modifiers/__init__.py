@@ -1,1 +1,3 @@
-"""Resource modifiers: Velero's rules, compiled and checked before a restore starts, then applied to each object."""
+"""Resource modifiers: Velero's rules, compiled and checked before a restore starts, then applied to
+each object.
+"""

@@ -7,20 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kubeferry.errors import PatchFailed, PatchTestFailed
+from kubeferry.errors import PatchFailed
 from kubeferry.kube.globs import Glob
 from kubeferry.kube.objects import Object
 from kubeferry.kube.regex import Regex
 from kubeferry.kube.selectors import LabelSelector
-from kubeferry.transform.patch.json_patch import Operation, apply_operations
+from kubeferry.transform.patch.json_patch import Operation
+from kubeferry.transform.patch.pointer import child, equal, lookup
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """Compiled conditions; an empty tuple or None means that there is none of that kind.
 
-    ``group_resource`` is a glob whose separator is the dot. ``namespaces`` say nothing of cluster-scoped objects, as in
-    Velero. ``name`` is searched for, not anchored. ``matches`` are test operations.
+    ``group_resource`` is a glob whose separator is the dot. ``namespaces`` say nothing of
+    cluster-scoped objects, as in Velero. ``name`` is searched for, not anchored. ``matches`` are
+    test operations.
     """
 
     group_resource: Glob
@@ -46,8 +48,20 @@ class Conditions:
         return any(glob.matches(namespace) for glob in self.namespaces)
 
     def _matches(self, obj: Object) -> bool:
-        try:
-            apply_operations(obj, self.matches)
-        except PatchTestFailed:
-            return False
+        """As ``test`` in a patch, but what is missing on the way is no match instead of a
+        failure.
+        """
+        for test in self.matches:
+            try:
+                container = lookup(obj, test.parents)
+            except PatchFailed:
+                return False
+            if isinstance(container, list):
+                value = child(container, test.last)
+            elif isinstance(container, dict):
+                value = container.get(test.last)
+            else:
+                return False
+            if not equal(value, test.value):
+                return False
         return True

@@ -12,11 +12,13 @@ a JSON number                   the number
 anything else                   the text itself, with JSON escapes (``a\nb`` has a newline)
 ==============================  ====================================================
 
-Velero assembles its patch by pasting the text into JSON. Where that happens to make no JSON (``True``, ``007``, a quote
-or a newline inside) its rule fails for every object; here the text is taken as it is, with a note that says so.
+Velero assembles its patch by pasting the text into JSON. Where that happens to make no JSON
+(``True``, ``007``, a quote or a newline inside) its rule fails for every object; here the text is
+taken as it is, with a note that says so.
 """
 
 import re
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import msgspec
@@ -108,11 +110,11 @@ def scalar_text(value: object, *, place: str) -> str:
 
 
 def _go_float(value: float) -> str:
-    """The shortest text of a float as Go's ``'g'`` format writes it: ``2.5``, ``1000``, ``1e+06``."""
-    mantissa, _, exponent = f"{value:.17e}".partition("e")
-    power = int(exponent)
-    if not -4 <= power < 21:
-        digits = repr(value).partition("e")[0]
-        del mantissa
-        return f"{digits.removesuffix('.0')}e{power:+03d}"
-    return repr(value).removesuffix(".0") if power < 16 else f"{value:.0f}"
+    """A float as Go's shortest ``'g'`` format writes it: ``2.5``, ``1000``, ``1e+06``."""
+    number = Decimal(repr(value)).normalize()
+    power = number.adjusted()
+    if -4 <= power < 6:
+        return f"{number:f}"
+    sign, digits, _ = number.as_tuple()
+    rest = "".join(map(str, digits[1:]))
+    return f"{'-' if sign else ''}{digits[0]}{f'.{rest}' if rest else ''}e{power:+03d}"

@@ -14,11 +14,10 @@ matches ``nginx:1.7`` as it is written, those that match ``docker.io/library/ngi
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-from kubeferry.errors import InvalidInput
+from kubeferry.errors import InvalidInput, PatchFailed
 from kubeferry.kube.objects import CONTAINER_LISTS, POD_SPEC_PATHS, Object, at
 from kubeferry.transform.change import Cause, Change, Outcome
 from kubeferry.transform.patch.pointer import format_pointer, lookup, tokens_of
-from kubeferry.errors import PatchFailed
 
 PLACE = "spec.imageRegistryMapping"
 _CAUSE = "imageRegistryMapping"

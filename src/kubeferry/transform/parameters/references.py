@@ -12,8 +12,6 @@ _BINDINGS = frozenset(
     {"rolebindings.rbac.authorization.k8s.io", "clusterrolebindings.rbac.authorization.k8s.io"}
 )
 
-Referring = Callable[[Object, Mapping[str, str]], list[Change]]
-
 
 def subjects(obj: Object, mapping: Mapping[str, str]) -> list[Change]:
     """The accounts that a binding grants to are those of the target namespace."""
@@ -34,13 +32,17 @@ def claim_of_volume(obj: Object, mapping: Mapping[str, str]) -> list[Change]:
     return _followed(namespace, "/spec/claimRef/namespace", mapping)
 
 
-def references_for(group_resource: str) -> tuple[Referring, ...]:
-    """The references that one kind holds."""
+def references_for(
+    group_resource: str, mapping: Mapping[str, str]
+) -> list[Callable[[Object], list[Change]]]:
+    """The steps for the references that one kind holds, bound to the mapping."""
+    if not mapping:
+        return []
     if group_resource in _BINDINGS:
-        return (subjects,)
+        return [lambda obj: subjects(obj, mapping)]
     if group_resource == "persistentvolumes":
-        return (claim_of_volume,)
-    return ()
+        return [lambda obj: claim_of_volume(obj, mapping)]
+    return []
 
 
 def _followed(namespace: object, pointer: str, mapping: Mapping[str, str]) -> list[Change]:

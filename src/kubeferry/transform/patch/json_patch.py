@@ -32,6 +32,8 @@ OPERATIONS: tuple[OperationName, ...] = get_args(OperationName)
 class Edit(NamedTuple):
     """What one operation did: a resolved pointer, the value before and after (``MISSING``: none).
 
+    ``number`` is the operation's, a ``move`` makes two edits, a ``test`` none.
+
     In a list, an edit without an old value inserted an element and one without a new value took one
     out.
     """
@@ -39,12 +41,14 @@ class Edit(NamedTuple):
     pointer: str
     old: Any
     new: Any
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One operation with its pointers parsed; made by ``compile_operation``."""
 
+    number: int
     name: OperationName
     path: Tokens
     source: Tokens | None
@@ -55,9 +59,18 @@ class Operation:
 
 
 def compile_operation(
-    name: str, path: str, *, source: str | None = None, value: Any = None, place: str = "patch"
+    number: int,
+    name: str,
+    path: str,
+    *,
+    source: str | None = None,
+    value: Any = None,
+    place: str = "patch",
 ) -> Operation:
-    """Checks and parses one operation. Raises ``InvalidInput``: an unknown name or no pointer."""
+    """Checks and parses one operation; ``number`` counts from 1 and tells it in messages.
+
+    Raises ``InvalidInput``: an unknown name or no pointer.
+    """
     if name not in OPERATIONS:
         raise InvalidInput(
             f"{name!r} is no operation", place=place, remedy=f"use one of {', '.join(OPERATIONS)}"
@@ -69,6 +82,7 @@ def compile_operation(
             raise InvalidInput("move needs from", place=f"{place}.from")
         origin = parse_pointer(source or "", place=f"{place}.from")
     return Operation(
+        number,
         name,
         tokens,
         origin,
@@ -98,7 +112,9 @@ def compile_json_patch(
         if name in ("add", "replace") and "value" not in operation:
             raise InvalidInput(f"{name} needs a value", place=where)
         value = operation.get("value")
-        compiled.append(compile_operation(name, path, source=source, value=value, place=where))
+        compiled.append(
+            compile_operation(index + 1, name, path, source=source, value=value, place=where)
+        )
     return tuple(compiled)
 
 
@@ -112,13 +128,13 @@ def apply_operations(
     """
     record: list[Edit] = [] if edits is None else edits
     fresh: set[int] = set()
-    for number, operation in enumerate(operations, 1):
+    for operation in operations:
         try:
             document = _APPLY[operation.name](document, operation, record, fresh)
         except PatchFailed as error:
             pointer = format_pointer(operation.path)
             raise type(error)(
-                error.problem, place=f"patch {number} ({operation.name} {pointer})"
+                error.problem, place=f"patch {operation.number} ({operation.name} {pointer})"
             ) from error
     return document
 
@@ -139,24 +155,28 @@ def _put(
 ) -> Any:
     """``add``, and the second half of ``move`` and ``copy``."""
     if not operation.path:
-        return _whole(document, value, edits)
+        return _whole(document, value, edits, operation.number)
     document, container = open_path(document, operation.parents, fresh)
     key = operation.last
     if isinstance(container, dict):
-        edits.append(Edit(_at(operation, key), container.get(key, MISSING), value))
+        edits.append(
+            Edit(_at(operation, key), container.get(key, MISSING), value, operation.number)
+        )
         container[key] = value
     else:
         index = insertion_index(key, len(container))
-        edits.append(Edit(f"{operation.parents_pointer}/{index}", MISSING, value))
+        edits.append(Edit(f"{operation.parents_pointer}/{index}", MISSING, value, operation.number))
         container.insert(index, value)
     return document
 
 
 def _remove(document: Any, operation: Operation, edits: list[Edit], fresh: set[int]) -> Any:
-    return _take(document, operation.path, edits, fresh)[0]
+    return _take(document, operation.path, edits, fresh, operation.number)[0]
 
 
-def _take(document: Any, path: Tokens, edits: list[Edit], fresh: set[int]) -> tuple[Any, Any]:
+def _take(
+    document: Any, path: Tokens, edits: list[Edit], fresh: set[int], number: int
+) -> tuple[Any, Any]:
     """The document without what is at the path, and that."""
     if not path:
         raise PatchFailed("the whole document cannot be taken out")
@@ -165,24 +185,24 @@ def _take(document: Any, path: Tokens, edits: list[Edit], fresh: set[int]) -> tu
         if path[-1] not in container:
             raise PatchFailed(f"there is no field {path[-1]!r}")
         old = container.pop(path[-1])
-        edits.append(Edit(format_pointer(path), old, MISSING))
+        edits.append(Edit(format_pointer(path), old, MISSING, number))
     else:
         index = element_index(path[-1], len(container))
         old = container.pop(index)
-        edits.append(Edit(format_pointer((*path[:-1], str(index))), old, MISSING))
+        edits.append(Edit(format_pointer((*path[:-1], str(index))), old, MISSING, number))
     return document, old
 
 
 def _replace(document: Any, operation: Operation, edits: list[Edit], fresh: set[int]) -> Any:
     if not operation.path:
-        return _whole(document, operation.value, edits)
+        return _whole(document, operation.value, edits, operation.number)
     document, container = open_path(document, operation.parents, fresh)
     key: Any = operation.last
     if isinstance(container, list):
         key = element_index(key, len(container))
     elif key not in container:
         raise PatchFailed(f"there is no field {key!r}")
-    edits.append(Edit(_at(operation, str(key)), container[key], operation.value))
+    edits.append(Edit(_at(operation, str(key)), container[key], operation.value, operation.number))
     container[key] = operation.value
     return document
 
@@ -201,7 +221,7 @@ def _test(document: Any, operation: Operation, edits: list[Edit], fresh: set[int
 
 
 def _move(document: Any, operation: Operation, edits: list[Edit], fresh: set[int]) -> Any:
-    document, value = _take(document, operation.source or (), edits, fresh)
+    document, value = _take(document, operation.source or (), edits, fresh, operation.number)
     return _put(document, operation, value, edits, fresh)
 
 
@@ -212,10 +232,10 @@ def _copy(document: Any, operation: Operation, edits: list[Edit], fresh: set[int
     return _put(document, operation, value, edits, fresh)
 
 
-def _whole(document: Any, value: Any, edits: list[Edit]) -> Any:
+def _whole(document: Any, value: Any, edits: list[Edit], number: int) -> Any:
     if not isinstance(value, (dict, list)):
         raise PatchFailed(f"a document cannot be {describe(value)}")
-    edits.append(Edit("", document, value))
+    edits.append(Edit("", document, value, number))
     return value
 
 

@@ -1,0 +1,248 @@
+"""How fast the transform is, against decoding and encoding the same objects on the same core.
+
+Three ratios, each the median of three rounds of A-B-A, where A decodes and encodes every object
+with msgspec:
+
+- ``every``: decoded object in, outcome out; the seed's rules match every object (StatefulSets and
+pods);
+- ``tenth``: the same where they match one object in ten of a mix of kinds;
+- ``bytes``: the mix from bytes to bytes: decode, pipeline, encode.
+
+The objects have 4 KB as a server sends them: managed fields, status and the last-applied annotation
+included. The garbage collector runs in A and in B; what lives longer than a round is frozen before.
+Image and namespace mapping and both labels are in force throughout.
+
+    python bench/transform.py [--objects 2000] [--profile]
+"""
+
+import argparse
+import cProfile
+import gc
+import pstats
+import random
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kubeferry import codec
+from kubeferry.transform.modifiers.rules import parse_modifiers
+from kubeferry.transform.parameters.images import ImageMap
+from kubeferry.transform.pipeline import Pipeline, Rules, restore_labels
+
+REGISTRY = "anolis-registry.cn-zhangjiakou.cr.aliyuncs.com/openanolis"
+MODIFIER = Path(__file__).parent / "seed-modifier.yaml"
+ROUNDS = 3
+Case = list[tuple[str, bytes]]
+
+
+def owned(value: Any) -> Any:
+    """The ``fieldsV1`` of a value, as a server records who owns which field."""
+    if not isinstance(value, dict):
+        return {}
+    fields: dict[str, Any] = {}
+    for key, inner in value.items():
+        if isinstance(inner, list) and inner and isinstance(inner[0], dict) and "name" in inner[0]:
+            fields[f"f:{key}"] = {
+                f'k:{{"name":"{one["name"]}"}}': {".": {}, **owned(one)} for one in inner
+            }
+        else:
+            fields[f"f:{key}"] = owned(inner)
+    return fields
+
+
+def as_served(random_: random.Random, applied: dict[str, Any], status: dict[str, Any]) -> None:
+    """Adds what a server and kubectl add to an applied object."""
+    meta = applied["metadata"]
+    text = codec.encode(applied).decode()
+    fields = {"f:metadata": {"f:labels": owned(meta["labels"])}}
+    for key in ("spec", "data"):
+        if key in applied:
+            fields[f"f:{key}"] = owned(applied[key])
+    meta.update(
+        uid=f"{random_.getrandbits(128):032x}",
+        resourceVersion=str(random_.randrange(10**7)),
+        generation=1,
+        creationTimestamp="2026-01-02T03:04:05Z",
+        annotations={"kubectl.kubernetes.io/last-applied-configuration": text},
+        managedFields=[
+            {
+                "manager": "kubectl-client-side-apply",
+                "operation": "Update",
+                "apiVersion": applied["apiVersion"],
+                "time": "2026-01-02T03:04:05Z",
+                "fieldsType": "FieldsV1",
+                "fieldsV1": fields,
+            }
+        ],
+    )
+    if status:
+        applied["status"] = status
+
+
+def pod_spec(name: str) -> dict[str, Any]:
+    return {
+        "affinity": {
+            "nodeAffinity": {
+                "preferredDuringSchedulingIgnoredDuringExecution": [
+                    {
+                        "weight": 1,
+                        "preference": {
+                            "matchExpressions": [
+                                {
+                                    "key": "node-role.kubernetes.io/control-plane",
+                                    "operator": "Exists",
+                                }
+                            ]
+                        },
+                    }
+                ]
+            }
+        },
+        "containers": [
+            {
+                "name": name,
+                "image": f"{REGISTRY}/{name}:1.14.1-8.6",
+                "imagePullPolicy": "IfNotPresent",
+                "ports": [{"containerPort": 80, "name": "web", "protocol": "TCP"}],
+                "env": [{"name": f"SETTING_{n}", "value": f"value-{n}"} for n in range(4)],
+                "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
+                "volumeMounts": [{"mountPath": "/usr/share/nginx/html/", "name": "www"}],
+                "terminationMessagePath": "/dev/termination-log",
+                "terminationMessagePolicy": "File",
+            }
+            for name in (name,)
+        ],
+        "volumes": [{"name": "www", "emptyDir": {}}],
+        "dnsPolicy": "ClusterFirst",
+        "restartPolicy": "Always",
+        "schedulerName": "default-scheduler",
+        "securityContext": {},
+        "terminationGracePeriodSeconds": 30,
+    }
+
+
+def make(random_: random.Random, kind: str, index: int, app: str) -> tuple[str, bytes]:
+    """One object as a server sends it."""
+    obj: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": kind,
+        "metadata": {
+            "name": f"web-{kind.lower()}-{index}",
+            "namespace": "default",
+            "labels": {"app": app, "tier": "front"},
+        },
+    }
+    status: dict[str, Any] = {}
+    if kind == "ConfigMap":
+        obj["data"] = {f"key-{n}": f"{random_.getrandbits(256):064x}" for n in range(19)}
+    elif kind == "Pod":
+        obj["spec"] = {**pod_spec("nginx"), "nodeName": "node-1", "priority": 0}
+        status = {"phase": "Running", "podIP": "10.0.0.1"}
+    else:
+        obj["apiVersion"] = "apps/v1"
+        obj["spec"] = {
+            "replicas": 2,
+            "selector": {"matchLabels": {"app": app}},
+            "template": {"metadata": {"labels": {"app": app}}, "spec": pod_spec("nginx")},
+        }
+        status = {"replicas": 2, "observedGeneration": 1}
+    as_served(random_, obj, status)
+    plural = {"ConfigMap": "configmaps", "Pod": "pods"}.get(kind, f"{kind.lower()}s.apps")
+    return plural, codec.encode(obj)
+
+
+def every_object(count: int) -> Case:
+    random_ = random.Random(1)
+    kinds = ("StatefulSet", "Pod")
+    return [make(random_, kinds[n % 2], n, "nginx") for n in range(count)]
+
+
+def one_in_ten(count: int) -> Case:
+    random_ = random.Random(2)
+    others = ("Deployment", "StatefulSet", "ConfigMap")
+    return [
+        make(random_, ("StatefulSet", "Pod")[n // 10 % 2], n, "nginx")
+        if n % 10 == 0
+        else make(random_, others[n % 3], n, "other")
+        for n in range(count)
+    ]
+
+
+def seconds(work: Callable[[], None]) -> float:
+    gc.collect()
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def ratio(case: Case, work: Callable[[], None]) -> tuple[float, float, float]:
+    """The work's rate against decode and encode, and both rates in objects a second."""
+
+    def base() -> None:
+        for _, body in case:
+            codec.encode(codec.decode(body))
+
+    ratios, works, bases = [], [], []
+    for _ in range(ROUNDS):
+        before, middle, after = seconds(base), seconds(work), seconds(base)
+        ratios.append((before + after) / 2 / middle)
+        works.append(len(case) / middle)
+        bases.append(2 * len(case) / (before + after))
+    return statistics.median(ratios), statistics.median(works), statistics.median(bases)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--objects", type=int, default=2000)
+    parser.add_argument("--profile", action="store_true", help="where the time goes")
+    options = parser.parse_args()
+    data = codec.load_yaml(MODIFIER.read_text())["data"]
+    pipeline = Pipeline(
+        Rules(
+            namespaces={"default": "default1"},
+            images=ImageMap({REGISTRY: "registry.cn-beijing.aliyuncs.com/acr-team"}),
+            modifiers=parse_modifiers(data, place="modifier"),
+            labels=restore_labels("nginx-backup", "nginx-restore"),
+        )
+    )
+    cases = {"every": every_object(options.objects), "tenth": one_in_ten(options.objects)}
+    floors = {"every": 1.5, "tenth": 4.5, "bytes": 0.6}
+    decoded = {
+        name: [(kind, codec.decode(body)) for kind, body in case] for name, case in cases.items()
+    }
+    gc.collect()
+    gc.freeze()
+
+    def transform(name: str) -> Callable[[], None]:
+        def run() -> None:
+            for kind, obj in decoded[name]:
+                pipeline(obj, kind)
+
+        return run
+
+    def through() -> None:
+        for kind, body in cases["tenth"]:
+            codec.encode(pipeline(codec.decode(body), kind).object)
+
+    if options.profile:
+        for name in cases:
+            profile = cProfile.Profile()
+            profile.runcall(transform(name))
+            print(f"== {name}")
+            pstats.Stats(profile).sort_stats("tottime").print_stats(14)
+    for name, (case, work) in {
+        "every": (cases["every"], transform("every")),
+        "tenth": (cases["tenth"], transform("tenth")),
+        "bytes": (cases["tenth"], through),
+    }.items():
+        times, rate, base = ratio(case, work)
+        print(
+            f"{name}: {times:.2f} times decode + encode (at least {floors[name]}), "
+            f"{rate:,.0f}/s against {base:,.0f}/s"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""``kubeferry demo``."""
+
+from pathlib import Path
+
+import click
+
+from kubeferry.cli.command import Command, verbose_option
+
+
+@click.command(cls=Command, examples=("demo", "demo --keep ./ferry-demo"))
+@click.option(
+    "--keep",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep vault and kubeconfigs in DIR, to look at them afterwards.",
+)
+@verbose_option
+def demo(keep: Path | None) -> int:
+    """Watch a whole migration on this machine: no cluster, no account, nothing to install.
+
+    A StatefulSet is backed up from one cluster and restored into another with four changes at once.
+    Both clusters are API servers in memory, with small stand-ins for their controllers.
+    """
+    import asyncio
+
+    from kubeferry.local.demo import run_demo
+
+    return asyncio.run(run_demo(click.echo, keep))

@@ -1,0 +1,106 @@
+"""The root of the commands, and the entry point of ``kubeferry`` and of ``kubectl ferry``."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any, NoReturn
+
+import click
+
+from kubeferry.cli.command import (
+    EXIT_CODES,
+    Flags,
+    Lazy,
+    LazyGroup,
+    connection_options,
+    program,
+    write_examples,
+)
+
+COMMANDS = {
+    "vault": Lazy("kubeferry.cli.vault:vault", "Where backups are kept: register, look, remove."),
+    "backup": Lazy("kubeferry.cli.backup:backup", "Take backups, look at them, download them."),
+    "restore": Lazy(
+        "kubeferry.cli.restore:restore", "Plan a restore to see what it would change, then do it."
+    ),
+    "demo": Lazy("kubeferry.cli.demo:demo", "Watch a whole migration on this machine, no cluster."),
+    "install": Lazy(
+        "kubeferry.cli.install:install", "Print what a cluster needs, for kubectl apply -f -."
+    ),
+    "crds": Lazy("kubeferry.cli.install:crds", "Print the custom resource definitions alone."),
+    "controller": Lazy(
+        "kubeferry.cli.controller:controller", "Run the controller that does the work."
+    ),
+    "completion": Lazy("kubeferry.cli.completion:completion", "Print a shell's completion script."),
+    "version": Lazy("kubeferry.cli.version:version", "Print the version."),
+}
+
+EXAMPLES = (
+    "demo",
+    "backup create shop-1 --vault vault --include-namespaces shop --wait",
+    "restore plan --from-backup shop-1 --namespace-mapping shop=shop-test",
+    "restore create shop-test --from-backup shop-1 --namespace-mapping shop=shop-test --wait",
+)
+
+
+class Root(LazyGroup):
+    """The root group: it turns every error into a message and an exit code, and ends the process."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> NoReturn:
+        """Runs the command of the arguments; always raises ``SystemExit``."""
+        flags = Flags()
+        name = prog_name or "kubeferry"
+        try:
+            code = super().main(
+                args,
+                prog_name=name,
+                complete_var=complete_var or "_KUBEFERRY_COMPLETE",
+                standalone_mode=False,
+                windows_expand_args=windows_expand_args,
+                obj=flags,
+                **extra,
+            )
+        except BrokenPipeError:
+            # Who read us (``| head``) has seen enough; nothing more can or need be written.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+        except (Exception, KeyboardInterrupt) as error:
+            from kubeferry.cli.failure import show
+
+            sys.exit(show(error, verbose=bool(flags.verbose), name=name))
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the examples and the exit codes."""
+        write_examples(EXAMPLES, formatter, program=program(ctx))
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), text) for code, text in EXIT_CODES.items()])
+
+
+@click.group(
+    cls=Root,
+    lazy=COMMANDS,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="Back up the applications of a Kubernetes cluster and restore them anywhere, adapted on "
+    "the way: other namespaces, other image registries, any field a rule names. A restore can be "
+    "planned first; the plan shows every change and its cause, and writes nothing.",
+)
+@connection_options
+def root() -> None:
+    """Every command's parent."""
+
+
+def run() -> NoReturn:
+    """The entry point; called as ``kubectl-ferry`` it speaks of itself as ``kubectl ferry``."""
+    called = PurePath(sys.argv[0]).name
+    root.main(prog_name="kubectl ferry" if called.startswith("kubectl-ferry") else "kubeferry")

@@ -1,0 +1,143 @@
+"""What a plan comes to: counts, causes, the images that must exist; and a plan as JSON lines. Pure.
+
+JSON lines are for programs and only grow: a line ``{"type": "item", ...}`` for each object in the
+order of the restore, then one ``{"type": "summary", ...}``.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from kubeferry import codec
+from kubeferry.cli.output import counted, printable, table
+from kubeferry.cli.plan_view import Look
+from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.report import change_line, is_secret
+from kubeferry.restore.waves import Step
+
+_NAMES = {
+    "create": "to create",
+    "skip": "left out",
+    "refuse": "refused",
+    "fail": "cannot be created",
+}
+_KEPT = 10_000
+"""Images that are remembered."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts the items that pass through it."""
+
+    actions: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
+    causes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    images: Counter[str] = field(default_factory=Counter)
+    warnings: int = 0
+    errors: int = 0
+
+    def count(self, item: PlanItem) -> None:
+        """Counts one item."""
+        self.actions[item.action] += 1
+        if item.why is not None:
+            self.reasons[item.action, item.why.reason] += 1
+        self.warnings += len(item.warnings)
+        self.errors += len(item.errors)
+        if item.action != "create":
+            return
+        for mechanism, rule in {tuple(change.cause) for change in item.changes}:
+            self.causes[mechanism, rule] += 1
+        for image in item.images:
+            if image in self.images or len(self.images) < _KEPT:
+                self.images[image] += 1
+
+    def through(
+        self, steps: Iterable[tuple[Step, Iterable[PlanItem]]]
+    ) -> Iterator[tuple[Step, Iterator[PlanItem]]]:
+        """The same steps and items, counted as they pass."""
+        for step, items in steps:
+            yield step, self._counted(items)
+
+    def _counted(self, items: Iterable[PlanItem]) -> Iterator[PlanItem]:
+        for item in items:
+            self.count(item)
+            yield item
+
+
+def summary_lines(tally: Tally, look: Look) -> Iterator[str]:
+    """The last lines of a plan."""
+    yield ""
+    parts = [f"{tally.actions[action]:,} {text}" for action, text in _NAMES.items()
+             if tally.actions[action] or action == "create"]
+    total = sum(tally.actions.values())
+    yield f"{look.paint('Summary', bold=True)}  {counted(total, 'object')}: {', '.join(parts)}"
+    for action in ("skip", "refuse", "fail"):
+        found = {reason: count for (one, reason), count in tally.reasons.items() if one == action}
+        if found:
+            reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(found.items()))
+            yield f"  {_NAMES[action]}: {printable(reasons)}"
+    if tally.causes:
+        yield ""
+        yield "Objects changed by"
+        rows = [
+            (f"  {mechanism}", printable(rule), f"{count:,}")
+            for (mechanism, rule), count in sorted(tally.causes.items(), key=_order)
+        ]
+        yield from table(rows)
+    if tally.images:
+        yield ""
+        yield "Images that must exist before; a restore copies none"
+        yield from (f"  {printable(image)}" for image in sorted(tally.images))
+    if tally.warnings or tally.errors:
+        yield ""
+        yield f"{counted(tally.errors, 'error')} and {counted(tally.warnings, 'warning')} above"
+
+
+_MECHANISMS = ("automatic", "parameter", "modifier")
+
+
+def _order(entry: tuple[tuple[str, str], int]) -> tuple[int, str]:
+    (mechanism, rule), _ = entry
+    return _MECHANISMS.index(mechanism), rule
+
+
+def json_lines(
+    steps: Iterable[tuple[Step, Iterable[PlanItem]]], tally: Tally
+) -> Iterator[str]:
+    """The plan as JSON lines, its summary last."""
+    for step, items in tally.through(steps):
+        for item in items:
+            yield codec.encode(item_json(step, item)).decode()
+    yield codec.encode(
+        {
+            "type": "summary",
+            "objects": sum(tally.actions.values()),
+            "actions": {action: tally.actions[action] for action in _NAMES},
+            "warnings": tally.warnings,
+            "errors": tally.errors,
+            "images": sorted(tally.images),
+        }
+    ).decode()
+
+
+def item_json(step: Step, item: PlanItem) -> dict[str, Any]:
+    """One object of the plan."""
+    line: dict[str, Any] = {
+        "type": "item",
+        "wave": step.wave,
+        "action": item.action,
+        "source": item.source._asdict(),
+        "target": item.target._asdict(),
+        "changes": [change_line(change, secret=is_secret(item)) for change in item.changes],
+    }
+    if item.resource is not None:
+        line["apiVersion"], line["kind"] = item.resource.api_version, item.resource.kind
+    if item.why is not None:
+        line["reason"], line["message"] = item.why
+    for name, notes in (("warnings", item.warnings), ("errors", item.errors)):
+        if notes:
+            line[name] = [note._asdict() for note in notes]
+    if item.images:
+        line["images"] = list(item.images)
+    return line

@@ -1,0 +1,235 @@
+"""A plan for people to read: a tree in the order of the waves, each object with its changes. Pure.
+
+    Wave 6  workloads, services and everything else
+    └── create  StatefulSet default/web -> default1/web                         (namespaceMapping)
+                ~ /spec/template/spec/containers/0/volumeMounts/0/mountPath:
+                    /usr/share/nginx/html -> /data              (modifier rule 1, patch 2 replace)
+
+What every object meets alike (its status goes, two labels come) is said once, unless ``full``. Long
+values are cut, unless ``full``. Values of Secrets are never shown.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from kubeferry import codec
+from kubeferry.cli.output import cells, pad, printable
+from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.report import change_line, is_secret
+from kubeferry.restore.waves import Step
+from kubeferry.transform.change import Note
+
+WIDTH = 100
+"""Where nothing says how wide the terminal is."""
+
+_COMMON = frozenset({"server-fields", "restore-labels"})
+_MOVED = "/metadata/namespace"
+_RENAMED = "/metadata/name"
+_VALUE = 240
+_ACTIONS = {
+    "create": ("create", "green"),
+    "skip": ("skip  ", "yellow"),
+    "refuse": ("refuse", "red"),
+    "fail": ("fail  ", "red"),
+}
+_MODIFIER = re.compile(r"(rule \d+) \(.*\): (patch .*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a plan is drawn.
+
+    Attributes:
+        width: cells of a line, as far as the texts can be fitted into it.
+        colour: whether a terminal's colours are used.
+        unicode: whether the tree may use box characters.
+        full: every change of every object, with whole values.
+    """
+
+    width: int = WIDTH
+    colour: bool = False
+    unicode: bool = True
+    full: bool = False
+
+    def paint(self, text: str, **style: Any) -> str:
+        """The text in a style, if there are colours."""
+        return click.style(text, **style) if self.colour else text
+
+    @property
+    def branches(self) -> tuple[str, str, str, str]:
+        """Before an item, before the last item, and below each of them."""
+        if self.unicode:
+            return "├── ", "└── ", "│   ", "    "
+        return "|-- ", "`-- ", "|   ", "    "
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One change as it is shown: a mark, the pointer, the values as text (None: there is none)."""
+
+    mark: str
+    pointer: str
+    old: str | None
+    new: str | None
+    cause: str
+
+
+def draw(steps: Iterable[tuple[Step, Iterable[PlanItem]]], look: Look) -> Iterator[str]:
+    """The tree, line by line; holds one item at a time. Steps of one wave make one heading."""
+    wave = 0
+    held: PlanItem | None = None
+    for step, items in steps:
+        for item in items:
+            if held is not None:
+                yield from item_lines(held, look, last=step.wave != wave)
+            if step.wave != wave:
+                wave = step.wave
+                yield ""
+                yield f"{look.paint(f'Wave {wave}', bold=True)}  {step.title}"
+            held = item
+    if held is not None:
+        yield from item_lines(held, look, last=True)
+
+
+def item_lines(item: PlanItem, look: Look, *, last: bool) -> Iterator[str]:
+    """One object: its action and identity, its changes, what is to be known of it."""
+    middle, end, under, clear = look.branches
+    branch, below = (end, clear) if last else (middle, under)
+    word, colour = _ACTIONS[item.action]
+    lines = [change_line(change, secret=is_secret(item)) for change in item.changes]
+    moved = next((one for one in lines if _moves(one)), None)
+    title = f"{look.paint(word, fg=colour)}  {_identity(item, look)}"
+    right = _cause(moved) if moved is not None and not look.full else ""
+    yield _aligned(f"{branch}{title}", right, look)
+    indent = f"{below}        "
+    if item.why is not None:
+        yield from _note(item.why, indent, look, fg=colour)
+    if item.action == "create":
+        for line in lines:
+            if look.full or not (_moves(line) or _is_common(line)):
+                yield from change_lines(_shown(line, look), indent, look)
+    for note, fg in [(one, "yellow") for one in item.warnings] + [(one, "red") for one in item.errors]:
+        yield from _note(note, indent, look, fg=fg)
+
+
+def change_lines(change: Shown, indent: str, look: Look) -> Iterator[str]:
+    """One change: on one line if it fits, else the values below the pointer."""
+    cause = change.cause
+    head = f"{look.paint(change.mark, fg=_MARKS[change.mark], bold=True)} {change.pointer}"
+    arrow = look.paint("->", dim=True)
+    old = None if change.old is None else look.paint(change.old, fg="red")
+    new = None if change.new is None else look.paint(change.new, fg="green")
+    value = f"{old} {arrow} {new}" if old is not None and new is not None else old or new or ""
+    if not value:
+        yield _aligned(f"{indent}{head}", cause, look)
+        return
+    one = f"{indent}{head}: {value}"
+    if _fits(one, cause, look):
+        yield _aligned(one, cause, look)
+        return
+    deeper = f"{indent}    "
+    both = f"{deeper}{value}"
+    if _fits(f"{indent}{head}:", cause, look) and not _fits(both, cause, look):
+        yield _aligned(f"{indent}{head}:", cause, look)
+        cause = ""
+    else:
+        yield f"{indent}{head}:"
+    if _fits(both, cause, look) or old is None or new is None:
+        yield _aligned(both, cause, look)
+    else:
+        yield f"{deeper}{old}"
+        yield _aligned(f"{indent} {arrow} {new}", cause, look)
+
+
+_MARKS = {"~": "cyan", "+": "green", "-": "red"}
+
+
+def _shown(line: dict[str, Any], look: Look) -> Shown:
+    has_old, has_new = "old" in line, "new" in line
+    mark = "~" if has_old == has_new else "+" if has_new else "-"
+    pointer = line["pointer"]
+    if line["rule"] == "server-fields":
+        mark, pointer = "-", "status and what else only the server writes"
+    return Shown(
+        mark,
+        printable(pointer) or "the object",
+        _value(line["old"], look) if has_old else None,
+        _value(line["new"], look) if has_new else None,
+        _cause(line),
+    )
+
+
+def _value(value: Any, look: Look) -> str:
+    """A value as text: a plain string as it is, all else as JSON; long ones cut."""
+    plain = isinstance(value, str) and value == value.strip() and value.isprintable() and value
+    text = value if plain else printable(codec.encode(value).decode())
+    if look.full or len(text) <= _VALUE:
+        return str(text)
+    return f"{text[:_VALUE]}... ({len(text):,} characters)"
+
+
+def _cause(line: dict[str, Any]) -> str:
+    """Why, shortly: a parameter's name, ``modifier rule 1, patch 2``, ``automatic: claim-binding``.
+
+    Which entry of a parameter it was can be seen by the old value; ``-o json`` has it too.
+    """
+    mechanism, rule = str(line["mechanism"]), printable(str(line["rule"]))
+    if mechanism == "parameter":
+        return rule.partition(" ")[0]
+    match = _MODIFIER.fullmatch(rule)
+    if mechanism == "modifier" and match is not None:
+        return f"modifier {match[1]}, {match[2]}"
+    return f"{mechanism}: {rule}"
+
+
+def _identity(item: PlanItem, look: Look) -> str:
+    kind = item.resource.kind if item.resource else item.source.group_resource
+    source, target = (
+        printable(f"{one.namespace}/{one.name}" if one.namespace else one.name)
+        for one in (item.source, item.target)
+    )
+    name = target if source == target else f"{source} -> {target}"
+    return f"{printable(kind)} {look.paint(name, bold=True)}"
+
+
+def _moves(line: dict[str, Any]) -> bool:
+    """Whether the heading says it already: another namespace, a namespace's other name."""
+    is_parameter = line["mechanism"] == "parameter"
+    return is_parameter and line["pointer"] in (_MOVED, _RENAMED)
+
+
+def _is_common(line: dict[str, Any]) -> bool:
+    return line["mechanism"] == "automatic" and line["rule"] in _COMMON
+
+
+def _note(note: Note, indent: str, look: Look, *, fg: str) -> Iterator[str]:
+    """A reason and its sentence, wrapped."""
+    words = printable(f"{note.reason}: {note.message}").split(" ")
+    line = ""
+    first = True
+    for word in words:
+        longer = f"{line} {word}" if line else word
+        if line and cells(indent) + cells(longer) + 2 > look.width:
+            yield f"{indent}{look.paint('! ' if first else '  ', fg=fg)}{line}"
+            line, first = word, False
+        else:
+            line = longer
+    yield f"{indent}{look.paint('! ' if first else '  ', fg=fg)}{line}"
+
+
+def _fits(text: str, right: str, look: Look) -> bool:
+    room = cells(right) + 5 if right else 0
+    return cells(click.unstyle(text)) + room <= look.width
+
+
+def _aligned(text: str, right: str, look: Look) -> str:
+    """The text with its cause in parentheses at the right margin, three spaces apart at least."""
+    if not right:
+        return text
+    width = cells(click.unstyle(text))
+    gap = max(3, look.width - width - cells(right) - 2)
+    return f"{text}{pad('', gap)}{look.paint(f'({right})', dim=True)}"

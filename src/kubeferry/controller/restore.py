@@ -1,0 +1,149 @@
+"""Reconciles `ApplicationRestore`: finds the backup, starts the restore, resumes one."""
+
+from typing import Any
+
+from kubeferry.api.backup import ApplicationBackup
+from kubeferry.api.metadata import read
+from kubeferry.api.restore import ApplicationRestore
+from kubeferry.clock import timestamp
+from kubeferry.controller import vaults
+from kubeferry.controller.context import Context
+from kubeferry.controller.resources import BACKUPS, RESTORES
+from kubeferry.controller.status import ProgressWriter, patch_status
+from kubeferry.controller.sync import RESTORABLE, create_synced
+from kubeferry.controller.task import ending, run_task, wait_for_vault, wants_running
+from kubeferry.errors import BackupMissing, InvalidInput, NotFound, VaultUnavailable
+from kubeferry.kube.objects import Object, at
+from kubeferry.restore.prepare import prepare
+from kubeferry.restore.run import run_restore
+from kubeferry.vault.metadata import load_backup
+
+MAX_IMAGES = 200
+"""Target images told in a status; the vault's report has all of them."""
+
+
+class RestoreReconciler:
+    """Starts the work of restores."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def __call__(self, name: str) -> float | None:
+        """Looks at one restore."""
+        context, key = self._context, f"restore/{name}"
+        obj = context.restores.objects.get(name)
+        if obj is None or not wants_running(obj):
+            context.runner.cancel(key)
+            return None
+        context.runner.start(key, lambda: run_task(context, RESTORES, name, self._work))
+        return None
+
+    async def _work(self, obj: Object, progress: ProgressWriter) -> dict[str, Any]:
+        context = self._context
+        restore = read(obj, ApplicationRestore)
+        request = await prepare(
+            restore,
+            client=context.client,
+            namespace=context.namespace,
+            resumed=at(obj, ("status", "phase")) is not None,
+        )
+        if request.modifier_digest:
+            digest = {"resourceModifierDigest": request.modifier_digest}
+            await patch_status(
+                context.client, RESTORES, request.name, digest, namespace=context.namespace
+            )
+        annotated = await vaults.register_annotated(
+            context.client, restore.metadata, namespace=context.namespace
+        )
+        location = await self._find_vault(request.backup, annotated)
+        store = await vaults.open_registered(
+            context.client, location, settings=context.settings, credentials=context.credentials
+        )
+        try:
+            result = await run_restore(
+                request,
+                client=context.client,
+                store=store,
+                settings=context.settings,
+                reporter=progress,
+                clock=context.clock,
+            )
+        finally:
+            await store.aclose()
+        total = sum(result.counts.values())
+        return {
+            "phase": result.phase,
+            "message": ending(
+                warnings=result.warnings,
+                errors=result.errors,
+                first=str(result.first_problem or ""),
+            ),
+            "completionTimestamp": timestamp(context.clock()),
+            "progress": {"itemsDone": total, "totalItems": total},
+            "warnings": result.warnings,
+            "errors": result.errors,
+            "counts": dict(result.counts),
+            "images": list(result.target_images[:MAX_IMAGES]),
+        }
+
+    async def _find_vault(self, backup: str, annotated: str | None) -> str:
+        """The vault that holds the backup.
+
+        A backup that the cluster knows names its vault. One that was not synced yet is looked for
+        in the vault of the restore's annotation, else in every vault there is. Raises
+        ``BackupMissing``.
+        """
+        context = self._context
+        try:
+            obj = await context.client.get(BACKUPS, backup, namespace=context.namespace)
+        except NotFound:
+            return await self._search(backup, annotated)
+        known = read(obj, ApplicationBackup)
+        location = known.spec.storage_location
+        if annotated is not None and annotated != location:
+            raise InvalidInput(
+                f"backup {backup!r} is in vault {location!r}, the annotation names {annotated!r}",
+                place="metadata.annotations",
+                remedy="leave the annotation out",
+            )
+        if known.status.phase not in RESTORABLE:
+            raise InvalidInput(
+                f"backup {backup!r} is {known.status.phase or 'not started'}",
+                place="spec.backupName",
+                remedy="restore a backup that is Completed or PartiallyFailed",
+            )
+        await wait_for_vault(context, location)
+        return location
+
+    async def _search(self, backup: str, annotated: str | None) -> str:
+        context = self._context
+        names = [annotated] if annotated else sorted(context.locations.objects)
+        unavailable: list[str] = []
+        for name in names:
+            try:
+                await wait_for_vault(context, name)
+            except VaultUnavailable as error:
+                unavailable.append(str(error))
+                continue
+            store = await vaults.open_registered(
+                context.client, name, settings=context.settings, credentials=context.credentials
+            )
+            try:
+                facts = await load_backup(store, backup)
+            except BackupMissing:
+                continue
+            finally:
+                await store.aclose()
+            await create_synced(context, name, facts)
+            return name
+        raise _missing(backup, names, unavailable)
+
+
+def _missing(backup: str, names: list[str], unavailable: list[str]) -> BackupMissing:
+    looked = f"vault {', '.join(names)}" if names else "no vault: none is registered"
+    return BackupMissing(
+        f"no finished backup is called {backup!r} in {looked}"
+        + (f" ({'; '.join(unavailable)})" if unavailable else ""),
+        place="spec.backupName",
+        remedy="kubectl -n csdr get applicationbackup lists those there are",
+    )

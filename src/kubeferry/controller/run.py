@@ -1,0 +1,126 @@
+"""Puts the controller together and runs it until it is cancelled."""
+
+import asyncio
+import logging
+from urllib.parse import urlsplit
+
+from kubeferry.clock import Clock, utc_now
+from kubeferry.controller.backup import BackupReconciler
+from kubeferry.controller.context import Context
+from kubeferry.controller.location import LocationReconciler
+from kubeferry.controller.loop.controller import Controller
+from kubeferry.controller.loop.election import Election
+from kubeferry.controller.loop.informer import Informer
+from kubeferry.controller.resources import BACKUPS, LOCATIONS, NAMESPACES, RESTORES
+from kubeferry.controller.restore import RestoreReconciler
+from kubeferry.controller.runner import Runner
+from kubeferry.errors import ConfigError, NotFound
+from kubeferry.kube.client import Client
+from kubeferry.kube.config import ClusterConfig
+from kubeferry.kube.discovery import ServerVersion
+from kubeferry.kube.support import check_supported
+from kubeferry.settings import Settings
+from kubeferry.vault.locations import Credentials
+from kubeferry.vault.metadata import SourceCluster
+
+LEASE = "kubeferry-controller"
+
+_log = logging.getLogger("kubeferry.controller")
+
+
+async def run_controller(
+    *,
+    config: ClusterConfig,
+    settings: Settings,
+    credentials: Credentials | None,
+    identity: str,
+    clock: Clock = utc_now,
+    elect: bool = True,
+) -> None:
+    """Runs the controller against one cluster; ``identity`` tells this replica from others.
+
+    Raises ``ConfigError`` when our definitions are not installed there, ``Interrupted`` when
+    another replica took the lease.
+    """
+    async with Client(config, user_agent="kubeferry-controller") as client:
+        version = await client.version()
+        check_supported(version)
+        await _check_installed(client, settings)
+        cluster = await _identify(client, config, version)
+        _log.info("cluster %s (%s)", cluster.name, cluster.uid)
+
+        async def lead() -> None:
+            await _reconcile(client, settings, credentials, cluster, clock)
+
+        if not elect:
+            await lead()
+            return
+        election = Election(
+            client, namespace=settings.namespace, name=LEASE, identity=identity, clock=clock
+        )
+        await election.run(lead)
+
+
+async def _reconcile(
+    client: Client,
+    settings: Settings,
+    credentials: Credentials | None,
+    cluster: SourceCluster,
+    clock: Clock,
+) -> None:
+    informers = {
+        resource: Informer(client, resource, namespace=settings.namespace)
+        for resource in (LOCATIONS, BACKUPS, RESTORES)
+    }
+    async with Runner(limit=settings.max_tasks) as runner, asyncio.TaskGroup() as group:
+        context = Context(
+            client=client,
+            settings=settings,
+            clock=clock,
+            cluster=cluster,
+            credentials=credentials,
+            runner=runner,
+            locations=informers[LOCATIONS],
+            backups=informers[BACKUPS],
+            restores=informers[RESTORES],
+        )
+        controllers = (
+            Controller("vault", informers[LOCATIONS], LocationReconciler(context)),
+            Controller("backup", informers[BACKUPS], BackupReconciler(context)),
+            Controller("restore", informers[RESTORES], RestoreReconciler(context)),
+        )
+        for informer in informers.values():
+            group.create_task(informer.run())
+        # A task may ask for any of them, so all are filled before the first one starts.
+        for informer in informers.values():
+            await informer.synced.wait()
+        for controller in controllers:
+            group.create_task(controller.run())
+        _log.info("ready")
+
+
+async def _check_installed(client: Client, settings: Settings) -> None:
+    for resource in (LOCATIONS, BACKUPS, RESTORES):
+        try:
+            await client.list(
+                resource, namespace=settings.namespace, field_selector="metadata.name=-"
+            )
+        except NotFound as error:
+            raise ConfigError(
+                f"the cluster does not know {resource.group_resource}",
+                place=client.config.server,
+                remedy="kubeferry install | kubectl apply -f -",
+            ) from error
+
+
+async def _identify(client: Client, config: ClusterConfig, version: ServerVersion) -> SourceCluster:
+    """Who this cluster is: the uid of a namespace that every cluster has, and never makes anew."""
+    system = await client.get(NAMESPACES, "kube-system")
+    name = config.context or urlsplit(config.server).hostname or "cluster"
+    return SourceCluster(
+        name=name,
+        uid=system["metadata"]["uid"],
+        git_version=version.git_version,
+        major=str(version.major),
+        minor=str(version.minor),
+    )

@@ -1,0 +1,74 @@
+"""From a vault to a spool: reads a backup's archive once, verified, and what it says of volumes.
+
+Nothing is acted on before the whole archive was read and its checksum fits.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from kubeferry import codec
+from kubeferry.errors import ArchiveDamaged, InvalidInput
+from kubeferry.restore.spool import Spool
+from kubeferry.vault.metadata import BackupFacts, load_backup
+from kubeferry.vault.reader import ArchiveRead, read_archive
+from kubeferry.vault.sidefiles import load_volume_info
+from kubeferry.vault.store import Store
+
+RESTORABLE = frozenset({"Completed", "PartiallyFailed"})
+_VOLUMES = "persistentvolumes"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A spooled archive.
+
+    ``restored_volumes`` are the volumes that are restored as they are: no data of theirs is in the
+    backup and they outlive their claims (velero.md §3.9).
+    """
+
+    read: ArchiveRead
+    restored_volumes: frozenset[str]
+
+
+async def open_archive(store: Store, name: str, *, spool: Spool, now: datetime) -> Opened:
+    """Reads a backup into the spool.
+
+    Raises ``BackupMissing``, ``InvalidInput`` for a backup that cannot be restored,
+    ``ArchiveError``, ``VaultError``.
+    """
+    check_restorable(await load_backup(store, name), now=now)
+    read = await read_archive(store, name, spool=spool.add)
+    if not read.objects:
+        raise ArchiveDamaged("holds no objects", place=f"{store.url} backup {name}")
+    with_data = {info.pv_name for info in await load_volume_info(store, name) if info.backup_method}
+    return Opened(read, frozenset(_kept_volumes(spool) - with_data))
+
+
+def check_restorable(facts: BackupFacts, *, now: datetime) -> None:
+    """Raises ``InvalidInput`` for a backup that never ended well or has expired."""
+    if facts.phase not in RESTORABLE:
+        raise InvalidInput(
+            f"the backup is {facts.phase or 'unfinished'}",
+            place=f"backup {facts.name}",
+            remedy="restore one that is Completed or PartiallyFailed",
+        )
+    if facts.expiration is not None and facts.expiration <= now:
+        raise InvalidInput(
+            f"the backup expired on {facts.expiration:%Y-%m-%d %H:%M} UTC",
+            place=f"backup {facts.name}",
+            remedy="restore a younger one",
+        )
+
+
+def _kept_volumes(spool: Spool) -> set[str]:
+    kept: set[str] = set()
+    for spooled in spool.walk(_VOLUMES):
+        try:
+            spec = codec.decode(spooled.body).get("spec") or {}
+        except msgspec.DecodeError:
+            continue  # reported when it is planned
+        if spec.get("persistentVolumeReclaimPolicy") == "Retain":
+            kept.add(spooled.identity.name)
+    return kept

@@ -1,0 +1,178 @@
+"""One restore from beginning to end.
+
+1. read the archive into the spool, verified; check the mapping against what is in it
+2. plan each object, in the order of the waves
+3. apply the plan, wave by wave, writing each result into the vault's journal
+4. store results, log and resource list beside the journal
+
+Killed at any instant and run again, it reads its journal and goes on: what is in the journal is
+left alone, what was created and did not get into it is recognised by its field manager.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from kubeferry.clock import Clock, timestamp
+from kubeferry.errors import ArchiveDamaged
+from kubeferry.journal import Item, Journal
+from kubeferry.kube.client import Client
+from kubeferry.kube.names import Identity
+from kubeferry.kube.support import check_supported
+from kubeferry.logs import TaskLog
+from kubeferry.report import Findings, Problem, Reporter, Several
+from kubeferry.restore.apply import Applier
+from kubeferry.restore.archive import open_archive
+from kubeferry.restore.plan import PlanItem, Planner, defined_resources
+from kubeferry.restore.report import Recorder
+from kubeferry.restore.request import RestoreRequest, RestoreResult
+from kubeferry.restore.spool import Spool
+from kubeferry.settings import Settings
+from kubeferry.transform.facts import Facts
+from kubeferry.transform.parameters.namespaces import (
+    Clash,
+    check_clashes,
+    check_sources,
+    shared_targets,
+)
+from kubeferry.transform.pipeline import Pipeline, Rules
+from kubeferry.vault.restores import (
+    claim_restore_folder,
+    items_lines,
+    items_sink,
+    next_items_number,
+    put_restore_files,
+)
+from kubeferry.vault.store import Store
+
+
+@asynccontextmanager
+async def open_plan(
+    request: RestoreRequest,
+    *,
+    client: Client,
+    store: Store,
+    settings: Settings,
+    reporter: Reporter,
+    clock: Clock,
+) -> AsyncIterator[Planner]:
+    """Reads the archive and makes the plan of a restore; writes nothing.
+
+    Raises ``InvalidInput``, ``BackupMissing``, ``ArchiveError``, ``VaultError``, ``ApiError``.
+    """
+    check_supported(await client.version())
+    with Spool(parent=settings.spool_dir) as spool:
+        reporter.phase("reading the archive")
+        opened = await open_archive(store, request.backup, spool=spool, now=clock())
+        for note in opened.read.notes:
+            reporter.problem(Problem("warning", "Archive", note))
+        check_sources(request.namespaces, spool.namespaces() | _archived_namespaces(spool))
+        check_clashes(list(_clashes(request, spool)))
+        rules = Rules(
+            namespaces=request.namespaces,
+            images=request.images,
+            modifiers=request.modifiers,
+            labels=request.labels,
+            facts=Facts(restored_volumes=opened.restored_volumes),
+        )
+        reporter.phase("asking the target what it serves")
+        discovery = await client.discover()
+        for broken in discovery.broken:
+            reporter.problem(Problem("warning", "GroupUnavailable", str(broken)))
+        yield Planner(
+            spool, Pipeline(rules), discovery, request.namespaces, defined_resources(spool)
+        )
+
+
+async def run_restore(
+    request: RestoreRequest,
+    *,
+    client: Client,
+    store: Store,
+    settings: Settings,
+    reporter: Reporter,
+    clock: Clock,
+) -> RestoreResult:
+    """Restores; see the module. Raises what ``open_plan`` raises, before anything is written."""
+    started = timestamp(clock())
+    findings = Findings()
+    with TaskLog(clock=clock) as log:
+        several = Several((reporter, findings, log))
+        async with open_plan(
+            request, client=client, store=store, settings=settings, reporter=several, clock=clock
+        ) as planner:
+            folder = await claim_restore_folder(store, request.name, request.uid)
+            first = await next_items_number(store, folder)
+            journal = Journal(
+                items_sink(store, folder), first=first, now=asyncio.get_running_loop().time
+            )
+            recorder = Recorder(
+                journal=journal, spool=planner.spool, reporter=several, total=planner.total()
+            )
+            if first > 1:
+                several.phase("resuming from the journal")
+                await _resume(store, folder, recorder)
+            applier = Applier(
+                client,
+                field_manager=request.field_manager,
+                resumed=first > 1 or request.resumed,
+                on_result=recorder,
+            )
+            try:
+                for step, items in planner.steps():
+                    several.phase(f"wave {step.wave}: {step.title}")
+                    await applier.run(_left(items, planner.spool.is_done if first > 1 else None))
+            finally:
+                # What was done is told even when the task is interrupted here.
+                await asyncio.shield(journal.flush())
+            await put_restore_files(
+                store,
+                folder,
+                log=log.read().decode(),
+                results=findings.results(),
+                resource_list=recorder.resource_list(),
+            )
+    problem = next((one for one in findings.problems if one.level == "error"), None)
+    return RestoreResult(
+        phase="PartiallyFailed" if findings.errors else "Completed",
+        counts=dict(recorder.counts),
+        warnings=findings.warnings,
+        errors=findings.errors,
+        started=started,
+        completed=timestamp(clock()),
+        target_images=tuple(sorted(recorder.target_images)),
+        first_problem=problem or next(iter(findings.problems), None),
+    )
+
+
+async def _resume(store: Store, folder: str, recorder: Recorder) -> None:
+    decoder = msgspec.json.Decoder(Item)
+    async for line in items_lines(store, folder):
+        try:
+            recorder.resume(decoder.decode(line))
+        except msgspec.DecodeError as error:
+            raise ArchiveDamaged(f"a line of the journal is none: {error}", place=folder) from error
+
+
+def _left(
+    items: Iterable[PlanItem], is_done: Callable[[Identity], bool] | None
+) -> Iterator[PlanItem]:
+    """The items that no earlier run of the task is through with."""
+    for item in items:
+        if is_done is None or not is_done(item.source):
+            yield item
+
+
+def _archived_namespaces(spool: Spool) -> set[str]:
+    return {name for _, name in spool.names("namespaces")}
+
+
+def _clashes(request: RestoreRequest, spool: Spool) -> Iterator[Clash]:
+    """What two namespaces that become one would both bring; found on disk."""
+    for target, sources in shared_targets(request.namespaces, spool.namespaces()).items():
+        for index, one in enumerate(sources):
+            for other in sources[index + 1 :]:
+                for identity in spool.clashes(one, other):
+                    yield Clash(target, identity.group_resource, identity.name, (one, other))

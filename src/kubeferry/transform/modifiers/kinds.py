@@ -1,0 +1,116 @@
+"""The group resources that Kubernetes itself has, and what people write instead of them."""
+
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
+
+from kubeferry.kube.globs import Glob
+from kubeferry.kube.names import split_group_resource
+
+_BUILT_IN = """
+configmaps cm
+componentstatuses cs
+endpoints ep
+events ev
+limitranges limits
+namespaces ns
+nodes no
+persistentvolumeclaims pvc
+persistentvolumes pv
+pods po
+podtemplates
+replicationcontrollers rc
+resourcequotas quota
+secrets
+serviceaccounts sa
+services svc
+bindings
+mutatingwebhookconfigurations.admissionregistration.k8s.io
+validatingwebhookconfigurations.admissionregistration.k8s.io
+validatingadmissionpolicies.admissionregistration.k8s.io
+validatingadmissionpolicybindings.admissionregistration.k8s.io
+customresourcedefinitions.apiextensions.k8s.io crd crds
+apiservices.apiregistration.k8s.io
+controllerrevisions.apps
+daemonsets.apps ds
+deployments.apps deploy
+replicasets.apps rs
+statefulsets.apps sts
+horizontalpodautoscalers.autoscaling hpa
+cronjobs.batch cj
+jobs.batch
+certificatesigningrequests.certificates.k8s.io csr
+leases.coordination.k8s.io
+endpointslices.discovery.k8s.io
+flowschemas.flowcontrol.apiserver.k8s.io
+prioritylevelconfigurations.flowcontrol.apiserver.k8s.io
+ingressclasses.networking.k8s.io
+ingresses.networking.k8s.io ing
+networkpolicies.networking.k8s.io netpol
+runtimeclasses.node.k8s.io
+poddisruptionbudgets.policy pdb
+clusterrolebindings.rbac.authorization.k8s.io
+clusterroles.rbac.authorization.k8s.io
+rolebindings.rbac.authorization.k8s.io
+roles.rbac.authorization.k8s.io
+priorityclasses.scheduling.k8s.io pc
+csidrivers.storage.k8s.io
+csinodes.storage.k8s.io
+storageclasses.storage.k8s.io sc
+volumeattachments.storage.k8s.io
+"""
+
+BUILT_IN: tuple[str, ...] = tuple(line.split()[0] for line in _BUILT_IN.strip().splitlines())
+CORE = frozenset(name for name in BUILT_IN if "." not in name)
+
+
+def _written_instead() -> dict[str, str]:
+    """Plural without its group, singular or kind, and short names, all in lower case."""
+    words: dict[str, str] = {}
+    for line in _BUILT_IN.strip().splitlines():
+        full, *short = line.split()
+        plural, _ = split_group_resource(full)
+        for word in (plural, *_singulars(plural), *short):
+            words.setdefault(word, full)
+    return words
+
+
+def _singulars(plural: str) -> Iterable[str]:
+    if plural.endswith("ies"):
+        yield f"{plural[:-3]}y"
+    elif plural.endswith(("sses", "shes")):
+        yield plural[:-2]
+    if plural.endswith("s"):
+        yield plural[:-1]
+
+
+_INSTEAD = _written_instead()
+
+
+def matches_nothing(glob: Glob, known: Collection[str]) -> str | None:
+    """Why a groupResource can match no object at all, or None if it may.
+
+    ``known`` are the group resources that are known beside the built-in ones (archive, target). A
+    name with a group may be a custom resource's that nobody told us of, so only what is certain is
+    said.
+    """
+    pattern = glob.pattern
+    if glob.literal:
+        if pattern in CORE or pattern in known or ("." in pattern and pattern == pattern.lower()):
+            return None
+        return f"no resource is named {pattern!r}{_suggestion(pattern, known)}"
+    if "." in pattern or "**" in pattern:
+        return None
+    if any(glob.matches(name) for name in (*CORE, *known)):
+        return None
+    return (
+        f"{pattern!r} matches nothing: * and ? do not cross the dot, write {pattern}.* for groups"
+    )
+
+
+def _suggestion(word: str, known: Collection[str]) -> str:
+    lower = word.lower()
+    right = _INSTEAD.get(lower) or _INSTEAD.get(lower.partition(".")[0])
+    if right is None:
+        close = get_close_matches(lower, (*_INSTEAD, *BUILT_IN, *known), n=1)
+        right = _INSTEAD.get(close[0], close[0]) if close else None
+    return f"; did you mean {right}?" if right else ""

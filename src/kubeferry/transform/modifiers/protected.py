@@ -1,0 +1,167 @@
+"""What a modifier must not change: the object before and after the rules is compared, field by
+field.
+
+Comparing results, not paths, leaves no way around it (a parent replaced, a move, a merge). An
+object in which a protected field differs is refused: not created, and reported (design.md, Order of
+work; ack-backup-center.md §2.3.3).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from kubeferry.kube.objects import CONTAINER_LISTS, POD_SPEC_PATHS, Object, at
+from kubeferry.transform.change import Note
+from kubeferry.transform.patch.pointer import equal
+
+_NAMESPACE_ADVICE = "use the restore's namespaceMapping"
+_VOLUME_ADVICE = "volumes are changed by storage class conversion, not by modifiers"
+_SECURITY_ADVICE = (
+    "a modifier cannot change security-sensitive fields; change them after the restore"
+)
+_GROUP_ADVICE = "a modifier cannot turn an object into another one"
+
+Reading = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """One protected part: where it is, how to read what counts of it, and what to do instead.
+
+    ``path`` leads there from the root, or from the pod spec if ``kinds`` is None. ``reading``
+    reduces the part to what is compared; None compares all of it.
+    """
+
+    path: tuple[str, ...]
+    advice: str
+    kinds: frozenset[str] = frozenset()
+    reading: Reading | None = None
+
+
+def _claim_templates(templates: Any) -> Any:
+    """The names and specs of claim templates; their labels and annotations are free."""
+    if not isinstance(templates, list):
+        return templates
+    return [[at(one, ("metadata", "name")), at(one, ("spec",))] for one in templates]
+
+
+def _sensitive_volumes(volumes: Any) -> Any:
+    """The volumes that reach the node or tokens; the others are free."""
+    if not isinstance(volumes, list):
+        return volumes
+    return [
+        volume
+        for volume in volumes
+        if isinstance(volume, dict) and ("hostPath" in volume or "projected" in volume)
+    ]
+
+
+def _container_security(containers: Any) -> Any:
+    """The containers' names with their security contexts and host ports."""
+    if not isinstance(containers, list):
+        return containers
+    return [
+        [one.get("name"), one.get("securityContext"), _host_ports(one.get("ports"))]
+        for one in containers
+        if isinstance(one, dict)
+    ]
+
+
+def _host_ports(ports: Any) -> Any:
+    if not isinstance(ports, list):
+        return None
+    return [port.get("hostPort") for port in ports if isinstance(port, dict)]
+
+
+def _kinds(group: str, *plurals: str) -> frozenset[str]:
+    return frozenset(f"{plural}.{group}" if group else plural for plural in plurals)
+
+
+_RBAC = "rbac.authorization.k8s.io"
+_ROLES = _kinds(_RBAC, "roles", "clusterroles")
+_BINDINGS = _kinds(_RBAC, "rolebindings", "clusterrolebindings")
+_WEBHOOKS = _kinds(
+    "admissionregistration.k8s.io",
+    "mutatingwebhookconfigurations",
+    "validatingwebhookconfigurations",
+)
+
+EVERY_OBJECT = (
+    Protected(("apiVersion",), _GROUP_ADVICE),
+    Protected(("kind",), _GROUP_ADVICE),
+    Protected(("metadata", "name"), _GROUP_ADVICE),
+    Protected(("metadata", "namespace"), _NAMESPACE_ADVICE),
+)
+
+BY_KIND = (
+    Protected(("spec",), _VOLUME_ADVICE, _kinds("", "persistentvolumes", "persistentvolumeclaims")),
+    Protected(
+        ("spec", "volumeClaimTemplates"),
+        _VOLUME_ADVICE,
+        _kinds("apps", "statefulsets"),
+        _claim_templates,
+    ),
+    Protected(("rules",), _SECURITY_ADVICE, _ROLES),
+    Protected(("aggregationRule",), _SECURITY_ADVICE, _ROLES),
+    Protected(("roleRef",), _SECURITY_ADVICE, _BINDINGS),
+    Protected(("subjects",), _SECURITY_ADVICE, _BINDINGS),
+    Protected(("webhooks",), _SECURITY_ADVICE, _WEBHOOKS),
+    Protected(("data",), _SECURITY_ADVICE, _kinds("", "secrets")),
+    Protected(("stringData",), _SECURITY_ADVICE, _kinds("", "secrets")),
+    Protected(("type",), _SECURITY_ADVICE, _kinds("", "secrets")),
+)
+
+POD_SPEC = (
+    *(
+        Protected((field,), _SECURITY_ADVICE)
+        for field in (
+            "hostNetwork",
+            "hostPID",
+            "hostIPC",
+            "hostUsers",
+            "securityContext",
+            "serviceAccountName",
+            "serviceAccount",
+        )
+    ),
+    Protected(("volumes",), _SECURITY_ADVICE, reading=_sensitive_volumes),
+    *(
+        Protected((field,), _SECURITY_ADVICE, reading=_container_security)
+        for field in CONTAINER_LISTS
+    ),
+)
+
+
+class Guard:
+    """The protected parts of one kind."""
+
+    def __init__(self, group_resource: str) -> None:
+        own = (entry for entry in BY_KIND if group_resource in entry.kinds)
+        self._entries = (*EVERY_OBJECT, *own)
+        self._pod_path = POD_SPEC_PATHS.get(group_resource)
+
+    def refuse(self, before: Object, after: Object) -> Note | None:
+        """Why the object must not be created, or None: the first protected field that differs."""
+        difference = _first_difference(before, after, self._entries, ())
+        if difference is None and self._pod_path is not None:
+            old, new = at(before, self._pod_path), at(after, self._pod_path)
+            if old is not new:
+                difference = _first_difference(old, new, POD_SPEC, self._pod_path)
+        if difference is None:
+            return None
+        path, advice = difference
+        return Note("ProtectedField", f"a modifier changes /{'/'.join(path)}; {advice}")
+
+
+def _first_difference(
+    before: Any, after: Any, entries: Iterable[Protected], prefix: tuple[str, ...]
+) -> tuple[tuple[str, ...], str] | None:
+    for entry in entries:
+        old, new = at(before, entry.path), at(after, entry.path)
+        if old is new:
+            continue
+        if entry.reading is not None:
+            old, new = entry.reading(old), entry.reading(new)
+        if not equal(old, new):
+            return prefix + entry.path, entry.advice
+    return None

@@ -1,0 +1,182 @@
+"""The way of one object through a restore, in its order (design.md, Order of work on one object).
+
+Pure: an object and rules in, an ``Outcome`` out, and the object that went in is as it was. What
+depends on the kind alone is worked out once for each kind, so an object pays only for the steps
+that concern it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kubeferry.kube.names import label_value
+from kubeferry.kube.objects import Object
+from kubeferry.transform.automatic.table import fixes_for, verdicts_for
+from kubeferry.transform.change import (
+    MISSING,
+    STRIPPED,
+    Cause,
+    Change,
+    Note,
+    Outcome,
+    apply_changes,
+)
+from kubeferry.transform.facts import Facts
+from kubeferry.transform.modifiers.apply import apply_rules
+from kubeferry.transform.modifiers.protected import Guard
+from kubeferry.transform.modifiers.rules import Modifiers, Rule
+from kubeferry.transform.parameters import namespaces
+from kubeferry.transform.parameters.images import ImageMap, image_changes
+from kubeferry.transform.parameters.references import references_for
+from kubeferry.transform.patch.pointer import escape
+
+Step = Callable[[Object], list[Change]]
+
+_LABELS = Cause("automatic", "restore-labels")
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Everything that decides what a restore makes of an object; checked before it gets here."""
+
+    namespaces: Mapping[str, str] = field(default_factory=dict)
+    images: ImageMap = field(default_factory=lambda: ImageMap({}))
+    modifiers: Modifiers | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
+
+
+def restore_labels(backup: str, restore: str) -> dict[str, str]:
+    """The two labels that every restored object gets (velero.md §3.5)."""
+    return {
+        "velero.io/backup-name": label_value(backup),
+        "velero.io/restore-name": label_value(restore),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What concerns the objects of one kind."""
+
+    verdicts: tuple[Callable[[Object], Note | None], ...]
+    steps: tuple[Step, ...]
+    rules: tuple[Rule, ...]
+    guard: Guard
+    target: Step
+
+
+class Pipeline:
+    """Call it with an object and its group resource (``statefulsets.apps``); the object is not
+    changed.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._kinds: dict[str, _Kind] = {}
+        self._added = [
+            (key, Change(f"/metadata/labels/{escape(key)}", MISSING, value, _LABELS))
+            for key, value in rules.labels.items()
+        ]
+        self._moved = {
+            source: Change("/metadata/namespace", source, target, namespaces.cause(source))
+            for source, target in rules.namespaces.items()
+            if source != target
+        }
+
+    def __call__(self, obj: Object, group_resource: str) -> Outcome:
+        """What becomes of the object. Never raises for what an object holds."""
+        kind = self._kinds.get(group_resource) or self._learn(group_resource)
+        metadata = obj.get("metadata")
+        if not isinstance(metadata, dict) or not _is_sound(metadata):
+            return Outcome(None, [], [], [], refused=_MALFORMED)
+
+        # 1. Selection is done. What is not to be created at all ends here.
+        for verdict in kind.verdicts:
+            note = verdict(obj)
+            if note is not None:
+                return Outcome(None, [], [], [], skipped=note)
+
+        # 2. Automatic: what the server wrote, then the fixes of the kind. 3. Parameters.
+        fresh: set[int] = set()
+        changes = [STRIPPED]
+        result = apply_changes(obj, changes, fresh)
+        for step in kind.steps:
+            made = step(result)
+            if made:
+                result = apply_changes(result, made, fresh)
+                changes += made
+
+        # 4. Modifiers: they see the source namespace; what they must not change is compared.
+        errors: list[Note] = []
+        if kind.rules:
+            entered = result
+            result, made, errors = apply_rules(entered, kind.rules, metadata.get("namespace", ""))
+            if made:
+                refused = kind.guard.refuse(entered, result)
+                if refused is not None:
+                    return Outcome(None, changes + made, [], errors, refused=refused)
+                changes += made
+                fresh = set()
+
+        # 5. Target namespace and labels.
+        made = kind.target(result)
+        changes += made
+        return Outcome(apply_changes(result, made, fresh), changes, [], errors)
+
+    def _learn(self, group_resource: str) -> _Kind:
+        rules = self._rules
+        facts = rules.facts
+        steps: list[Step] = list(fixes_for(group_resource, facts))
+        images = image_changes(group_resource, rules.images)
+        if images is not None:
+            steps.append(images)
+        steps += references_for(group_resource, rules.namespaces)
+        is_namespace = group_resource == "namespaces"
+        modifiers = None if is_namespace else rules.modifiers
+        kind = _Kind(
+            verdicts=tuple(verdicts_for(group_resource, facts)),
+            steps=tuple(steps),
+            rules=modifiers.for_kind(group_resource) if modifiers else (),
+            guard=Guard(group_resource),
+            target=self._namespace_target if is_namespace else self._target,
+        )
+        self._kinds[group_resource] = kind
+        return kind
+
+    def _target(self, obj: Object) -> list[Change]:
+        """Namespace and labels of an object; labels of the same keys are overwritten."""
+        metadata = obj["metadata"]
+        changes = []
+        moved = self._moved.get(metadata.get("namespace"))
+        if moved is not None:
+            changes.append(moved)
+        labels = metadata.get("labels")
+        if labels is None and self._added:
+            old = metadata.get("labels", MISSING)
+            new = dict(self._rules.labels)
+            changes.append(Change("/metadata/labels", old, new, _LABELS))
+            return changes
+        for key, added in self._added:
+            old = labels.get(key, MISSING)
+            if old is MISSING:
+                changes.append(added)
+            elif old != added.new:
+                changes.append(added._replace(old=old))
+        return changes
+
+    def _namespace_target(self, obj: Object) -> list[Change]:
+        """A Namespace gets its new name and no labels (velero.md §3.3)."""
+        return namespaces.renamed_namespace(obj, self._rules.namespaces)
+
+
+_MALFORMED = Note("Malformed", "its metadata is not what Kubernetes' metadata is")
+
+
+def _is_sound(metadata: dict[str, Any]) -> bool:
+    """Whether the parts of the metadata that every step relies on have their types."""
+    return (
+        isinstance(metadata.get("name"), str)
+        and isinstance(metadata.get("namespace", ""), str)
+        and isinstance(metadata.get("labels"), dict | None)
+        and isinstance(metadata.get("annotations"), dict | None)
+    )
