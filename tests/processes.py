@@ -19,7 +19,7 @@ watcher=$!
 exec 3<&-
 wait $pid
 code=$?
-kill -9 $watcher
+kill -9 $watcher 2>/dev/null
 wait $watcher
 exit $code
 """

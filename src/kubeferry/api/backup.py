@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, field
 
 from kubeferry.api.definition import FROZEN_ONCE_STARTED, TASK_COLUMNS, Definition
 from kubeferry.api.fields import (
@@ -12,7 +12,9 @@ from kubeferry.api.fields import (
     NamespaceOrAll,
     ObjectName,
     Progress,
+    Strict,
     Time,
+    Tolerant,
 )
 from kubeferry.api.metadata import Metadata
 
@@ -20,14 +22,7 @@ TaskPhase = Literal["InProgress", "Completed", "PartiallyFailed", "Failed"]
 TERMINAL_PHASES = frozenset({"Completed", "PartiallyFailed", "Failed"})
 
 
-class VolumeBackup(
-    Struct,
-    rename="camel",
-    kw_only=True,
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-    frozen=True,
-):
+class VolumeBackup(Strict, kw_only=True, frozen=True):
     """What is done about the data of volumes."""
 
     default_pv_backup: Annotated[
@@ -35,14 +30,7 @@ class VolumeBackup(
     ] = True
 
 
-class BackupSpec(
-    Struct,
-    rename="camel",
-    kw_only=True,
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-    frozen=True,
-):
+class BackupSpec(Strict, kw_only=True, frozen=True):
     """What to back up, and where to."""
 
     storage_location: Annotated[ObjectName, Meta(description="Name of the vault.")]
@@ -56,10 +44,10 @@ class BackupSpec(
             max_length=5000,
             description="Namespaces to back up; empty or * means all but the reserved ones.",
         ),
-    ] = []
+    ] = field(default_factory=list)
     excluded_namespaces: Annotated[
         list[Namespace], Meta(max_length=5000, description="Namespaces left out of those.")
-    ] = []
+    ] = field(default_factory=list)
     pv_backup: Annotated[VolumeBackup, Meta(description=VolumeBackup.__doc__)] = VolumeBackup()
     ttl: Annotated[
         Duration, Meta(description="How long the backup is kept; afterwards it cannot be restored.")
@@ -71,7 +59,7 @@ class BackupSpec(
         return self.backup_type == "AppAndPvBackup" and self.pv_backup.default_pv_backup
 
 
-class BackupStatus(Struct, rename="camel", kw_only=True, omit_defaults=True, frozen=True):
+class BackupStatus(Tolerant, kw_only=True, frozen=True):
     """How the backup goes, or how it ended."""
 
     phase: Annotated[
@@ -91,7 +79,7 @@ class BackupStatus(Struct, rename="camel", kw_only=True, omit_defaults=True, fro
     source_cluster: Annotated[str, Meta(description="The cluster it was taken from.")] = ""
 
 
-class ApplicationBackup(Struct, rename="camel", kw_only=True, omit_defaults=True, frozen=True):
+class ApplicationBackup(Tolerant, kw_only=True, frozen=True):
     """One run of a backup: the applications of some namespaces into a vault."""
 
     metadata: Metadata

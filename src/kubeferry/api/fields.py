@@ -1,4 +1,4 @@
-"""The kinds of fields that several of our resources have, with what a schema says of them."""
+"""What the types of our resources are made of, with what a schema says of each."""
 
 from typing import Annotated
 
@@ -35,7 +35,15 @@ Count = Annotated[int, Meta(ge=0, extra_json_schema={"format": "int64"})]
 """How many, or how many bytes."""
 
 
-class Progress(Struct, rename="camel", kw_only=True, frozen=True):
+class Tolerant(Struct, rename="camel", omit_defaults=True, frozen=True):
+    """A part in which unknown fields are passed over: a newer version may have written them."""
+
+
+class Strict(Tolerant, forbid_unknown_fields=True, frozen=True):
+    """A part in which an unknown field is refused: a person wrote it and means something by it."""
+
+
+class Progress(Tolerant, kw_only=True, omit_defaults=False, frozen=True):
     """How far a task is."""
 
     items_done: Annotated[Count, Meta(description="Objects that are through.")] = 0

@@ -6,11 +6,11 @@ A vault may also be registered by an annotation of a task; ``annotated_vault`` r
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from kubeferry import codec
 from kubeferry.api.definition import AGE, GROUP, PHASE, Column, Definition, Rule
-from kubeferry.api.fields import Duration, ObjectName, Time
+from kubeferry.api.fields import Duration, ObjectName, Strict, Time, Tolerant
 from kubeferry.api.metadata import Metadata, convert
 from kubeferry.errors import InvalidInput
 
@@ -27,14 +27,7 @@ Region = Annotated[str, Meta(pattern="^[-a-zA-Z0-9_]*$", max_length=64)]
 Endpoint = Annotated[str, Meta(max_length=512)]
 
 
-class LocationConfig(
-    Struct,
-    rename="camel",
-    kw_only=True,
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-    frozen=True,
-):
+class LocationConfig(Strict, kw_only=True, frozen=True):
     """How the storage is reached. ``network`` and ``region`` may be corrected later."""
 
     region: Annotated[
@@ -57,14 +50,7 @@ class LocationConfig(
     ] = ""
 
 
-class ObjectStorage(
-    Struct,
-    rename="camel",
-    kw_only=True,
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-    frozen=True,
-):
+class ObjectStorage(Strict, kw_only=True, frozen=True):
     """Where in the storage the vault is."""
 
     bucket: Annotated[
@@ -76,14 +62,7 @@ class ObjectStorage(
     ] = ""
 
 
-class LocationSpec(
-    Struct,
-    rename="camel",
-    kw_only=True,
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-    frozen=True,
-):
+class LocationSpec(Strict, kw_only=True, frozen=True):
     """What the vault is. Only ``config.network`` and ``config.region`` can change."""
 
     provider: Annotated[
@@ -107,7 +86,7 @@ class LocationSpec(
     ] = "5m0s"
 
 
-class LocationStatus(Struct, rename="camel", kw_only=True, omit_defaults=True, frozen=True):
+class LocationStatus(Tolerant, kw_only=True, frozen=True):
     """Whether the vault can be used."""
 
     phase: Annotated[
@@ -124,7 +103,7 @@ class LocationStatus(Struct, rename="camel", kw_only=True, omit_defaults=True, f
     ] = None
 
 
-class BackupLocation(Struct, rename="camel", kw_only=True, omit_defaults=True, frozen=True):
+class BackupLocation(Tolerant, kw_only=True, frozen=True):
     """A vault: object storage that holds backups and that clusters share."""
 
     metadata: Metadata
@@ -164,14 +143,7 @@ DEFINITION = Definition(
 )
 
 
-class VaultAnnotation(
-    Struct,
-    rename="camel",
-    kw_only=True,
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-    frozen=True,
-):
+class VaultAnnotation(Strict, kw_only=True, frozen=True):
     """What the annotation on a task says; without ``network`` it means ``internal``."""
 
     name: ObjectName

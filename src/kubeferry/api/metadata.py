@@ -9,11 +9,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from kubeferry import codec
 from kubeferry.api.definition import API_VERSION
-from kubeferry.api.fields import MEANINGS
+from kubeferry.api.fields import MEANINGS, Tolerant
 from kubeferry.errors import InvalidInput
 
 _PATH = re.compile(r" - at `(?:key in )?\$\.?(?P<path>[^`]*)`$")
@@ -23,7 +23,7 @@ _SHOWN = 80
 """Characters of a bad value that a message may repeat."""
 
 
-class Metadata(Struct, rename="camel", kw_only=True, omit_defaults=True, frozen=True):
+class Metadata(Tolerant, kw_only=True, frozen=True):
     """What we read of an object's metadata."""
 
     name: str
@@ -33,9 +33,9 @@ class Metadata(Struct, rename="camel", kw_only=True, omit_defaults=True, frozen=
     generation: int = 0
     creation_timestamp: str = ""
     deletion_timestamp: str = ""
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
-    finalizers: list[str] = []
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+    finalizers: list[str] = field(default_factory=list)
 
 
 R = TypeVar("R", bound=Struct)

@@ -2,24 +2,17 @@
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, field
 
 from kubeferry.api.backup import TaskPhase
 from kubeferry.api.definition import FROZEN_ONCE_STARTED, TASK_COLUMNS, Definition
-from kubeferry.api.fields import Count, Namespace, ObjectName, Progress, Time
+from kubeferry.api.fields import Count, Namespace, ObjectName, Progress, Strict, Time, Tolerant
 from kubeferry.api.metadata import Metadata
 
 ImagePrefix = Annotated[str, Meta(pattern=r"^[^\s]+$", min_length=1, max_length=512)]
 
 
-class ModifierReference(
-    Struct,
-    rename="camel",
-    kw_only=True,
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-    frozen=True,
-):
+class ModifierReference(Strict, kw_only=True, frozen=True):
     """The ConfigMap with the rules of a resource modifier."""
 
     kind: Annotated[
@@ -37,14 +30,7 @@ class ModifierReference(
     ] = ""
 
 
-class RestoreSpec(
-    Struct,
-    rename="camel",
-    kw_only=True,
-    omit_defaults=True,
-    forbid_unknown_fields=True,
-    frozen=True,
-):
+class RestoreSpec(Strict, kw_only=True, frozen=True):
     """Which backup to restore, and what to change on the way."""
 
     backup_name: Annotated[ObjectName, Meta(description="Name of the backup to restore.")]
@@ -54,7 +40,7 @@ class RestoreSpec(
             max_length=5000,
             description="Source namespace to target namespace; others keep their names.",
         ),
-    ] = {}
+    ] = field(default_factory=dict)
     image_registry_mapping: Annotated[
         dict[str, ImagePrefix],
         Meta(
@@ -62,13 +48,13 @@ class RestoreSpec(
             description="Prefix of an image's name to the prefix that replaces it; the longest "
             "that ends where a part of the path ends is taken. Images are not copied.",
         ),
-    ] = {}
+    ] = field(default_factory=dict)
     resource_modifier: Annotated[
         ModifierReference | None, Meta(description=ModifierReference.__doc__)
     ] = None
 
 
-class ItemCounts(Struct, rename="camel", kw_only=True, omit_defaults=True, frozen=True):
+class ItemCounts(Tolerant, kw_only=True, frozen=True):
     """How many objects met which end."""
 
     created: Annotated[Count, Meta(description="Created.")] = 0
@@ -77,7 +63,7 @@ class ItemCounts(Struct, rename="camel", kw_only=True, omit_defaults=True, froze
     failed: Annotated[Count, Meta(description="Not created: the API server refused.")] = 0
 
 
-class RestoreStatus(Struct, rename="camel", kw_only=True, omit_defaults=True, frozen=True):
+class RestoreStatus(Tolerant, kw_only=True, frozen=True):
     """How the restore goes, or how it ended."""
 
     phase: Annotated[
@@ -96,10 +82,10 @@ class RestoreStatus(Struct, rename="camel", kw_only=True, omit_defaults=True, fr
     ] = ""
     images: Annotated[
         list[str], Meta(description="Images, by their new names, that must exist.")
-    ] = []
+    ] = field(default_factory=list)
 
 
-class ApplicationRestore(Struct, rename="camel", kw_only=True, omit_defaults=True, frozen=True):
+class ApplicationRestore(Tolerant, kw_only=True, frozen=True):
     """One run of a restore: a backup into this cluster, adapted on the way."""
 
     metadata: Metadata

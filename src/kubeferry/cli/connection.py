@@ -51,9 +51,6 @@ class Session:
 def surroundings(flags: Flags) -> Surroundings:
     """Reads flags and environment. Raises ``ConfigError`` for what cannot be."""
     environ = os.environ
-    settings = Settings.from_environ(environ)
-    if flags.namespace:
-        settings = replace(settings, namespace=flags.namespace)
     cluster = load_config(
         kubeconfig=flags.kubeconfig,
         context=flags.context,
@@ -61,7 +58,13 @@ def surroundings(flags: Flags) -> Surroundings:
         home=Path.home(),
         terminal=sys.stdin.isatty(),
     )
-    return Surroundings(cluster, settings, credentials_from_environ(environ))
+    return Surroundings(cluster, settings_of(flags), credentials_from_environ(environ))
+
+
+def settings_of(flags: Flags) -> Settings:
+    """The settings of the environment, in the namespace of the flags. Raises ``ConfigError``."""
+    settings = Settings.from_environ(os.environ)
+    return replace(settings, namespace=flags.namespace) if flags.namespace else settings
 
 
 @asynccontextmanager

@@ -8,7 +8,8 @@ import click
 
 from kubeferry import codec
 from kubeferry.api.definition import Column, Definition
-from kubeferry.cli.connection import Session
+from kubeferry.cli.command import Flags
+from kubeferry.cli.connection import Session, connect
 from kubeferry.cli.output import (
     columns_for,
     document,
@@ -21,7 +22,7 @@ from kubeferry.cli.output import (
     table,
     tidy,
 )
-from kubeferry.clock import Clock
+from kubeferry.clock import Clock, utc_now
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, metadata
 
@@ -55,10 +56,16 @@ def listing(
     *,
     output: str,
     headers: bool,
-    clock: Clock,
+    clock: Clock = utc_now,
 ) -> Listing:
     """The columns that kubectl shows too; ``-o wide`` adds ``more``."""
     return Listing(resource, (*definition.columns, *more), output, headers, clock)
+
+
+async def run(flags: Flags, names: Sequence[str], how: Listing, *, watching: bool) -> None:
+    """``get`` as the options say."""
+    async with connect(flags) as session:
+        await (watch if watching else get)(session, names, how)
 
 
 async def get(session: Session, names: Sequence[str], how: Listing) -> None:

@@ -46,8 +46,7 @@ class Tally:
         self.errors += len(item.errors)
         if item.action != "create":
             return
-        for mechanism, rule in {tuple(change.cause) for change in item.changes}:
-            self.causes[mechanism, rule] += 1
+        self.causes.update({(one.cause.mechanism, one.cause.rule) for one in item.changes})
         for image in item.images:
             if image in self.images or len(self.images) < _KEPT:
                 self.images[image] += 1
@@ -81,7 +80,7 @@ def summary_lines(tally: Tally, look: Look) -> Iterator[str]:
         yield ""
         yield "Objects changed by"
         rows = [
-            (f"  {mechanism}", printable(rule), f"{count:,}")
+            (f"  {count:>6,}", mechanism, printable(rule))
             for (mechanism, rule), count in sorted(tally.causes.items(), key=_order)
         ]
         yield from table(rows)

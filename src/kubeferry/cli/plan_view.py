@@ -100,49 +100,71 @@ def item_lines(item: PlanItem, look: Look, *, last: bool) -> Iterator[str]:
     middle, end, under, clear = look.branches
     branch, below = (end, clear) if last else (middle, under)
     word, colour = _ACTIONS[item.action]
-    lines = [change_line(change, secret=is_secret(item)) for change in item.changes]
-    moved = next((one for one in lines if _moves(one)), None)
-    title = f"{look.paint(word, fg=colour)}  {_identity(item, look)}"
-    right = _cause(moved) if moved is not None and not look.full else ""
-    yield _aligned(f"{branch}{title}", right, look)
+    head = f"{branch}{look.paint(word, fg=colour)}  {_identity(item, look)}"
     indent = f"{below}        "
-    if item.why is not None:
-        yield from _note(item.why, indent, look, fg=colour)
+    lines = [change_line(change, secret=is_secret(item)) for change in item.changes]
     if item.action == "create":
+        moved = next((one for one in lines if _moves(one)), None)
+        yield _aligned(head, _cause(moved) if moved and not look.full else "", look)
         for line in lines:
             if look.full or not (_moves(line) or _is_common(line)):
                 yield from change_lines(_shown(line, look), indent, look)
-    for note, fg in [(one, "yellow") for one in item.warnings] + [(one, "red") for one in item.errors]:
-        yield from _note(note, indent, look, fg=fg)
+    elif item.why is not None:
+        whole = f"{head}: {printable(item.why.message)}"
+        if item.action == "skip" and _fits(whole, item.why.reason, look):
+            yield _aligned(whole, item.why.reason, look)
+        else:
+            yield head
+            yield from _note(item.why, indent, look, fg=colour)
+    for notes, fg in ((item.warnings, "yellow"), (item.errors, "red")):
+        for note in notes:
+            yield from _note(note, indent, look, fg=fg)
 
 
 def change_lines(change: Shown, indent: str, look: Look) -> Iterator[str]:
     """One change: on one line if it fits, else the values below the pointer."""
     cause = change.cause
-    head = f"{look.paint(change.mark, fg=_MARKS[change.mark], bold=True)} {change.pointer}"
-    arrow = look.paint("->", dim=True)
-    old = None if change.old is None else look.paint(change.old, fg="red")
-    new = None if change.new is None else look.paint(change.new, fg="green")
-    value = f"{old} {arrow} {new}" if old is not None and new is not None else old or new or ""
-    if not value:
-        yield _aligned(f"{indent}{head}", cause, look)
-        return
-    one = f"{indent}{head}: {value}"
-    if _fits(one, cause, look):
-        yield _aligned(one, cause, look)
+    head = f"{indent}{look.paint(change.mark, fg=_MARKS[change.mark], bold=True)} {change.pointer}"
+    value = _both(change, look)
+    if not value or _fits(f"{head}: {value}", cause, look):
+        yield _aligned(f"{head}: {value}" if value else head, cause, look)
         return
     deeper = f"{indent}    "
-    both = f"{deeper}{value}"
-    if _fits(f"{indent}{head}:", cause, look) and not _fits(both, cause, look):
-        yield _aligned(f"{indent}{head}:", cause, look)
-        cause = ""
-    else:
-        yield f"{indent}{head}:"
-    if _fits(both, cause, look) or old is None or new is None:
-        yield _aligned(both, cause, look)
-    else:
-        yield f"{deeper}{old}"
-        yield _aligned(f"{indent} {arrow} {new}", cause, look)
+    if _fits(f"{deeper}{value}", cause, look):
+        yield f"{head}:"
+        yield _aligned(f"{deeper}{value}", cause, look)
+        return
+    yield _aligned(f"{head}:", cause, look)
+    if _fits(f"{deeper}{value}", "", look):
+        yield f"{deeper}{value}"
+        return
+    for text, colour, mark in ((change.old, "red", "   "), (change.new, "green", "-> ")):
+        if text is not None:
+            lead = mark if change.old is not None else "   "
+            for part in _folded(text, look.width - cells(deeper)):
+                yield f"{indent} {look.paint(lead, dim=True)}{look.paint(part, fg=colour)}"
+                lead = "   "
+
+
+def _both(change: Shown, look: Look) -> str:
+    """Old and new on one line, or the one there is."""
+    old = None if change.old is None else look.paint(change.old, fg="red")
+    new = None if change.new is None else look.paint(change.new, fg="green")
+    if old is not None and new is not None:
+        return f"{old} {look.paint('->', dim=True)} {new}"
+    return old or new or ""
+
+
+def _folded(text: str, width: int) -> Iterator[str]:
+    """The text in pieces of a line's width."""
+    room = max(20, width)
+    while cells(text) > room:
+        end = room
+        while cells(text[:end]) > room:
+            end -= 1
+        yield text[:end]
+        text = text[end:]
+    yield text
 
 
 _MARKS = {"~": "cyan", "+": "green", "-": "red"}
@@ -192,7 +214,8 @@ def _identity(item: PlanItem, look: Look) -> str:
         printable(f"{one.namespace}/{one.name}" if one.namespace else one.name)
         for one in (item.source, item.target)
     )
-    name = target if source == target else f"{source} -> {target}"
+    moved = item.action == "create" and source != target
+    name = f"{source} -> {target}" if moved else source
     return f"{printable(kind)} {look.paint(name, bold=True)}"
 
 

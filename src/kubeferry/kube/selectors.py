@@ -41,9 +41,9 @@ class Requirement:
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether the labels meet it."""
         value = labels.get(self.key)
+        if self.operator == "In":
+            return value in self.values
         match self.operator:
-            case "In":
-                return value in self.values
             case "NotIn":
                 return value not in self.values
             case "Exists":
@@ -76,7 +76,10 @@ class LabelSelector:
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether the labels meet every requirement."""
-        return all(requirement.matches(labels) for requirement in self.requirements)
+        for requirement in self.requirements:  # noqa: SIM110, a generator takes twice the time
+            if not requirement.matches(labels):
+                return False
+        return True
 
     def __str__(self) -> str:
         return ",".join(map(str, self.requirements))

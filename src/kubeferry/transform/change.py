@@ -1,12 +1,13 @@
 """A change: one field's edit and its cause. Every step of the pipeline returns these."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
+
+import msgspec
 
 from kubeferry.kube.objects import Object
 from kubeferry.transform.automatic.metadata import strip_server_fields
-from kubeferry.transform.patch.pointer import MISSING, escape, open_path, tokens_of
+from kubeferry.transform.patch.pointer import MISSING, Tokens, escape, open_path, pointer_of
 
 __all__ = [
     "MISSING",
@@ -30,7 +31,7 @@ class Cause(NamedTuple):
     rule: str
 
 
-class Change(NamedTuple):
+class Change(msgspec.Struct, frozen=True):
     """One edit: an RFC 6901 pointer, the values before and after (or ``MISSING``), and why.
 
     In a list, a change without an old value inserts an element, one without a new value takes it
@@ -50,8 +51,7 @@ class Note(NamedTuple):
     message: str
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct):
     """What the pipeline made of one object.
 
     ``object`` is the object to create, None when it is skipped or refused. ``skipped`` and
@@ -85,34 +85,41 @@ def removals(container: Any, pointer: str, keys: Iterable[str], cause: Cause) ->
     ]
 
 
-def apply_changes(obj: Object, changes: Iterable[Change], fresh: set[int] | None = None) -> Object:
+def apply_changes(obj: Object, changes: Iterable[Change]) -> Object:
     """The object after the changes, in their order; what they do not touch is shared with the
     input.
 
-    ``fresh`` (see ``open_path``) lets several calls in a row share their copies. Raises
-    ``PatchFailed`` for changes that were not made for this object.
+    Raises ``PatchFailed`` for changes that were not made for this object.
     """
-    mine: set[int] = set() if fresh is None else fresh
+    parents: Tokens | None = None
+    container: Any = None
     for change in changes:
         if change is STRIPPED:
             obj = strip_server_fields(obj)
-            mine.add(id(obj))
+            parents = None
             continue
-        tokens = tokens_of(change.pointer)
-        if not tokens:
+        pointer = pointer_of(change.pointer)
+        if not pointer.text:
             obj = change.new
+            parents = None
             continue
-        obj, container = open_path(obj, tokens[:-1], mine)
-        last = tokens[-1]
+        if pointer.parents != parents:
+            parents = pointer.parents
+            obj, container = open_path(obj, parents)
         if isinstance(container, dict):
             if change.new is MISSING:
-                del container[last]
+                del container[pointer.last]
             else:
-                container[last] = change.new
-        elif change.new is MISSING:
-            del container[int(last)]
-        elif change.old is MISSING:
-            container.insert(int(last), change.new)
+                container[pointer.last] = change.new
         else:
-            container[int(last)] = change.new
+            _edit_list(container, int(pointer.last), change)
     return obj
+
+
+def _edit_list(container: list[Any], index: int, change: Change) -> None:
+    if change.new is MISSING:
+        del container[index]
+    elif change.old is MISSING:
+        container.insert(index, change.new)
+    else:
+        container[index] = change.new

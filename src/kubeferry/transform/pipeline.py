@@ -11,6 +11,7 @@ from typing import Any
 
 from kubeferry.kube.names import label_value
 from kubeferry.kube.objects import Object
+from kubeferry.transform.automatic.metadata import strip_server_fields
 from kubeferry.transform.automatic.table import fixes_for, verdicts_for
 from kubeferry.transform.change import (
     MISSING,
@@ -22,7 +23,7 @@ from kubeferry.transform.change import (
     apply_changes,
 )
 from kubeferry.transform.facts import Facts
-from kubeferry.transform.modifiers.apply import apply_rules
+from kubeferry.transform.modifiers.apply import apply_rules, matching_rules
 from kubeferry.transform.modifiers.protected import Guard
 from kubeferry.transform.modifiers.rules import Modifiers, Rule
 from kubeferry.transform.parameters import namespaces
@@ -62,7 +63,7 @@ class _Kind:
     steps: tuple[Step, ...]
     rules: tuple[Rule, ...]
     guard: Guard
-    target: Step
+    place: Callable[[Object, list[Change]], Object]
 
 
 class Pipeline:
@@ -97,31 +98,27 @@ class Pipeline:
                 return Outcome(None, [], [], [], skipped=note)
 
         # 2. Automatic: what the server wrote, then the fixes of the kind. 3. Parameters.
-        fresh: set[int] = set()
         changes = [STRIPPED]
-        result = apply_changes(obj, changes, fresh)
+        result = strip_server_fields(obj)
         for step in kind.steps:
             made = step(result)
             if made:
-                result = apply_changes(result, made, fresh)
+                result = apply_changes(result, made)
                 changes += made
 
         # 4. Modifiers: they see the source namespace; what they must not change is compared.
         errors: list[Note] = []
-        if kind.rules:
+        matching = kind.rules and matching_rules(result, kind.rules, errors)
+        if matching:
             entered = result
-            result, made, errors = apply_rules(entered, kind.rules, metadata.get("namespace", ""))
-            if made:
-                refused = kind.guard.refuse(entered, result)
-                if refused is not None:
-                    return Outcome(None, changes + made, [], errors, refused=refused)
-                changes += made
-                fresh = set()
+            result = apply_rules(entered, matching, changes, errors)
+            refused = kind.guard.refuse(entered, result)
+            if refused is not None:
+                return Outcome(None, changes, [], errors, refused=refused)
 
         # 5. Target namespace and labels.
-        made = kind.target(result)
-        changes += made
-        return Outcome(apply_changes(result, made, fresh), changes, [], errors)
+        result = kind.place(result, changes)
+        return Outcome(result, changes, [], errors)
 
     def _learn(self, group_resource: str) -> _Kind:
         rules = self._rules
@@ -138,35 +135,44 @@ class Pipeline:
             steps=tuple(steps),
             rules=modifiers.for_kind(group_resource) if modifiers else (),
             guard=Guard(group_resource),
-            target=self._namespace_target if is_namespace else self._target,
+            place=self._place_namespace if is_namespace else self._place,
         )
         self._kinds[group_resource] = kind
         return kind
 
-    def _target(self, obj: Object) -> list[Change]:
-        """Namespace and labels of an object; labels of the same keys are overwritten."""
-        metadata = obj["metadata"]
-        changes = []
+    def _place(self, obj: Object, changes: list[Change]) -> Object:
+        """Gives an object its target namespace and labels, which overwrite labels of the same
+        keys.
+        """
+        metadata = obj["metadata"].copy()
         moved = self._moved.get(metadata.get("namespace"))
         if moved is not None:
+            metadata["namespace"] = moved.new
             changes.append(moved)
         labels = metadata.get("labels")
-        if labels is None and self._added:
-            old = metadata.get("labels", MISSING)
-            new = dict(self._rules.labels)
-            changes.append(Change("/metadata/labels", old, new, _LABELS))
-            return changes
-        for key, added in self._added:
-            old = labels.get(key, MISSING)
-            if old is MISSING:
-                changes.append(added)
-            elif old != added.new:
-                changes.append(added._replace(old=old))
-        return changes
+        if labels is None:
+            if self._added:
+                changes.append(_labels_change(metadata, self._rules.labels))
+        else:
+            for key, added in self._added:
+                if key not in labels:
+                    changes.append(added)
+                elif labels[key] != added.new:
+                    changes.append(Change(added.pointer, labels[key], added.new, _LABELS))
+        if self._added:
+            metadata["labels"] = {**(labels or {}), **self._rules.labels}
+        return {**obj, "metadata": metadata}
 
-    def _namespace_target(self, obj: Object) -> list[Change]:
+    def _place_namespace(self, obj: Object, changes: list[Change]) -> Object:
         """A Namespace gets its new name and no labels (velero.md §3.3)."""
-        return namespaces.renamed_namespace(obj, self._rules.namespaces)
+        renamed = namespaces.renamed_namespace(obj, self._rules.namespaces)
+        changes += renamed
+        return apply_changes(obj, renamed)
+
+
+def _labels_change(metadata: Mapping[str, Any], labels: Mapping[str, str]) -> Change:
+    old = metadata.get("labels", MISSING)
+    return Change("/metadata/labels", old, dict(labels), _LABELS)
 
 
 _MALFORMED = Note("Malformed", "its metadata is not what Kubernetes' metadata is")
@@ -174,9 +180,10 @@ _MALFORMED = Note("Malformed", "its metadata is not what Kubernetes' metadata is
 
 def _is_sound(metadata: dict[str, Any]) -> bool:
     """Whether the parts of the metadata that every step relies on have their types."""
+    labels, annotations = metadata.get("labels"), metadata.get("annotations")
     return (
         isinstance(metadata.get("name"), str)
         and isinstance(metadata.get("namespace", ""), str)
-        and isinstance(metadata.get("labels"), dict | None)
-        and isinstance(metadata.get("annotations"), dict | None)
+        and (labels is None or isinstance(labels, dict))
+        and (annotations is None or isinstance(annotations, dict))
     )

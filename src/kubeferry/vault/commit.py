@@ -89,6 +89,7 @@ async def commit_backup(
     name = archive.name
     written = replace(facts, bytes=archive.size, written_by=WRITTEN_BY)
     try:
+        await _check_ours(store, archive)
         files = dict(archive.files)
         for kind, data in side.documents().items():
             key = layout.backup_file(name, kind)

@@ -204,7 +204,7 @@ class _Reading:
         return tuple(notes)
 
     def _wanted(self, path: str) -> EntryPath | None:
-        if path.startswith("/") or ".." in path.split("/") or "\\" in path:
+        if path.startswith("/") or ".." in path.split("/"):
             raise ArchiveDamaged(f"{path!r} leads out of the archive", place=self._place)
         if not path.startswith("resources/"):
             return None

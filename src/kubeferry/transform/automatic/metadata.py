@@ -25,7 +25,8 @@ def strip_server_fields(obj: Object) -> Object:
     result.pop("status", None)
     metadata = obj.get("metadata")
     if isinstance(metadata, dict):
-        result["metadata"] = {
-            key: value for key, value in metadata.items() if key not in SERVER_FIELDS
-        }
+        result["metadata"] = kept = metadata.copy()
+        for key in metadata:
+            if key in SERVER_FIELDS:
+                del kept[key]
     return result

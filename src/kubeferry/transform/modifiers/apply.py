@@ -6,7 +6,6 @@ conditions see none of them.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from kubeferry.errors import PatchFailed, PatchTestFailed
 from kubeferry.kube.objects import Object, metadata
@@ -16,34 +15,39 @@ from kubeferry.transform.patch.json_patch import Edit, apply_operations
 from kubeferry.transform.patch.pointer import equal
 
 
-class Modified(NamedTuple):
-    """The object after the rules (the same one if none changed it), what they changed, what
-    failed.
+def matching_rules(obj: Object, rules: Sequence[Rule], errors: list[Note]) -> list[Rule]:
+    """Those of the rules whose conditions hold; a condition that cannot be evaluated is an
+    error.
     """
-
-    object: Object
-    changes: list[Change]
-    errors: list[Note]
-
-
-def apply_rules(obj: Object, rules: Sequence[Rule], namespace: str) -> Modified:
-    """``rules`` are those of the object's kind; ``namespace`` is the source namespace."""
-    result = obj
-    changes: list[Change] = []
-    errors: list[Note] = []
     meta = metadata(obj)
+    matching = []
+    for rule in rules:
+        try:
+            if rule.conditions.hold(obj, meta):
+                matching.append(rule)
+        except PatchFailed as error:
+            errors.append(Note("ModifierFailed", f"{rule.title} matches: {error}"))
+    return matching
+
+
+def apply_rules(
+    obj: Object, rules: Sequence[Rule], changes: list[Change], errors: list[Note]
+) -> Object:
+    """The object after rules that match it: the same one if none of them changed it.
+
+    What they changed is appended to ``changes``, what failed to ``errors``.
+    """
     for rule in rules:
         edits: list[Edit] = []
         try:
-            if not rule.conditions.hold(obj, meta, namespace):
-                continue
-            result = apply_operations(result, rule.operations, edits)
+            obj = apply_operations(obj, rule.operations, edits)
         except PatchTestFailed:
             continue
         except PatchFailed as error:
             errors.append(Note("ModifierFailed", f"{rule.title}: {error}"))
             continue
-        for pointer, old, new, number in edits:
-            if not equal(old, new):
-                changes.append(Change(pointer, old, new, rule.causes[number - 1]))
-    return Modified(result, changes, errors)
+        for edit in edits:
+            if not equal(edit.old, edit.new):
+                cause = rule.causes[edit.number - 1]
+                changes.append(Change(edit.pointer, edit.old, edit.new, cause))
+    return obj

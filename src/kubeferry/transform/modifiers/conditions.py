@@ -31,21 +31,26 @@ class Conditions:
     labels: LabelSelector | None = None
     matches: tuple[Operation, ...] = ()
 
-    def hold(self, obj: Object, metadata: Mapping[str, Any], namespace: str) -> bool:
+    def hold(self, obj: Object, metadata: Mapping[str, Any]) -> bool:
         """Whether they hold for an object of a kind that ``group_resource`` matches.
 
         Raises ``PatchFailed`` where ``matches`` cannot be evaluated: an index that is no index.
         """
-        if self.namespaces and namespace and not self._in_namespaces(namespace):
-            return False
+        if self.namespaces:
+            namespace = metadata.get("namespace")
+            if namespace and not self._in_namespaces(namespace):
+                return False
         if self.labels is not None and not self.labels.matches(metadata.get("labels") or {}):
             return False
-        if self.name is not None and not self.name.search(metadata.get("name", "")):
+        if self.name is not None and not self.name.search(metadata["name"]):
             return False
         return not self.matches or self._matches(obj)
 
     def _in_namespaces(self, namespace: str) -> bool:
-        return any(glob.matches(namespace) for glob in self.namespaces)
+        for glob in self.namespaces:
+            if glob.matches(namespace):
+                return True
+        return False
 
     def _matches(self, obj: Object) -> bool:
         """As ``test`` in a patch, but what is missing on the way is no match instead of a
@@ -53,13 +58,13 @@ class Conditions:
         """
         for test in self.matches:
             try:
-                container = lookup(obj, test.parents)
+                container = lookup(obj, test.path.parents)
             except PatchFailed:
                 return False
             if isinstance(container, list):
-                value = child(container, test.last)
+                value = child(container, test.path.last)
             elif isinstance(container, dict):
-                value = container.get(test.last)
+                value = container.get(test.path.last)
             else:
                 return False
             if not equal(value, test.value):

@@ -6,7 +6,7 @@ object in which a protected field differs is refused: not created, and reported 
 work; ack-backup-center.md §2.3.3).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,10 @@ _GROUP_ADVICE = "a modifier cannot turn an object into another one"
 Reading = Callable[[Any], Any]
 
 
+def _whole(part: Any) -> Any:
+    return part
+
+
 @dataclass(frozen=True, slots=True)
 class Protected:
     """One protected part: where it is, how to read what counts of it, and what to do instead.
@@ -35,7 +39,7 @@ class Protected:
     path: tuple[str, ...]
     advice: str
     kinds: frozenset[str] = frozenset()
-    reading: Reading | None = None
+    reading: Reading = _whole
 
 
 def _claim_templates(templates: Any) -> Any:
@@ -137,31 +141,45 @@ class Guard:
 
     def __init__(self, group_resource: str) -> None:
         own = (entry for entry in BY_KIND if group_resource in entry.kinds)
-        self._entries = (*EVERY_OBJECT, *own)
+        self._entries = _by_first_key((*EVERY_OBJECT, *own))
         self._pod_path = POD_SPEC_PATHS.get(group_resource)
 
     def refuse(self, before: Object, after: Object) -> Note | None:
         """Why the object must not be created, or None: the first protected field that differs."""
-        difference = _first_difference(before, after, self._entries, ())
+        if before is after:
+            return None
+        difference = _first_difference(before, after, self._entries)
+        prefix: tuple[str, ...] = ()
         if difference is None and self._pod_path is not None:
-            old, new = at(before, self._pod_path), at(after, self._pod_path)
-            if old is not new:
-                difference = _first_difference(old, new, POD_SPEC, self._pod_path)
+            prefix = self._pod_path
+            difference = _first_difference(at(before, prefix), at(after, prefix), _POD_ENTRIES)
         if difference is None:
             return None
-        path, advice = difference
-        return Note("ProtectedField", f"a modifier changes /{'/'.join(path)}; {advice}")
+        path = "/".join((*prefix, *difference.path))
+        return Note("ProtectedField", f"a modifier changes /{path}; {difference.advice}")
+
+
+def _by_first_key(entries: Sequence[Protected]) -> tuple[tuple[str, tuple[Protected, ...]], ...]:
+    keys = dict.fromkeys(entry.path[0] for entry in entries)
+    return tuple((key, tuple(e for e in entries if e.path[0] == key)) for key in keys)
+
+
+_POD_ENTRIES = _by_first_key(POD_SPEC)
 
 
 def _first_difference(
-    before: Any, after: Any, entries: Iterable[Protected], prefix: tuple[str, ...]
-) -> tuple[tuple[str, ...], str] | None:
-    for entry in entries:
-        old, new = at(before, entry.path), at(after, entry.path)
-        if old is new:
+    before: Any, after: Any, groups: Iterable[tuple[str, tuple[Protected, ...]]]
+) -> Protected | None:
+    """The first entry that differs. Edits copy only their path: the same part is an equal part."""
+    if before is after:
+        return None
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return next((entry for _, entries in groups for entry in entries), None)
+    for key, entries in groups:
+        if before.get(key) is after.get(key):
             continue
-        if entry.reading is not None:
-            old, new = entry.reading(old), entry.reading(new)
-        if not equal(old, new):
-            return prefix + entry.path, entry.advice
+        for entry in entries:
+            old, new = at(before, entry.path), at(after, entry.path)
+            if old is not new and not equal(entry.reading(old), entry.reading(new)):
+                return entry
     return None

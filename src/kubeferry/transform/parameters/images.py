@@ -17,7 +17,7 @@ from functools import lru_cache
 from kubeferry.errors import InvalidInput, PatchFailed
 from kubeferry.kube.objects import CONTAINER_LISTS, POD_SPEC_PATHS, Object, at
 from kubeferry.transform.change import Cause, Change, Outcome
-from kubeferry.transform.patch.pointer import format_pointer, lookup, tokens_of
+from kubeferry.transform.patch.pointer import format_pointer, lookup, pointer_of
 
 PLACE = "spec.imageRegistryMapping"
 _CAUSE = "imageRegistryMapping"
@@ -99,7 +99,7 @@ def target_images(outcome: Outcome) -> tuple[str, ...]:
     for change in outcome.changes:
         if change.cause.mechanism == "parameter" and change.cause.rule.startswith(_CAUSE):
             try:
-                image = lookup(outcome.object, tokens_of(change.pointer))
+                image = lookup(outcome.object, pointer_of(change.pointer).tokens)
             except PatchFailed:  # a modifier took the container out
                 continue
             if isinstance(image, str):

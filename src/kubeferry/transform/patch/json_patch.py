@@ -7,18 +7,18 @@ input is never changed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
+
+import msgspec
 
 from kubeferry.errors import InvalidInput, PatchFailed, PatchTestFailed
 from kubeferry.transform.patch.pointer import (
     MISSING,
-    Tokens,
+    Pointer,
     child,
     describe,
     element_index,
     equal,
-    format_pointer,
     insertion_index,
     lookup,
     open_path,
@@ -29,13 +29,11 @@ OperationName = Literal["add", "remove", "replace", "test", "move", "copy"]
 OPERATIONS: tuple[OperationName, ...] = get_args(OperationName)
 
 
-class Edit(NamedTuple):
+class Edit(msgspec.Struct, frozen=True):
     """What one operation did: a resolved pointer, the value before and after (``MISSING``: none).
 
-    ``number`` is the operation's, a ``move`` makes two edits, a ``test`` none.
-
-    In a list, an edit without an old value inserted an element and one without a new value took one
-    out.
+    ``number`` is the operation's; a ``move`` makes two edits, a ``test`` none. In a list, an edit
+    without an old value inserted an element and one without a new value took one out.
     """
 
     pointer: str
@@ -44,18 +42,14 @@ class Edit(NamedTuple):
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True):
     """One operation with its pointers parsed; made by ``compile_operation``."""
 
     number: int
     name: OperationName
-    path: Tokens
-    source: Tokens | None
+    path: Pointer
+    source: Pointer
     value: Any
-    parents: Tokens
-    last: str
-    parents_pointer: str
 
 
 def compile_operation(
@@ -63,7 +57,7 @@ def compile_operation(
     name: str,
     path: str,
     *,
-    source: str | None = None,
+    source: str = "",
     value: Any = None,
     place: str = "patch",
 ) -> Operation:
@@ -75,21 +69,14 @@ def compile_operation(
         raise InvalidInput(
             f"{name!r} is no operation", place=place, remedy=f"use one of {', '.join(OPERATIONS)}"
         )
-    tokens = parse_pointer(path, place=f"{place}.path")
-    origin = None
-    if name in ("move", "copy"):
-        if name == "move" and not source:
-            raise InvalidInput("move needs from", place=f"{place}.from")
-        origin = parse_pointer(source or "", place=f"{place}.from")
+    if name == "move" and not source:
+        raise InvalidInput("move needs from", place=f"{place}.from")
     return Operation(
         number,
         name,
-        tokens,
-        origin,
+        parse_pointer(path, place=f"{place}.path"),
+        parse_pointer(source, place=f"{place}.from"),
         value,
-        tokens[:-1],
-        tokens[-1] if tokens else "",
-        format_pointer(tokens[:-1]),
     )
 
 
@@ -113,7 +100,7 @@ def compile_json_patch(
             raise InvalidInput(f"{name} needs a value", place=where)
         value = operation.get("value")
         compiled.append(
-            compile_operation(index + 1, name, path, source=source, value=value, place=where)
+            compile_operation(index + 1, name, path, source=source or "", value=value, place=where)
         )
     return tuple(compiled)
 
@@ -127,109 +114,106 @@ def apply_operations(
     operation as place; ``edits`` is then to be thrown away.
     """
     record: list[Edit] = [] if edits is None else edits
-    fresh: set[int] = set()
     for operation in operations:
         try:
-            document = _APPLY[operation.name](document, operation, record, fresh)
+            document = _APPLY[operation.name](document, operation, record)
         except PatchFailed as error:
-            pointer = format_pointer(operation.path)
-            raise type(error)(
-                error.problem, place=f"patch {operation.number} ({operation.name} {pointer})"
-            ) from error
+            where = f"patch {operation.number} ({operation.name} {operation.path.text})"
+            raise type(error)(error.problem, place=where) from error
     return document
 
 
 def apply_json_patch(document: Any, operations: Sequence[Mapping[str, Any]]) -> Any:
-    """Applies a patch document. Raises ``InvalidInput`` for a malformed one, else
-    ``PatchFailed``.
+    """Applies a patch document.
+
+    Raises ``InvalidInput`` for a malformed one, ``PatchFailed`` for one that does not fit.
     """
     return apply_operations(document, compile_json_patch(operations))
 
 
-def _add(document: Any, operation: Operation, edits: list[Edit], fresh: set[int]) -> Any:
-    return _put(document, operation, operation.value, edits, fresh)
+def _add(document: Any, operation: Operation, edits: list[Edit]) -> Any:
+    return _put(document, operation, operation.value, edits)
 
 
-def _put(
-    document: Any, operation: Operation, value: Any, edits: list[Edit], fresh: set[int]
-) -> Any:
+def _put(document: Any, operation: Operation, value: Any, edits: list[Edit]) -> Any:
     """``add``, and the second half of ``move`` and ``copy``."""
-    if not operation.path:
+    path = operation.path
+    if not path.text:
         return _whole(document, value, edits, operation.number)
-    document, container = open_path(document, operation.parents, fresh)
-    key = operation.last
+    document, container = open_path(document, path.parents)
+    key = path.last
     if isinstance(container, dict):
-        edits.append(
-            Edit(_at(operation, key), container.get(key, MISSING), value, operation.number)
-        )
+        old = container.get(key, MISSING)
+        edits.append(Edit(path.text, old, value, operation.number))
         container[key] = value
     else:
         index = insertion_index(key, len(container))
-        edits.append(Edit(f"{operation.parents_pointer}/{index}", MISSING, value, operation.number))
+        edits.append(Edit(path.element(index), MISSING, value, operation.number))
         container.insert(index, value)
     return document
 
 
-def _remove(document: Any, operation: Operation, edits: list[Edit], fresh: set[int]) -> Any:
-    return _take(document, operation.path, edits, fresh, operation.number)[0]
+def _remove(document: Any, operation: Operation, edits: list[Edit]) -> Any:
+    return _take(document, operation.path, edits, operation.number)[0]
 
 
-def _take(
-    document: Any, path: Tokens, edits: list[Edit], fresh: set[int], number: int
-) -> tuple[Any, Any]:
+def _take(document: Any, path: Pointer, edits: list[Edit], number: int) -> tuple[Any, Any]:
     """The document without what is at the path, and that."""
-    if not path:
+    if not path.text:
         raise PatchFailed("the whole document cannot be taken out")
-    document, container = open_path(document, path[:-1], fresh)
+    document, container = open_path(document, path.parents)
+    key = path.last
     if isinstance(container, dict):
-        if path[-1] not in container:
-            raise PatchFailed(f"there is no field {path[-1]!r}")
-        old = container.pop(path[-1])
-        edits.append(Edit(format_pointer(path), old, MISSING, number))
+        if key not in container:
+            raise PatchFailed(f"there is no field {key!r}")
+        old = container.pop(key)
+        edits.append(Edit(path.text, old, MISSING, number))
     else:
-        index = element_index(path[-1], len(container))
+        index = element_index(key, len(container))
         old = container.pop(index)
-        edits.append(Edit(format_pointer((*path[:-1], str(index))), old, MISSING, number))
+        edits.append(Edit(path.element(index), old, MISSING, number))
     return document, old
 
 
-def _replace(document: Any, operation: Operation, edits: list[Edit], fresh: set[int]) -> Any:
-    if not operation.path:
+def _replace(document: Any, operation: Operation, edits: list[Edit]) -> Any:
+    path = operation.path
+    if not path.text:
         return _whole(document, operation.value, edits, operation.number)
-    document, container = open_path(document, operation.parents, fresh)
-    key: Any = operation.last
+    document, container = open_path(document, path.parents)
+    key: Any = path.last
+    where = path.text
     if isinstance(container, list):
         key = element_index(key, len(container))
+        where = path.element(key)
     elif key not in container:
         raise PatchFailed(f"there is no field {key!r}")
-    edits.append(Edit(_at(operation, str(key)), container[key], operation.value, operation.number))
+    edits.append(Edit(where, container[key], operation.value, operation.number))
     container[key] = operation.value
     return document
 
 
-def _test(document: Any, operation: Operation, edits: list[Edit], fresh: set[int]) -> Any:
-    container = lookup(document, operation.parents)
-    if not operation.path:
+def _test(document: Any, operation: Operation, edits: list[Edit]) -> Any:
+    path = operation.path
+    container = lookup(document, path.parents)
+    if not path.text:
         value = document
     elif isinstance(container, dict):
-        value = container.get(operation.last)
+        value = container.get(path.last)
     else:
-        value = child(container, operation.last)
+        value = child(container, path.last)
     if not equal(value, operation.value):
         raise PatchTestFailed("the value there is another one")
     return document
 
 
-def _move(document: Any, operation: Operation, edits: list[Edit], fresh: set[int]) -> Any:
-    document, value = _take(document, operation.source or (), edits, fresh, operation.number)
-    return _put(document, operation, value, edits, fresh)
+def _move(document: Any, operation: Operation, edits: list[Edit]) -> Any:
+    document, value = _take(document, operation.source, edits, operation.number)
+    return _put(document, operation, value, edits)
 
 
-def _copy(document: Any, operation: Operation, edits: list[Edit], fresh: set[int]) -> Any:
-    value = lookup(document, operation.source or ())
-    # From here on the value hangs in two places, so neither may be changed in place.
-    fresh.clear()
-    return _put(document, operation, value, edits, fresh)
+def _copy(document: Any, operation: Operation, edits: list[Edit]) -> Any:
+    value = lookup(document, operation.source.tokens)
+    return _put(document, operation, value, edits)
 
 
 def _whole(document: Any, value: Any, edits: list[Edit], number: int) -> Any:
@@ -239,11 +223,7 @@ def _whole(document: Any, value: Any, edits: list[Edit], number: int) -> Any:
     return value
 
 
-def _at(operation: Operation, key: str) -> str:
-    return f"{operation.parents_pointer}{format_pointer((key,))}"
-
-
-_APPLY: Mapping[OperationName, Callable[[Any, Operation, list[Edit], set[int]], Any]] = {
+_APPLY: Mapping[OperationName, Callable[[Any, Operation, list[Edit]], Any]] = {
     "add": _add,
     "remove": _remove,
     "replace": _replace,

@@ -5,7 +5,10 @@ library that Kubernetes and Velero use: ``-1`` is the last element, ``01`` is 1 
 """
 
 import re
+from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from kubeferry.errors import InvalidInput, PatchFailed
 
@@ -13,6 +16,8 @@ Tokens = tuple[str, ...]
 """A parsed pointer: ``/a~1b/0`` is ``("a/b", "0")``."""
 
 _INDEX = re.compile(r"[-+]?[0-9]+")
+_REMEMBERED = 4096
+_SMALL = {str(index): index for index in range(64)}
 
 
 class Missing:
@@ -31,7 +36,27 @@ MISSING = Missing()
 """Stands for "there is no such field"."""
 
 
-def parse_pointer(text: str, *, place: str = "pointer") -> Tokens:
+class Pointer(msgspec.Struct, frozen=True):
+    """A parsed pointer: its text, the tokens that lead to the container, and the last one.
+
+    The pointer of the whole document has the empty text and no tokens; its ``last`` is empty.
+    """
+
+    text: str
+    parents: Tokens
+    last: str
+
+    @property
+    def tokens(self) -> Tokens:
+        """All tokens."""
+        return (*self.parents, self.last) if self.text else ()
+
+    def element(self, index: int) -> str:
+        """The text of a pointer to another element of the same list."""
+        return f"{self.text[: self.text.rindex('/')]}/{index}"
+
+
+def parse_pointer(text: str, *, place: str = "pointer") -> Pointer:
     """Raises ``InvalidInput`` unless the text is empty (the whole document) or begins with
     ``/``.
     """
@@ -39,15 +64,16 @@ def parse_pointer(text: str, *, place: str = "pointer") -> Tokens:
         raise InvalidInput(
             f"{text!r} is no JSON pointer", place=place, remedy=f"begin it with a slash: /{text}"
         )
-    return tokens_of(text)
+    return pointer_of(text)
 
 
-def tokens_of(pointer: str) -> Tokens:
-    """The tokens of a pointer known to be one."""
-    tokens = pointer.split("/")[1:]
-    if "~" in pointer:
+@lru_cache(_REMEMBERED)
+def pointer_of(text: str) -> Pointer:
+    """The pointer of a text known to be one; what was asked lately is remembered."""
+    tokens = text.split("/")[1:]
+    if "~" in text:
         tokens = [token.replace("~1", "/").replace("~0", "~") for token in tokens]
-    return tuple(tokens)
+    return Pointer(text, tuple(tokens[:-1]), tokens[-1] if tokens else "")
 
 
 def escape(key: str) -> str:
@@ -62,15 +88,18 @@ def format_pointer(tokens: Tokens) -> str:
 
 def element_index(token: str, length: int) -> int:
     """The index of an existing element. Raises ``PatchFailed``."""
-    index = _integer(token)
+    index = _SMALL.get(token)
+    if index is None:
+        index = _integer(token)
     if not -length <= index < length:
         raise PatchFailed(f"index {token} is out of range, the list has {length} elements")
     return index + length if index < 0 else index
 
 
 def insertion_index(token: str, length: int) -> int:
-    """The index at which ``add`` inserts, the end included: ``-`` and ``-1`` append. Raises
-    ``PatchFailed``.
+    """The index at which ``add`` inserts, the end included; ``-`` and ``-1`` append.
+
+    Raises ``PatchFailed``.
     """
     if token == "-":
         return length
@@ -105,32 +134,24 @@ def lookup(document: Any, tokens: Tokens) -> Any:
     return value
 
 
-def open_path(document: Any, parents: Tokens, fresh: set[int]) -> tuple[Any, Any]:
+def open_path(document: Any, parents: Tokens) -> tuple[Any, Any]:
     """Copies the containers from the root along ``parents``: the new root, and the last of them.
 
-    The last one may then be changed in place. ``fresh`` holds the identities of containers that
-    were copied before and belong to the caller alone; they are not copied again. Raises
-    ``PatchFailed``.
+    The last one may then be changed in place. Raises ``PatchFailed``.
     """
-    if id(document) not in fresh:
-        if not isinstance(document, (dict, list)):
-            raise PatchFailed(f"the document is {describe(document)}")
-        document = document.copy()
-        fresh.add(id(document))
-    here: Any = document
-    for token in parents:
+    if not isinstance(document, (dict, list)):
+        raise PatchFailed(f"the document is {describe(document)}")
+    document = here = document.copy()
+    key: Any
+    for key in parents:
         if isinstance(here, dict):
-            key: Any = token
-            inside = here.get(token)
+            inside = here.get(key)
         else:
-            key = element_index(token, len(here))
+            key = element_index(key, len(here))
             inside = here[key]
-        if id(inside) not in fresh:
-            if not isinstance(inside, (dict, list)):
-                raise PatchFailed(_blocked(here, token, inside))
-            inside = inside.copy()
-            fresh.add(id(inside))
-            here[key] = inside
+        if not isinstance(inside, (dict, list)):
+            raise PatchFailed(_blocked(here, key, inside))
+        here[key] = inside = inside.copy()
         here = inside
     return document, here
 

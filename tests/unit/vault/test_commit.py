@@ -1,0 +1,135 @@
+import gzip
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from kubeferry.errors import ArchiveDamaged, BackupExists, BackupMissing
+from kubeferry.vault.claim import Owner
+from kubeferry.vault.cleanup import delete_backup
+from kubeferry.vault.commit import SideFiles, commit_backup, skipped_volume
+from kubeferry.vault.metadata import BackupFacts, load_backup
+from kubeferry.vault.store import Store
+from tests.unit.vault.archives import NO_PROBLEMS, pod, write_archive, write_backup
+
+FACTS = BackupFacts(name="b")
+THEM = Owner("task-2", "cluster-2")
+
+
+async def test_the_files_are_veleros(store: Store, folder: Path) -> None:
+    volume = skipped_volume(claim="c", namespace="default", volume="pv-1", reason="no mover yet")
+    side = SideFiles(
+        log="line\n", results={"errors": {"velero": ["x"]}, "warnings": {}}, volumes=[volume]
+    )
+    await commit_backup(store, await write_archive(store, "b", [pod("web")]), FACTS, side=side)
+    place = folder / "backups/b"
+    packed = {
+        path.name.removeprefix("b-"): gzip.decompress(path.read_bytes())
+        for path in place.glob("b-*.gz")
+    }
+    assert packed == {
+        "logs.gz": b"line\n",
+        "resource-list.json.gz": b'{"v1/Pod":["default/web"]}\n',
+        "results.gz": b'{"errors":{"velero":["x"]},"warnings":{}}\n',
+        "podvolumebackups.json.gz": b"[]\n",
+        "volumesnapshots.json.gz": b"[]\n",
+        "itemoperations.json.gz": b"[]\n",
+        "volumeinfo.json.gz": packed["volumeinfo.json.gz"],
+    }
+    [entry] = json.loads(packed["volumeinfo.json.gz"])
+    assert entry["skipped"] is True
+    assert (entry["pvcName"], entry["pvcNamespace"], entry["pvName"]) == ("c", "default", "pv-1")
+    assert {path.name for path in place.iterdir()} == {
+        *(f"b-{kind}" for kind in packed),
+        "b.tar.gz",
+        "b-checksums.json",
+        "velero-backup.json",
+    }
+
+
+async def test_every_other_file_has_its_checksum(store: Store, folder: Path) -> None:
+    await write_backup(store, "b", [pod("web")])
+    place = folder / "backups/b"
+    sums = json.loads((place / "b-checksums.json").read_bytes())
+    assert sums["algorithm"] == "sha256"
+    assert sums["files"] == {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in place.iterdir()
+        if path.name != "b-checksums.json"
+    }
+
+
+async def test_the_facts_are_written_and_read_back(store: Store) -> None:
+    archive = await write_archive(store, "b", [pod("web")])
+    written = await commit_backup(store, archive, FACTS, side=NO_PROBLEMS)
+    assert written.bytes == archive.size
+    assert written.is_ours
+    assert await load_backup(store, "b") == written
+
+
+async def test_a_name_lost_on_the_way_touches_nothing(store: Store, folder: Path) -> None:
+    archive = await write_archive(store, "b", [pod("ours")])
+    await store.delete("backups/b/b-claim.json")
+    theirs = await write_archive(store, "b", [pod("theirs")], owner=THEM)
+    with pytest.raises(BackupExists, match="another task took the name"):
+        await commit_backup(store, archive, FACTS, side=NO_PROBLEMS)
+    await commit_backup(store, theirs, FACTS, side=NO_PROBLEMS)
+    assert (folder / "backups/b/b.tar.gz").stat().st_size == theirs.size
+
+
+async def test_a_backup_that_another_task_committed_is_not_touched(
+    store: Store, folder: Path
+) -> None:
+    archive = await write_archive(store, "b", [pod("ours")])
+    await store.delete("backups/b/b-claim.json")
+    theirs = await write_archive(store, "b", [pod("theirs")], owner=THEM)
+    await commit_backup(store, theirs, FACTS, side=NO_PROBLEMS)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(BackupExists):
+        await commit_backup(store, archive, FACTS, side=SideFiles(log="ours", results={}))
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+async def test_a_mark_that_appears_on_the_way_is_not_overwritten(store: Store) -> None:
+    archive = await write_archive(store, "b", [pod("ours")])
+    await store.put("backups/b/velero-backup.json", b"theirs")
+    with pytest.raises(BackupExists):
+        await commit_backup(store, archive, FACTS, side=NO_PROBLEMS)
+    assert await store.get("backups/b/velero-backup.json") == b"theirs"
+    assert await store.exists("backups/b/b.tar.gz")
+
+
+async def test_an_archive_overwritten_on_the_way_is_found(store: Store) -> None:
+    archive = await write_archive(store, "b", [pod("ours")])
+    await store.put("backups/b/b.tar.gz", b"something else")
+    with pytest.raises(ArchiveDamaged, match="14 are there"):
+        await commit_backup(store, archive, FACTS, side=NO_PROBLEMS)
+    assert await store.folders("backups/") == []
+
+
+async def test_a_failed_commit_leaves_nothing(store: Store, folder: Path) -> None:
+    archive = await write_archive(store, "b", [pod("web")])
+    (folder / "backups/b/b-checksums.json").mkdir()
+    (folder / "backups/b/b-checksums.json/in-the-way").write_bytes(b"")
+    with pytest.raises(Exception, match=r"b-checksums\.json"):
+        await commit_backup(store, archive, FACTS, side=NO_PROBLEMS)
+    assert await store.folders("backups/") == []
+
+
+async def test_the_mark_is_deleted_first(store: Store, folder: Path) -> None:
+    await write_backup(store, "b", [pod("web")])
+    await write_backup(store, "other", [pod("web")])
+    await delete_backup(store, "b")
+    assert await store.folders("backups/") == ["other"]
+    with pytest.raises(BackupMissing):
+        await delete_backup(store, "b")
+
+
+async def test_a_backup_half_deleted_is_no_backup_and_can_be_deleted(store: Store) -> None:
+    await write_backup(store, "b", [pod("web")])
+    await store.delete("backups/b/velero-backup.json")
+    with pytest.raises(BackupMissing):
+        await load_backup(store, "b")
+    await delete_backup(store, "b")
+    await write_backup(store, "b", [pod("web")])

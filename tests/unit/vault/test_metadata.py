@@ -1,0 +1,142 @@
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from kubeferry.errors import ArchiveDamaged, BackupMissing
+from kubeferry.vault.metadata import (
+    BackupFacts,
+    SourceCluster,
+    backup_document,
+    backup_names,
+    load_backup,
+    read_backup,
+)
+from kubeferry.vault.store import Store
+
+FULL = BackupFacts(
+    name="nginx-backup",
+    uid="uid-1",
+    phase="PartiallyFailed",
+    failure="",
+    included_namespaces=("default",),
+    excluded_namespaces=("x",),
+    storage_location="vault",
+    ttl="720h0m0s",
+    created=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    started=datetime(2026, 1, 2, 3, 4, 6, tzinfo=UTC),
+    completed=datetime(2026, 1, 2, 3, 4, 9, tzinfo=UTC),
+    expiration=datetime(2026, 2, 1, 3, 4, 5, tzinfo=UTC),
+    total_items=12,
+    items_backed_up=11,
+    warnings=1,
+    errors=2,
+    bytes=345,
+    cluster=SourceCluster("prod", "cluster-1", "v1.31.1", "1", "31"),
+    labels=(("team", "a"),),
+    written_by="kubeferry/0.1.0",
+)
+
+
+def test_the_document_is_veleros_backup() -> None:
+    document = json.loads(backup_document(FULL))
+    assert document == {
+        "apiVersion": "velero.io/v1",
+        "kind": "Backup",
+        "metadata": {
+            "name": "nginx-backup",
+            "namespace": "velero",
+            "uid": "uid-1",
+            "creationTimestamp": "2026-01-02T03:04:05Z",
+            "labels": {"team": "a", "velero.io/storage-location": "vault"},
+            "annotations": {
+                "csdr.alibabacloud.com/written-by": "kubeferry/0.1.0",
+                "csdr.alibabacloud.com/source-cluster": "prod",
+                "csdr.alibabacloud.com/source-cluster-uid": "cluster-1",
+                "csdr.alibabacloud.com/archive-bytes": "345",
+                "velero.io/source-cluster-k8s-gitversion": "v1.31.1",
+                "velero.io/source-cluster-k8s-major-version": "1",
+                "velero.io/source-cluster-k8s-minor-version": "31",
+            },
+        },
+        "spec": {
+            "metadata": {},
+            "includedNamespaces": ["default"],
+            "excludedNamespaces": ["x"],
+            "storageLocation": "vault",
+            "ttl": "720h0m0s",
+            "hooks": {},
+            "snapshotVolumes": False,
+            "csiSnapshotTimeout": "10m0s",
+            "itemOperationTimeout": "4h0m0s",
+        },
+        "status": {
+            "version": 1,
+            "formatVersion": "1.1.0",
+            "phase": "PartiallyFailed",
+            "startTimestamp": "2026-01-02T03:04:06Z",
+            "completionTimestamp": "2026-01-02T03:04:09Z",
+            "expiration": "2026-02-01T03:04:05Z",
+            "warnings": 1,
+            "errors": 2,
+            "progress": {"totalItems": 12, "itemsBackedUp": 11},
+            "hookStatus": {},
+        },
+    }
+
+
+@pytest.mark.parametrize("facts", [FULL, BackupFacts(name="b")], ids=["full", "bare"])
+def test_facts_are_read_back(facts: BackupFacts) -> None:
+    assert read_backup(backup_document(facts), name=facts.name, place="x") == facts
+
+
+def test_veleros_own_file_is_read() -> None:
+    text = b"""{"kind":"Backup","apiVersion":"velero.io/v1","metadata":{"name":"v","uid":"u",
+      "labels":null,"managedFields":[]},"spec":{"ttl":"720h0m0s","includedNamespaces":["*"],
+      "excludedNamespaces":null,"hooks":{},"datamover":""},"status":{"phase":"Completed",
+      "startTimestamp":"2026-01-02T03:04:05Z","completionTimestamp":null,"progress":null}}"""
+    facts = read_backup(text, name="v", place="x")
+    assert (facts.uid, facts.phase, facts.included_namespaces) == ("u", "Completed", ("*",))
+    assert facts.started == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert not facts.is_ours
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param(b"", "does not decode", id="empty"),
+        pytest.param(b"{", "does not decode", id="cut short"),
+        pytest.param(b"\xff", "does not decode", id="no text"),
+        pytest.param(b"[]", "does not decode", id="no object"),
+        pytest.param(b'{"metadata":{"name":"b"}}', "does not decode", id="no kind"),
+        pytest.param(
+            b'{"apiVersion":"v1","kind":"Pod","metadata":{"name":"b"}}',
+            "holds a v1 Pod",
+            id="another kind",
+        ),
+        pytest.param(
+            b'{"apiVersion":"velero.io/v1","kind":"Backup","metadata":{"name":"c"}}',
+            "is of backup 'c', its folder is 'b'",
+            id="another name than its folder",
+        ),
+        pytest.param(
+            b'{"apiVersion":"velero.io/v1","kind":"Backup","metadata":{"name":"b"},'
+            b'"status":{"expiration":"soon"}}',
+            "does not decode",
+            id="a time that is none",
+        ),
+    ],
+)
+def test_what_is_no_backup_is_damaged(text: bytes, problem: str) -> None:
+    with pytest.raises(ArchiveDamaged, match=f"^some place: {problem}"):
+        read_backup(text, name="b", place="some place")
+
+
+async def test_a_folder_without_the_mark_is_no_backup(store: Store) -> None:
+    await store.put("backups/b/b.tar.gz", b"")
+    await store.put("backups/c/velero-backup.json", backup_document(BackupFacts(name="c")))
+    await store.put("backups/Not A Name/x", b"")
+    assert await backup_names(store) == ["b", "c"]
+    with pytest.raises(BackupMissing):
+        await load_backup(store, "b")
+    assert (await load_backup(store, "c")).name == "c"
