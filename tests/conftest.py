@@ -1,3 +1,4 @@
+import asyncio
 import uuid
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
@@ -10,6 +11,12 @@ if TYPE_CHECKING:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite the golden files")
+
+
+def pytest_sessionstart() -> None:
+    """Until it is told that there is none, asyncio makes a loop for a plugin that asks for the
+    current one outside of a test, and nobody closes it."""
+    asyncio.set_event_loop(None)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What every vault storage must do, whatever it is: subclass ``VaultSuite`` and give it a ``store``.
+"""What every vault storage must do, whatever it is: subclass ``VaultSuite``, give it a ``store``.
 
 What storages may do differently is probed here, not assumed: the suite holds with and without
 conditional puts.
@@ -6,7 +6,6 @@ conditional puts.
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
@@ -24,15 +23,21 @@ async def read_stream(store: Store, key: str) -> list[bytes]:
         return [chunk async for chunk in chunks]
 
 
+async def break_off(store: Store, key: str, size: int) -> None:
+    """Writes so many bytes and fails."""
+    async with store.writer(key) as upload:
+        await upload.write(bytes(size))
+        raise Stop
+
+
 async def keys(store: Store, prefix: str) -> list[str]:
     return sorted([one.key async for one in store.list(prefix)])
 
 
 class VaultSuite:
     @pytest.fixture
-    async def store(self) -> AsyncIterator[Store]:
+    async def store(self) -> Store:
         raise NotImplementedError
-        yield
 
     async def test_what_is_put_is_got(self, store: Store) -> None:
         await store.put("backups/b/file", b"content")
@@ -146,14 +151,9 @@ class VaultSuite:
     )
     async def test_an_upload_broken_off_leaves_what_was(self, store: Store, size: int) -> None:
         await store.put("backups/b/big", b"before")
-        with pytest.raises(Stop):
-            async with store.writer("backups/b/big") as upload:
-                await upload.write(bytes(size))
-                raise Stop
-        with pytest.raises(Stop):
-            async with store.writer("backups/b/new") as upload:
-                await upload.write(bytes(size))
-                raise Stop
+        for key in ("backups/b/big", "backups/b/new"):
+            with pytest.raises(Stop):
+                await break_off(store, key, size)
         assert await keys(store, "backups/") == ["backups/b/big"]
         assert await store.get("backups/b/big") == b"before"
 

@@ -10,7 +10,8 @@ name, so what is not behind the last object that came before is left out.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import msgspec
@@ -88,8 +89,9 @@ async def pages(client: Client, wanted: Sequence[Source]) -> AsyncIterator[Liste
     async def lister() -> None:
         for source in remaining:
             try:
-                async for listed in _list(client, source):
-                    await queue.put(listed)
+                async with aclosing(_list(client, source)) as found:
+                    async for listed in found:
+                        await queue.put(listed)
             except ApiUnreachable:
                 raise
             except ApiError as error:
@@ -117,18 +119,20 @@ async def pages(client: Client, wanted: Sequence[Source]) -> AsyncIterator[Liste
         await asyncio.gather(producer, return_exceptions=True)
 
 
-async def _list(client: Client, source: Source) -> AsyncIterator[Listed]:
+async def _list(client: Client, source: Source) -> AsyncGenerator[Listed, None]:
     last, before = "", ""
-    async for page in client.pages(source.resource, namespace=source.namespace, limit=PAGE):
-        if page.restarted:
-            before = last
-        items = [(head(raw), raw) for raw in page.items]
-        if not items:
-            continue
-        last = _key(items[-1][0])
-        if before:
-            items = [one for one in items if _key(one[0]) > before]
-        yield Listed(source, items, page.kind_prefix)
+    found = client.pages(source.resource, namespace=source.namespace, limit=PAGE)
+    async with aclosing(found):
+        async for page in found:
+            if page.restarted:
+                before = last
+            items = [(head(raw), raw) for raw in page.items]
+            if not items:
+                continue
+            last = _key(items[-1][0])
+            if before:
+                items = [one for one in items if _key(one[0]) > before]
+            yield Listed(source, items, page.kind_prefix)
 
 
 def _key(one: Head) -> str:

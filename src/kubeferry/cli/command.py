@@ -177,9 +177,7 @@ def names_option(*declarations: str, **rest: Any) -> Callable[[F], F]:
 def mapping_option(*declarations: str, **rest: Any) -> Callable[[F], F]:
     """An option of pairs, ``a=b,c=d`` or several times; a dict."""
 
-    def parse(
-        ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
-    ) -> dict[str, str]:
+    def parse(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
         return parse_pairs(value, option=param.opts[0])
 
     return click.option(*declarations, multiple=True, callback=parse, **rest)
@@ -209,6 +207,4 @@ def output_option(*formats: str, text: str) -> Callable[[F], F]:
     def known(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
         return value or ""
 
-    return click.option(
-        "-o", "--output", type=click.Choice(formats), callback=known, help=text
-    )
+    return click.option("-o", "--output", type=click.Choice(formats), callback=known, help=text)

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from kubeferry import __version__
 from kubeferry.cli.command import Flags
-from kubeferry.errors import ConfigError
 from kubeferry.kube.client import Client
 from kubeferry.kube.config import ClusterConfig, load_config
 from kubeferry.settings import Settings
 from kubeferry.vault.credentials import credentials_from_environ
 from kubeferry.vault.locations import Credentials
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:

@@ -73,9 +73,7 @@ async def run(
         show(creation.resource, manifest.body, dry_run="client", output=ending.output)
         return
     async with connect(flags) as session:
-        manifest = placed(
-            creation.resource, body, given=flags.namespace, default=session.namespace
-        )
+        manifest = placed(creation.resource, body, given=flags.namespace, default=session.namespace)
         created = await send(session, manifest, dry_run=ending.dry_run, output=ending.output)
         if ending.wait:
             await creation.wait(session, creation.resource, created, timeout=ending.timeout)

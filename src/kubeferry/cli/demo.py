@@ -1,5 +1,6 @@
 """``kubeferry demo``."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from kubeferry.cli.command import Command, verbose_option
     "--keep",
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Keep vault and kubeconfigs in DIR, to look at them afterwards.",
+    help="Keep the vault in DIR, and both clusters until Ctrl-C, to look at them with kubectl.",
 )
 @verbose_option
 def demo(keep: Path | None) -> int:
@@ -23,6 +24,9 @@ def demo(keep: Path | None) -> int:
     """
     import asyncio
 
+    from kubeferry.cli.plan_summary import plan_lines
+    from kubeferry.cli.planning import look
     from kubeferry.local.demo import run_demo
 
-    return asyncio.run(run_demo(click.echo, keep))
+    seen = look(full=False)
+    return asyncio.run(run_demo(click.echo, lambda steps: plan_lines(steps, seen), keep=keep))

@@ -98,7 +98,7 @@ async def watch(session: Session, names: Sequence[str], how: Listing) -> None:
     widths: list[int] = []
     seen: dict[str, str] = {}
     first: list[Object] | None = []
-    async with aclosing(events) as stream:  # type: ignore[type-var]
+    async with aclosing(events) as stream:
         async for event in stream:
             if event.type == "SYNCED":
                 if first is not None:

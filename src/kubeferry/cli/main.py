@@ -45,7 +45,7 @@ EXAMPLES = (
 
 
 class Root(LazyGroup):
-    """The root group: it turns every error into a message and an exit code, and ends the process."""
+    """The root group: turns every error into a message and an exit code; ends the process."""
 
     def main(
         self,

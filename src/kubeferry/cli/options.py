@@ -17,7 +17,11 @@ def get_options(kind: str) -> Callable[[F], F]:
     def add(command: F) -> F:
         command = connection_options(command)
         command = click.option(
-            "--no-headers", "headers", is_flag=True, flag_value=False, default=True,
+            "--no-headers",
+            "headers",
+            is_flag=True,
+            flag_value=False,
+            default=True,
             help="Leave out the table's first line.",
         )(command)
         command = click.option(
@@ -36,9 +40,9 @@ def get_options(kind: str) -> Callable[[F], F]:
 def create_options(command: F) -> F:
     """What every ``create`` takes beside its own options."""
     command = connection_options(command)
-    command = output_option(
-        "json", "yaml", "name", text="Print what was created in this form."
-    )(command)
+    command = output_option("json", "yaml", "name", text="Print what was created in this form.")(
+        command
+    )
     command = click.option(
         "--dry-run",
         type=click.Choice(["client", "server"]),

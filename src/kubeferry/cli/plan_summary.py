@@ -11,7 +11,7 @@ from typing import Any
 
 from kubeferry import codec
 from kubeferry.cli.output import counted, printable, table
-from kubeferry.cli.plan_view import Look
+from kubeferry.cli.plan_view import Look, draw
 from kubeferry.restore.plan import PlanItem
 from kubeferry.restore.report import change_line, is_secret
 from kubeferry.restore.waves import Step
@@ -64,11 +64,21 @@ class Tally:
             yield item
 
 
+def plan_lines(steps: Iterable[tuple[Step, Iterable[PlanItem]]], look: Look) -> Iterator[str]:
+    """The tree of objects, and what they come to."""
+    tally = Tally()
+    yield from draw(tally.through(steps), look)
+    yield from summary_lines(tally, look)
+
+
 def summary_lines(tally: Tally, look: Look) -> Iterator[str]:
     """The last lines of a plan."""
     yield ""
-    parts = [f"{tally.actions[action]:,} {text}" for action, text in _NAMES.items()
-             if tally.actions[action] or action == "create"]
+    parts = [
+        f"{tally.actions[action]:,} {text}"
+        for action, text in _NAMES.items()
+        if tally.actions[action] or action == "create"
+    ]
     total = sum(tally.actions.values())
     yield f"{look.paint('Summary', bold=True)}  {counted(total, 'object')}: {', '.join(parts)}"
     for action in ("skip", "refuse", "fail"):
@@ -101,9 +111,7 @@ def _order(entry: tuple[tuple[str, str], int]) -> tuple[int, str]:
     return _MECHANISMS.index(mechanism), rule
 
 
-def json_lines(
-    steps: Iterable[tuple[Step, Iterable[PlanItem]]], tally: Tally
-) -> Iterator[str]:
+def json_lines(steps: Iterable[tuple[Step, Iterable[PlanItem]]], tally: Tally) -> Iterator[str]:
     """The plan as JSON lines, its summary last."""
     for step, items in tally.through(steps):
         for item in items:

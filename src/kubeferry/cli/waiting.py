@@ -39,15 +39,20 @@ async def follow(
 
     Raises ``FerryError`` when it is deleted or made anew meanwhile.
     """
+    seen = False
+    gone = FerryError("was deleted while it was waited for", place=_subject(resource, name))
     waker = asyncio.create_task(_remind(shown, namespace))
     try:
         events = session.client.watch(resource, namespace=namespace, name=name)
-        async with aclosing(events) as stream:  # type: ignore[type-var]
+        async with aclosing(events) as stream:
             async for event in stream:
                 if event.type == "SYNCED":
+                    if not seen:
+                        raise gone
                     continue
+                seen = True
                 if event.type == "DELETED" or metadata(event.object).get("uid") != uid:
-                    raise FerryError("was deleted while it was waited for", place=_subject(resource, name))
+                    raise gone
                 if _phase(event.object):
                     waker.cancel()
                 _show(shown, event.object)
@@ -84,7 +89,7 @@ async def wait_for_task(
 async def wait_for_vault(
     session: Session, resource: Resource, created: Object, *, timeout: float | None
 ) -> None:
-    """Waits until the vault was looked at. Raises ``VaultUnavailable`` with the storage's reason."""
+    """Waits until the vault was looked at; raises ``VaultUnavailable`` with the reason."""
     name = str(metadata(created)["name"])
     ended = await _followed(
         session,

@@ -78,11 +78,16 @@ def changed_fields(old: Any, new: Any, node: Node) -> Fields:
             continue
         absent = earlier is _MISSING or not divisible(earlier, inner)
         below = changed_fields(None if absent else earlier, held, inner)
-        if absent and not (inner.default == {} and below):
+        if absent and not (below and _always_there(key, inner, node)):
             found[key] = {_SELF: {}, **below} if below else {}
         elif below:
             found[key] = below
     return found
+
+
+def _always_there(key: str, inner: Node, node: Node) -> bool:
+    """Whether a Go type writes a field even if it is empty: a struct, or a required list or map."""
+    return key[0] == "f" and (inner.default == {} or key[2:] in node.required)
 
 
 def contains_self(fields: Fields) -> bool:

@@ -14,11 +14,23 @@ import msgspec
 from kubeferry.durations import parse_duration
 from kubeferry.errors import InvalidInput
 from kubeferry.kube.regex import compile_regex
-from kubeferry.sandbox.answers import Cause, invalid_value, required, shown
+from kubeferry.sandbox import answers
+from kubeferry.sandbox.answers import Cause, required
 from kubeferry.sandbox.cel import CelError, Rule
 from kubeferry.sandbox.schema import Node
 
 _NOTHING: Any = object()
+
+
+def shown(value: Any) -> str:
+    """A value as schema validation shows it: of maps and lists the type only."""
+    if isinstance(value, dict | list):
+        return '"object"' if isinstance(value, dict) else '"array"'
+    return '"null"' if value is None else answers.shown(value)
+
+
+def _invalid(field: str, value: object, detail: str) -> Cause:
+    return Cause("FieldValueInvalid", f"Invalid value: {shown(value)}: {detail}", field)
 
 
 def validate(value: Any, node: Node, path: str, old: Any = _NOTHING) -> Iterator[Cause]:
@@ -112,7 +124,7 @@ Check = Callable[[Any, Any, str], Cause | None]
 
 
 def _body(value: Any, path: str, words: str) -> Cause:
-    return invalid_value(path, value, f"{path} in body {words}")
+    return _invalid(path, value, f"{path} in body {words}")
 
 
 def _enum(value: Any, allowed: Any, path: str) -> Cause | None:
@@ -159,7 +171,7 @@ def _max_length(value: Any, limit: Any, path: str) -> Cause | None:
 def _min_items(value: Any, limit: Any, path: str) -> Cause | None:
     if not isinstance(value, list) or len(value) >= limit:
         return None
-    return invalid_value(path, len(value), f"{path} in body should have at least {limit} items")
+    return _invalid(path, len(value), f"{path} in body should have at least {limit} items")
 
 
 def _max_items(value: Any, limit: Any, path: str) -> Cause | None:

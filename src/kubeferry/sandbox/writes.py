@@ -96,14 +96,15 @@ class Objects:
             meta.pop(name, None)
         meta["uid"] = str(uuid4())
         meta["creationTimestamp"] = self.now()
+        strategies.drop_status(stored, obj)
+        if write.operation != "Apply":
+            managed.after_update(None, obj, stored.node, self._manager(kind, write))
         strategies.prepare_create(stored, obj, now=self.now())
         admission.admit_create(stored, obj, self.storage)
         self._check(stored, obj, None)
         name = meta["name"]
         if self.storage.get(stored.table, namespace, name) is not None:
             raise answers.already_exists(kind.resource, name)
-        if write.operation != "Apply":
-            managed.after_update(None, obj, stored.node, self._manager(kind, write))
         _ordered(obj)
         return self._store(stored, (namespace, name), obj, write, None)
 
@@ -145,10 +146,10 @@ class Objects:
                 meta[name] = old["metadata"][name]
         strategies.keep_other_parts(stored, new, old, write.subresource)
         self._fill(stored, new)
-        strategies.prepare_update(stored, new, old, now=self.now())
-        self._check(stored, new, old)
         if write.operation != "Apply":
             managed.after_update(old, new, stored.node, self._manager(kind, write))
+        strategies.prepare_update(stored, new, old, now=self.now())
+        self._check(stored, new, old)
         meta["resourceVersion"] = old["metadata"]["resourceVersion"]
         if _same(new, old):
             return entry

@@ -1,12 +1,13 @@
 """A change: one field's edit and its cause. Every step of the pipeline returns these."""
 
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from kubeferry.kube.objects import Object
 from kubeferry.transform.automatic.metadata import strip_server_fields
+from kubeferry.transform.patch.edits import Cause, Change, Mechanism
 from kubeferry.transform.patch.pointer import MISSING, Tokens, escape, open_path, pointer_of
 
 __all__ = [
@@ -20,28 +21,6 @@ __all__ = [
     "apply_changes",
     "removals",
 ]
-
-Mechanism = Literal["automatic", "parameter", "modifier"]
-
-
-class Cause(NamedTuple):
-    """Why: the mechanism and its rule, e.g. ``modifier``, ``rule 1 (pods): patch 2 replace``."""
-
-    mechanism: Mechanism
-    rule: str
-
-
-class Change(msgspec.Struct, frozen=True):
-    """One edit: an RFC 6901 pointer, the values before and after (or ``MISSING``), and why.
-
-    In a list, a change without an old value inserts an element, one without a new value takes it
-    out.
-    """
-
-    pointer: str
-    old: Any
-    new: Any
-    cause: Cause
 
 
 class Note(NamedTuple):

@@ -5,7 +5,7 @@ depends on the kind alone is worked out once for each kind, so an object pays on
 that concern it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +29,7 @@ from kubeferry.transform.modifiers.rules import Modifiers, Rule
 from kubeferry.transform.parameters import namespaces
 from kubeferry.transform.parameters.images import ImageMap, image_changes
 from kubeferry.transform.parameters.references import references_for
-from kubeferry.transform.patch.pointer import escape
+from kubeferry.transform.patch.pointer import escape, pointer_of
 
 Step = Callable[[Object], list[Change]]
 
@@ -75,7 +75,7 @@ class Pipeline:
         self._rules = rules
         self._kinds: dict[str, _Kind] = {}
         self._added = [
-            (key, Change(f"/metadata/labels/{escape(key)}", MISSING, value, _LABELS))
+            Change(f"/metadata/labels/{escape(key)}", MISSING, value, _LABELS)
             for key, value in rules.labels.items()
         ]
         self._moved = {
@@ -149,17 +149,14 @@ class Pipeline:
         if moved is not None:
             metadata["namespace"] = moved.new
             changes.append(moved)
-        labels = metadata.get("labels")
-        if labels is None:
-            if self._added:
-                changes.append(_labels_change(metadata, self._rules.labels))
-        else:
-            for key, added in self._added:
-                if key not in labels:
-                    changes.append(added)
-                elif labels[key] != added.new:
-                    changes.append(Change(added.pointer, labels[key], added.new, _LABELS))
         if self._added:
+            labels = metadata.get("labels")
+            if not labels:
+                changes.append(_all_labels(metadata, self._rules.labels))
+            elif self._rules.labels.keys().isdisjoint(labels):
+                changes += self._added
+            else:
+                changes += _changed_labels(labels, self._added)
             metadata["labels"] = {**(labels or {}), **self._rules.labels}
         return {**obj, "metadata": metadata}
 
@@ -170,9 +167,17 @@ class Pipeline:
         return apply_changes(obj, renamed)
 
 
-def _labels_change(metadata: Mapping[str, Any], labels: Mapping[str, str]) -> Change:
-    old = metadata.get("labels", MISSING)
-    return Change("/metadata/labels", old, dict(labels), _LABELS)
+def _all_labels(metadata: Mapping[str, Any], labels: Mapping[str, str]) -> Change:
+    """The change of an object that had no labels."""
+    return Change("/metadata/labels", metadata.get("labels", MISSING), dict(labels), _LABELS)
+
+
+def _changed_labels(labels: Mapping[str, Any], added: Iterable[Change]) -> Iterator[Change]:
+    """The changes of an object that has some of the labels from a restore before this one."""
+    for change in added:
+        old = labels.get(pointer_of(change.pointer).last, MISSING)
+        if old != change.new:
+            yield Change(change.pointer, old, change.new, _LABELS)
 
 
 _MALFORMED = Note("Malformed", "its metadata is not what Kubernetes' metadata is")

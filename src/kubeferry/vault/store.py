@@ -227,18 +227,19 @@ class Store:
             yield
         except FileNotFoundError as error:
             if explain(str(error), hidden=self._hidden).is_bucket:
-                raise self._unavailable(verb, key, error) from error
+                raise self.unavailable(verb, key, error) from error
             raise ObjectMissing("is not in the vault", place=f"{self.url}/{key}") from error
         except (AlreadyExistsError, PreconditionError) as error:
             raise AlreadyStored("is in the vault already", place=f"{self.url}/{key}") from error
         except (BaseError, OSError, ValueError) as error:
-            raise self._unavailable(verb, key, error) from error
+            raise self.unavailable(verb, key, error) from error
 
-    def _unavailable(self, verb: str, key: str, error: Exception) -> VaultUnavailable:
+    def unavailable(self, verb: str, key: str, error: Exception) -> VaultUnavailable:
+        """The error for what the storage said when it was asked to ``verb`` a key."""
         reason = explain(str(error), hidden=self._hidden)
         remedy = self._remedy if reason.is_unreachable else ""
         return VaultUnavailable(
-            f"cannot {verb} {key or 'it'}: {reason.text}", place=self.url, remedy=remedy
+            f"cannot {verb} {key or 'the storage'}: {reason.text}", place=self.url, remedy=remedy
         )
 
     async def _ready(self, key: str) -> None:

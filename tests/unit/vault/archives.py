@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 from kubeferry.kube.names import Identity
 from kubeferry.vault.claim import Owner
@@ -16,6 +17,11 @@ from kubeferry.vault.writer import ArchiveFacts, Entry, open_archive
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 OWNER = Owner(uid="task-1", cluster="cluster-1")
 NO_PROBLEMS = SideFiles(results={"warnings": {}, "errors": {}})
+
+
+def stored(folder: Path) -> dict[str, bytes]:
+    """Every file below a directory."""
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def pod(name: str, *, namespace: str = "default", body: bytes | None = None) -> Entry:

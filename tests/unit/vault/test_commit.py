@@ -11,7 +11,7 @@ from kubeferry.vault.cleanup import delete_backup
 from kubeferry.vault.commit import SideFiles, commit_backup, skipped_volume
 from kubeferry.vault.metadata import BackupFacts, load_backup
 from kubeferry.vault.store import Store
-from tests.unit.vault.archives import NO_PROBLEMS, pod, write_archive, write_backup
+from tests.unit.vault.archives import NO_PROBLEMS, pod, stored, write_archive, write_backup
 
 FACTS = BackupFacts(name="b")
 THEM = Owner("task-2", "cluster-2")
@@ -85,10 +85,10 @@ async def test_a_backup_that_another_task_committed_is_not_touched(
     await store.delete("backups/b/b-claim.json")
     theirs = await write_archive(store, "b", [pod("theirs")], owner=THEM)
     await commit_backup(store, theirs, FACTS, side=NO_PROBLEMS)
-    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    before = stored(folder)
     with pytest.raises(BackupExists):
         await commit_backup(store, archive, FACTS, side=SideFiles(log="ours", results={}))
-    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert stored(folder) == before
 
 
 async def test_a_mark_that_appears_on_the_way_is_not_overwritten(store: Store) -> None:

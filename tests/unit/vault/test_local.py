@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from obstore.store import LocalStore
 
 from kubeferry.errors import InvalidInput, VaultUnavailable
 from kubeferry.settings import Settings
@@ -83,3 +84,18 @@ async def test_a_file_in_the_way_is_told(tmp_path: Path) -> None:
     (tmp_path / "bucket").write_bytes(b"")
     with pytest.raises(VaultUnavailable, match="the directory cannot be used"):
         open_local(tmp_path)
+
+
+class TestWithoutConditionalPuts(VaultSuite):
+    """A storage that cannot create atomically: the key is looked for first."""
+
+    @pytest.fixture
+    async def store(self, tmp_path: Path) -> Store:
+        return Store(LocalStore(tmp_path, automatic_cleanup=True), url="x", creation="checked")
+
+
+async def test_what_create_can_do_is_found_out(tmp_path: Path) -> None:
+    store = Store(LocalStore(tmp_path, automatic_cleanup=True), url="x")
+    assert store.can_create_atomically is None
+    await store.put("backups/b/x", b"1", create=True)
+    assert store.can_create_atomically is True

@@ -15,6 +15,10 @@ from kubeferry.vault.restores import (
 from kubeferry.vault.store import Store
 
 
+def unpacked(folder: Path) -> dict[str, bytes]:
+    return {path.name: gzip.decompress(path.read_bytes()) for path in folder.rglob("*.gz")}
+
+
 async def test_the_first_restore_has_the_plain_name(store: Store) -> None:
     assert await claim_restore_folder(store, "r", "uid-1") == "r"
     assert await claim_restore_folder(store, "r", "uid-1") == "r"
@@ -60,8 +64,7 @@ async def test_a_damaged_item_file_is_named(store: Store) -> None:
 async def test_the_side_files_are_veleros(store: Store, folder: Path) -> None:
     resources = {"v1/Pod": ["b/x(created)", "a/x(failed)"], "apps/v1/Deployment": []}
     await put_restore_files(store, "r", log="l\n", results={"errors": {}}, resource_list=resources)
-    files = {path.name: gzip.decompress(path.read_bytes()) for path in folder.rglob("*.gz")}
-    assert files == {
+    assert unpacked(folder) == {
         "restore-r-logs.gz": b"l\n",
         "restore-r-results.gz": b'{"errors":{}}\n',
         "restore-r-resource-list.json.gz": (

@@ -15,7 +15,15 @@ from kubeferry.vault.claim import Owner
 from kubeferry.vault.reader import EntryPath
 from kubeferry.vault.store import Store
 from kubeferry.vault.writer import Entry, open_archive
-from tests.unit.vault.archives import NOW, OWNER, pod, read_back, write_archive, write_backup
+from tests.unit.vault.archives import (
+    NOW,
+    OWNER,
+    pod,
+    read_back,
+    stored,
+    write_archive,
+    write_backup,
+)
 
 ROLE = Entry(
     "clusterroles.rbac.authorization.k8s.io",
@@ -135,10 +143,10 @@ async def test_a_name_that_names_no_folder_is_refused(store: Store, name: str) -
 
 async def test_a_taken_name_is_refused_and_nothing_changed(store: Store, folder: Path) -> None:
     await write_backup(store, "b", [pod("old")])
-    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    before = stored(folder)
     with pytest.raises(BackupExists, match="backup named 'b' is in the vault already"):
         await write_archive(store, "b", [pod("new")])
-    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert stored(folder) == before
 
 
 class Stop(Exception):
@@ -147,20 +155,26 @@ class Stop(Exception):
 
 @pytest.mark.parametrize("is_flushed", [True, False])
 async def test_an_exception_leaves_nothing(store: Store, *, is_flushed: bool) -> None:
-    with pytest.raises(Stop):
+    async def write() -> None:
         async with open_archive(store, "b", clock=lambda: NOW, owner=OWNER) as archive:
             archive.add(pod("web", body=bytes(9 << 20)))
             if is_flushed:
                 await archive.flush()
             raise Stop
+
+    with pytest.raises(Stop):
+        await write()
     assert await store.folders("") == []
 
 
 async def test_an_exception_after_the_end_leaves_nothing(store: Store) -> None:
-    with pytest.raises(Stop):
+    async def write() -> None:
         async with open_archive(store, "b", clock=lambda: NOW, owner=OWNER) as archive:
             await archive.finish()
             raise Stop
+
+    with pytest.raises(Stop):
+        await write()
     assert await store.folders("") == []
 
 
@@ -213,7 +227,9 @@ ENTRIES = st.builds(
     lambda resource, version, namespace, name, body, is_long: Entry(
         resource, version, f"g/{version}/Kind", namespace, name + "n" * (200 * is_long), body
     ),
-    st.sampled_from(["pods", "statefulsets.apps", "things.a-group.with.a.rather.long.name.example"]),
+    st.sampled_from(
+        ["pods", "statefulsets.apps", "things.a-group.with.a.rather.long.name.example"]
+    ),
     st.sampled_from(["v1", "v1beta1"]),
     st.one_of(st.just(""), NAMES.filter(lambda name: name not in (".", ".."))),
     NAMES,
@@ -234,9 +250,7 @@ async def test_what_is_written_is_read_back(
         await store.delete("backups/b/velero-backup.json")
     await write_backup(store, "b", entries)
     bare, versions, read = await read_back(store, "b")
-    expected = {
-        Identity(one.group_resource, one.namespace, one.name): one.body for one in entries
-    }
+    expected = {Identity(one.group_resource, one.namespace, one.name): one.body for one in entries}
     assert bare == expected
     assert versions == {
         EntryPath(Identity(one.group_resource, one.namespace, one.name), one.version): body

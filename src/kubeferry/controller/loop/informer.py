@@ -1,11 +1,13 @@
 """Keeps the objects of one resource in memory, as the server last told; names what changed."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, metadata
+from kubeferry.kube.watch import WatchEvent
 
 
 class Informer:
@@ -30,7 +32,12 @@ class Informer:
 
     async def run(self) -> None:
         """Follows the server; never returns."""
-        async for event in self._client.watch(self._resource, namespace=self._namespace):
+        events = self._client.watch(self._resource, namespace=self._namespace)
+        async with aclosing(events):
+            await self._follow(events)
+
+    async def _follow(self, events: AsyncIterator[WatchEvent]) -> None:
+        async for event in events:
             if event.type == "SYNCED":
                 self._end_of_list()
                 continue

@@ -20,12 +20,12 @@ _BINDING_ANNOTATIONS = (
 )
 
 
-def binding(obj: Object, facts: Facts) -> list[Change]:
+def binding(facts: Facts, obj: Object) -> list[Change]:
     """The annotations of binding, provisioning and scheduling go."""
     return removals(annotations(obj), "/metadata/annotations", _BINDING_ANNOTATIONS, _BINDING)
 
 
-def volume_name(obj: Object, facts: Facts) -> list[Change]:
+def volume_name(facts: Facts, obj: Object) -> list[Change]:
     """A claim keeps its volume only if that volume is restored as it is; else it gets a new one."""
     spec = obj.get("spec")
     if not isinstance(spec, dict) or spec.get("volumeName") in facts.restored_volumes:

@@ -21,41 +21,42 @@ NEVER_RESTORED = frozenset(
 """Group resources that no restore creates (velero.md §3.1)."""
 
 
-def never_restored(obj: Object, facts: Facts) -> Note:
+def never_restored(facts: Facts, obj: Object) -> Note:
     """Kinds that describe the source cluster itself."""
     return Note("NeverRestored", "objects of this kind describe the source cluster")
 
 
-def completed_pod(obj: Object, facts: Facts) -> Note | None:
+def completed_pod(facts: Facts, obj: Object) -> Note | None:
     """A pod that has ended (velero.md §3.4 step 2)."""
-    phase = at(obj, ("status", "phase"))
+    status = obj.get("status")
+    phase = status.get("phase") if isinstance(status, dict) else None
     if phase in ("Succeeded", "Failed"):
         return Note("Completed", f"the pod has ended ({phase}) and would run again")
     return None
 
 
-def completed_job(obj: Object, facts: Facts) -> Note | None:
+def completed_job(facts: Facts, obj: Object) -> Note | None:
     """A Job that has ended (velero.md §3.4 step 2)."""
     if at(obj, ("status", "completionTime")):
         return Note("Completed", "the Job has ended and would run again")
     return None
 
 
-def mirror_pod(obj: Object, facts: Facts) -> Note | None:
+def mirror_pod(facts: Facts, obj: Object) -> Note | None:
     """A static pod of a node, which only that node's kubelet makes (velero.md §3.4 step 4)."""
     if "kubernetes.io/config.mirror" in annotations(obj):
         return Note("MirrorPod", "it is a static pod of a node")
     return None
 
 
-def root_certificate(obj: Object, facts: Facts) -> Note | None:
+def root_certificate(facts: Facts, obj: Object) -> Note | None:
     """Every namespace is given its own cluster's certificates; the source's are wrong there."""
     if metadata(obj).get("name") == "kube-root-ca.crt":
         return Note("GeneratedObject", "each cluster publishes its own root certificates")
     return None
 
 
-def api_server_service(obj: Object, facts: Facts) -> Note | None:
+def api_server_service(facts: Facts, obj: Object) -> Note | None:
     """``default/kubernetes`` is the API server's own (design.md, Never archived, never
     restored).
     """

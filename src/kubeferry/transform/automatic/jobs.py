@@ -8,7 +8,7 @@ _SELECTOR = Cause("automatic", "job-selector")
 _UID_LABELS = ("controller-uid", "batch.kubernetes.io/controller-uid")
 
 
-def selector(obj: Object, facts: Facts) -> list[Change]:
+def selector(facts: Facts, obj: Object) -> list[Change]:
     """The uid's labels go from selector and template; the server makes new ones.
 
     With ``manualSelector: true`` selector and labels are their author's and fit each other: they

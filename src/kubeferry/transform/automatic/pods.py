@@ -5,7 +5,7 @@
 from typing import Any
 
 from kubeferry.kube.objects import Object
-from kubeferry.transform.change import MISSING, Cause, Change, removals
+from kubeferry.transform.change import MISSING, Cause, Change
 from kubeferry.transform.facts import Facts
 
 _PLACEMENT = Cause("automatic", "pod-placement")
@@ -13,17 +13,30 @@ _TOKENS = Cause("automatic", "pod-token-volumes")
 _EPHEMERAL = Cause("automatic", "pod-ephemeral-containers")
 
 
-def placement(obj: Object, facts: Facts) -> list[Change]:
-    """The node is chosen anew, and the priority computed anew from its class."""
-    return removals(obj.get("spec"), "/spec", ("nodeName", "priority"), _PLACEMENT)
+_FIELDS = {
+    "nodeName": _PLACEMENT,
+    "priority": _PLACEMENT,
+    "ephemeralContainers": _EPHEMERAL,
+}
 
 
-def ephemeral_containers(obj: Object, facts: Facts) -> list[Change]:
-    """Ephemeral containers can be added to a running pod only; a create with them is refused."""
-    return removals(obj.get("spec"), "/spec", ("ephemeralContainers",), _EPHEMERAL)
+def fields(facts: Facts, obj: Object) -> list[Change]:
+    """The node is chosen anew and the priority computed anew from its class.
+
+    Ephemeral containers go, because they can be added to a running pod only: a create with them is
+    refused.
+    """
+    spec = obj.get("spec")
+    if not isinstance(spec, dict):
+        return []
+    return [
+        Change(f"/spec/{field}", spec[field], MISSING, cause)
+        for field, cause in _FIELDS.items()
+        if field in spec
+    ]
 
 
-def token_volumes(obj: Object, facts: Facts) -> list[Change]:
+def token_volumes(facts: Facts, obj: Object) -> list[Change]:
     """Volumes and mounts of the old service account token Secrets, ``<account>-token-*``, go.
 
     The projected ``kube-api-access-*`` volumes, which every cluster can fill, stay.
@@ -44,10 +57,8 @@ def token_volumes(obj: Object, facts: Facts) -> list[Change]:
 
 def _named(items: Any, pointer: str, prefix: str) -> list[Change]:
     """Takes out the items whose name begins so; from the end, so that indexes stay true."""
-    if not isinstance(items, list):
-        return []
-    return [
-        Change(f"{pointer}/{index}", items[index], MISSING, _TOKENS)
-        for index in range(len(items) - 1, -1, -1)
-        if isinstance(items[index], dict) and str(items[index].get("name", "")).startswith(prefix)
-    ]
+    found: list[Change] = []
+    for index, item in enumerate(items if isinstance(items, list) else ()):
+        if isinstance(item, dict) and str(item.get("name")).startswith(prefix):
+            found.insert(0, Change(f"{pointer}/{index}", item, MISSING, _TOKENS))
+    return found

@@ -11,7 +11,7 @@ _TOKEN = Cause("automatic", "token-secret")
 _TOKEN_TYPE = "kubernetes.io/service-account-token"
 
 
-def token_references(obj: Object, facts: Facts) -> list[Change]:
+def token_references(facts: Facts, obj: Object) -> list[Change]:
     """References to generated token Secrets, ``<account>-token-*``, go; they name the source's."""
     secrets = obj.get("secrets")
     if not isinstance(secrets, list):
@@ -25,7 +25,7 @@ def token_references(obj: Object, facts: Facts) -> list[Change]:
     ]
 
 
-def generated_token(obj: Object, facts: Facts) -> Note | None:
+def generated_token(facts: Facts, obj: Object) -> Note | None:
     """A token Secret that the source's server generated for an account is not restored."""
     if obj.get("type") != _TOKEN_TYPE:
         return None
@@ -35,7 +35,7 @@ def generated_token(obj: Object, facts: Facts) -> Note | None:
     return Note("GeneratedToken", f"the source's server generated it for service account {account}")
 
 
-def token_secret(obj: Object, facts: Facts) -> list[Change]:
+def token_secret(facts: Facts, obj: Object) -> list[Change]:
     """A token Secret that a person made keeps its name; the server fills in a token of its own."""
     if obj.get("type") != _TOKEN_TYPE:
         return []

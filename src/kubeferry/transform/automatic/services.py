@@ -8,7 +8,7 @@ _ADDRESSES = Cause("automatic", "service-cluster-ip")
 _HEALTH_PORT = Cause("automatic", "service-health-check-port")
 
 
-def addresses(obj: Object, facts: Facts) -> list[Change]:
+def addresses(facts: Facts, obj: Object) -> list[Change]:
     """``clusterIP`` and ``clusterIPs`` go, unless the Service is headless (``None``)."""
     spec = obj.get("spec")
     if not isinstance(spec, dict) or spec.get("clusterIP") == "None":
@@ -16,7 +16,7 @@ def addresses(obj: Object, facts: Facts) -> list[Change]:
     return removals(spec, "/spec", ("clusterIP", "clusterIPs"), _ADDRESSES)
 
 
-def health_check_port(obj: Object, facts: Facts) -> list[Change]:
+def health_check_port(facts: Facts, obj: Object) -> list[Change]:
     """The health check port of a load balancer with ``externalTrafficPolicy: Local`` is drawn
     anew.
     """

@@ -5,7 +5,6 @@ changes.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 from kubeferry.kube.objects import Object
 from kubeferry.transform.automatic import (
@@ -20,21 +19,11 @@ from kubeferry.transform.automatic import (
 from kubeferry.transform.change import Change, Note
 from kubeferry.transform.facts import Facts
 
+Changing = Callable[[Facts, Object], list[Change]]
+"""A fix: looks at an object without its server fields and says what to change."""
 
-class Changing(Protocol):
-    """A fix: looks at an object without its server fields and says what to change."""
-
-    def __call__(self, obj: Object, facts: Facts) -> list[Change]:
-        """The changes, none if all is well."""
-        ...
-
-
-class Judging(Protocol):
-    """A verdict: looks at an object as archived and says why not to create it."""
-
-    def __call__(self, obj: Object, facts: Facts) -> Note | None:
-        """The reason, None if there is none."""
-        ...
+Judging = Callable[[Facts, Object], Note | None]
+"""A verdict: looks at an object as archived, status and all, and says why not to create it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +61,7 @@ VERDICTS = (
 )
 
 FIXES = (
-    Fix(_on("pods"), pods.placement),
-    Fix(_on("pods"), pods.ephemeral_containers),
+    Fix(_on("pods"), pods.fields),
     Fix(_on("pods"), pods.token_volumes),
     Fix(_on("services"), services.addresses),
     Fix(_on("services"), services.health_check_port),
@@ -88,13 +76,11 @@ FIXES = (
 
 def fixes_for(group_resource: str, facts: Facts) -> Iterable[Callable[[Object], list[Change]]]:
     """The fixes of one kind, in order, bound to the facts."""
-    return [partial(fix.changes, facts=facts) for fix in FIXES if group_resource in fix.kinds]
+    return [partial(fix.changes, facts) for fix in FIXES if group_resource in fix.kinds]
 
 
 def verdicts_for(group_resource: str, facts: Facts) -> Iterable[Callable[[Object], Note | None]]:
     """The verdicts on one kind, in order, bound to the facts."""
     return [
-        partial(verdict.judge, facts=facts)
-        for verdict in VERDICTS
-        if group_resource in verdict.kinds
+        partial(verdict.judge, facts) for verdict in VERDICTS if group_resource in verdict.kinds
     ]

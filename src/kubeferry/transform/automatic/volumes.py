@@ -7,7 +7,7 @@ from kubeferry.transform.facts import Facts
 _BINDING = Cause("automatic", "volume-binding")
 
 
-def not_restored(obj: Object, facts: Facts) -> Note | None:
+def not_restored(facts: Facts, obj: Object) -> Note | None:
     """A volume that is not reused is left out: its claim is provisioned anew."""
     name = metadata(obj).get("name")
     if name in facts.restored_volumes:
@@ -15,7 +15,7 @@ def not_restored(obj: Object, facts: Facts) -> Note | None:
     return Note("VolumeProvisionedAnew", "its claim gets a new volume, so this one is not created")
 
 
-def binding(obj: Object, facts: Facts) -> list[Change]:
+def binding(facts: Facts, obj: Object) -> list[Change]:
     """The volume stays reserved for its claim by name, whatever uid the claim gets."""
     claim = at(obj, ("spec", "claimRef"))
     return [

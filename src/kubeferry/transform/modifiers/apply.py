@@ -11,8 +11,7 @@ from kubeferry.errors import PatchFailed, PatchTestFailed
 from kubeferry.kube.objects import Object, metadata
 from kubeferry.transform.change import Change, Note
 from kubeferry.transform.modifiers.rules import Rule
-from kubeferry.transform.patch.json_patch import Edit, apply_operations
-from kubeferry.transform.patch.pointer import equal
+from kubeferry.transform.patch.json_patch import apply_operations
 
 
 def matching_rules(obj: Object, rules: Sequence[Rule], errors: list[Note]) -> list[Rule]:
@@ -38,16 +37,10 @@ def apply_rules(
     What they changed is appended to ``changes``, what failed to ``errors``.
     """
     for rule in rules:
-        edits: list[Edit] = []
         try:
-            obj = apply_operations(obj, rule.operations, edits)
+            obj = apply_operations(obj, rule.operations, changes)
         except PatchTestFailed:
             continue
         except PatchFailed as error:
             errors.append(Note("ModifierFailed", f"{rule.title}: {error}"))
-            continue
-        for edit in edits:
-            if not equal(edit.old, edit.new):
-                cause = rule.causes[edit.number - 1]
-                changes.append(Change(edit.pointer, edit.old, edit.new, cause))
     return obj

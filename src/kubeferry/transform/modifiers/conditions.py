@@ -17,16 +17,31 @@ from kubeferry.transform.patch.pointer import child, equal, lookup
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
-    """Compiled conditions; an empty tuple or None means that there is none of that kind.
+class Namespaces:
+    """The namespaces a rule is for: plain names and patterns. Cluster-scoped objects are in all."""
 
-    ``group_resource`` is a glob whose separator is the dot. ``namespaces`` say nothing of
-    cluster-scoped objects, as in Velero. ``name`` is searched for, not anchored. ``matches`` are
-    test operations.
+    names: frozenset[str]
+    globs: tuple[Glob, ...]
+
+    def hold(self, namespace: str | None) -> bool:
+        """Whether the namespace is one of them."""
+        return (
+            not namespace
+            or namespace in self.names
+            or any(glob.matches(namespace) for glob in self.globs)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Compiled conditions; None or an empty tuple means that there is none of that kind.
+
+    ``group_resource`` is a glob whose separator is the dot. ``name`` is searched for, not anchored.
+    ``matches`` are test operations.
     """
 
     group_resource: Glob
-    namespaces: tuple[Glob, ...] = ()
+    namespaces: Namespaces | None = None
     name: Regex | None = None
     labels: LabelSelector | None = None
     matches: tuple[Operation, ...] = ()
@@ -36,21 +51,13 @@ class Conditions:
 
         Raises ``PatchFailed`` where ``matches`` cannot be evaluated: an index that is no index.
         """
-        if self.namespaces:
-            namespace = metadata.get("namespace")
-            if namespace and not self._in_namespaces(namespace):
-                return False
         if self.labels is not None and not self.labels.matches(metadata.get("labels") or {}):
+            return False
+        if self.namespaces is not None and not self.namespaces.hold(metadata.get("namespace")):
             return False
         if self.name is not None and not self.name.search(metadata["name"]):
             return False
         return not self.matches or self._matches(obj)
-
-    def _in_namespaces(self, namespace: str) -> bool:
-        for glob in self.namespaces:
-            if glob.matches(namespace):
-                return True
-        return False
 
     def _matches(self, obj: Object) -> bool:
         """As ``test`` in a patch, but what is missing on the way is no match instead of a

@@ -21,11 +21,7 @@ _SECURITY_ADVICE = (
 )
 _GROUP_ADVICE = "a modifier cannot turn an object into another one"
 
-Reading = Callable[[Any], Any]
-
-
-def _whole(part: Any) -> Any:
-    return part
+Comparison = Callable[[Any, Any], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +35,28 @@ class Protected:
     path: tuple[str, ...]
     advice: str
     kinds: frozenset[str] = frozenset()
-    reading: Reading = _whole
+    agree: Comparison = equal
 
 
-def _claim_templates(templates: Any) -> Any:
-    """The names and specs of claim templates; their labels and annotations are free."""
+def _claim_templates(old: Any, new: Any) -> bool:
+    """Whether names and specs of claim templates agree; their labels and annotations are free."""
+    return equal(_storage(old), _storage(new))
+
+
+def _storage(templates: Any) -> Any:
     if not isinstance(templates, list):
         return templates
     return [[at(one, ("metadata", "name")), at(one, ("spec",))] for one in templates]
 
 
-def _sensitive_volumes(volumes: Any) -> Any:
-    """The volumes that reach the node or tokens; the others are free."""
+def _volumes(old: Any, new: Any) -> bool:
+    """Whether the volumes that reach the node or tokens agree; the others are free."""
+    return equal(_sensitive(old), _sensitive(new))
+
+
+def _sensitive(volumes: Any) -> Any:
     if not isinstance(volumes, list):
-        return volumes
+        return []
     return [
         volume
         for volume in volumes
@@ -60,21 +64,32 @@ def _sensitive_volumes(volumes: Any) -> Any:
     ]
 
 
-def _container_security(containers: Any) -> Any:
-    """The containers' names with their security contexts and host ports."""
-    if not isinstance(containers, list):
-        return containers
-    return [
-        [one.get("name"), one.get("securityContext"), _host_ports(one.get("ports"))]
-        for one in containers
-        if isinstance(one, dict)
-    ]
+def _containers(old: Any, new: Any) -> bool:
+    """Whether the same containers, by name and order, have the same security contexts and ports."""
+    if not isinstance(old, list) or not isinstance(new, list) or len(old) != len(new):
+        return False
+    for one, other in zip(old, new, strict=True):
+        if one is other:
+            continue
+        if not isinstance(one, dict) or not isinstance(other, dict):
+            return False
+        for field in ("name", "securityContext"):
+            if one.get(field) is not other.get(field) and not equal(
+                one.get(field), other.get(field)
+            ):
+                return False
+        if one.get("ports") is not other.get("ports") and not equal(
+            _host_ports(one.get("ports")), _host_ports(other.get("ports"))
+        ):
+            return False
+    return True
 
 
 def _host_ports(ports: Any) -> Any:
+    """The ports that are opened on the node."""
     if not isinstance(ports, list):
-        return None
-    return [port.get("hostPort") for port in ports if isinstance(port, dict)]
+        return []
+    return [port.get("hostPort") for port in ports if isinstance(port, dict) and "hostPort" in port]
 
 
 def _kinds(group: str, *plurals: str) -> frozenset[str]:
@@ -128,11 +143,8 @@ POD_SPEC = (
             "serviceAccount",
         )
     ),
-    Protected(("volumes",), _SECURITY_ADVICE, reading=_sensitive_volumes),
-    *(
-        Protected((field,), _SECURITY_ADVICE, reading=_container_security)
-        for field in CONTAINER_LISTS
-    ),
+    Protected(("volumes",), _SECURITY_ADVICE, agree=_volumes),
+    *(Protected((field,), _SECURITY_ADVICE, agree=_containers) for field in CONTAINER_LISTS),
 )
 
 
@@ -180,6 +192,6 @@ def _first_difference(
             continue
         for entry in entries:
             old, new = at(before, entry.path), at(after, entry.path)
-            if old is not new and not equal(entry.reading(old), entry.reading(new)):
+            if old is not new and not entry.agree(old, new):
                 return entry
     return None

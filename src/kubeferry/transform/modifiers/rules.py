@@ -17,7 +17,7 @@ from kubeferry.kube.globs import Glob, compile_glob
 from kubeferry.kube.regex import compile_regex
 from kubeferry.kube.selectors import LabelSelector, parse_selector
 from kubeferry.transform.change import Cause, Note
-from kubeferry.transform.modifiers.conditions import Conditions
+from kubeferry.transform.modifiers.conditions import Conditions, Namespaces
 from kubeferry.transform.modifiers.kinds import matches_nothing
 from kubeferry.transform.modifiers.values import scalar_text, typed_value, whole_numbers
 from kubeferry.transform.patch.json_patch import OPERATIONS, Operation, compile_operation
@@ -27,12 +27,11 @@ _PATCH_KINDS = ("patches", "mergePatches", "strategicPatches")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One compiled rule; ``causes`` are those of its operations, by their number minus one."""
+    """One compiled rule; ``title`` names it in messages and causes."""
 
     title: str
     conditions: Conditions
     operations: tuple[Operation, ...]
-    causes: tuple[Cause, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +97,12 @@ def _rule(number: int, value: Any, place: str, known: Collection[str], notes: li
     if not given:
         raise InvalidModifier("changes nothing", place=place, remedy="add patches")
     conditions = _conditions(fields.get("conditions"), f"{place} conditions", known)
+    title = f"rule {number} ({conditions.group_resource.pattern})"
     operations = tuple(
-        _operation(index + 1, patch, f"{place} patches[{index}]", notes)
+        _operation(index + 1, patch, title, f"{place} patches[{index}]", notes)
         for index, patch in enumerate(_items(fields["patches"], f"{place} patches"))
     )
-    title = f"rule {number} ({conditions.group_resource.pattern})"
-    return Rule(
-        title,
-        conditions,
-        operations,
-        tuple(
-            Cause("modifier", f"{title}: patch {operation.number} {operation.name}")
-            for operation in operations
-        ),
-    )
+    return Rule(title, conditions, operations)
 
 
 def _conditions(value: Any, place: str, known: Collection[str]) -> Conditions:
@@ -127,15 +118,7 @@ def _conditions(value: Any, place: str, known: Collection[str]) -> Conditions:
             f"{place}.groupResource",
             known,
         ),
-        namespaces=tuple(
-            compile_glob(
-                scalar_text(namespace, place=f"{place}.namespaces[{index}]"),
-                place=f"{place}.namespaces[{index}]",
-            )
-            for index, namespace in enumerate(
-                _items(fields.get("namespaces"), f"{place}.namespaces")
-            )
-        ),
+        namespaces=_namespaces(fields.get("namespaces"), f"{place}.namespaces"),
         name=compile_regex(regex, place=f"{place}.resourceNameRegex") if regex else None,
         labels=_selector(fields.get("labelSelector"), f"{place}.labelSelector"),
         matches=tuple(
@@ -143,6 +126,17 @@ def _conditions(value: Any, place: str, known: Collection[str]) -> Conditions:
             for index, match in enumerate(_items(fields.get("matches"), f"{place}.matches"))
         ),
     )
+
+
+def _namespaces(value: Any, place: str) -> Namespaces | None:
+    globs = [
+        compile_glob(scalar_text(text, place=f"{place}[{index}]"), place=f"{place}[{index}]")
+        for index, text in enumerate(_items(value, place))
+    ]
+    if not globs:
+        return None
+    names = frozenset(glob.pattern for glob in globs if glob.literal)
+    return Namespaces(names, tuple(glob for glob in globs if not glob.literal))
 
 
 def _group_resource(text: str, place: str, known: Collection[str]) -> Glob:
@@ -196,7 +190,7 @@ def _match(number: int, value: Any, place: str) -> Operation:
     return compile_operation(number, "test", path, value=wanted, place=place)
 
 
-def _operation(number: int, value: Any, place: str, notes: list[Note]) -> Operation:
+def _operation(number: int, value: Any, title: str, place: str, notes: list[Note]) -> Operation:
     fields = _fields(value, ("operation", "path", "from", "value"), place)
     name = scalar_text(fields.get("operation"), place=f"{place}.operation").lower()
     if name not in OPERATIONS:
@@ -216,6 +210,7 @@ def _operation(number: int, value: Any, place: str, notes: list[Note]) -> Operat
         _path(fields.get("path"), f"{place}.path"),
         source=scalar_text(fields.get("from"), place=f"{place}.from"),
         value=typed.value if name == "test" else whole_numbers(typed.value),
+        cause=Cause("modifier", f"{title}: patch {number} {name}"),
         place=place,
     )
 

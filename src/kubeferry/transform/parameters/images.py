@@ -82,14 +82,15 @@ class ImageStep:
             return changes
         for field, pointer in self._lists:
             containers = spec.get(field)
-            if isinstance(containers, list):
-                for index, container in enumerate(containers):
-                    image = container.get("image") if isinstance(container, dict) else None
-                    if isinstance(image, str):
-                        found = self._mapped(image)
-                        if found is not None:
-                            where = f"{pointer}/{index}/image"
-                            changes.append(Change(where, image, found[0], found[1]))
+            if not isinstance(containers, list):
+                continue
+            for index, container in enumerate(containers):
+                if isinstance(container, dict):
+                    image = container.get("image")
+                    found = self._mapped(image) if isinstance(image, str) else None
+                    if found is not None:
+                        new, cause = found
+                        changes.append(Change(f"{pointer}/{index}/image", image, new, cause))
         return changes
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from kubeferry.errors import InvalidInput, PatchFailed, PatchTestFailed
+from kubeferry.transform.patch.edits import Cause, Change
 from kubeferry.transform.patch.pointer import (
     MISSING,
     Pointer,
@@ -27,19 +28,7 @@ from kubeferry.transform.patch.pointer import (
 
 OperationName = Literal["add", "remove", "replace", "test", "move", "copy"]
 OPERATIONS: tuple[OperationName, ...] = get_args(OperationName)
-
-
-class Edit(msgspec.Struct, frozen=True):
-    """What one operation did: a resolved pointer, the value before and after (``MISSING``: none).
-
-    ``number`` is the operation's; a ``move`` makes two edits, a ``test`` none. In a list, an edit
-    without an old value inserted an element and one without a new value took one out.
-    """
-
-    pointer: str
-    old: Any
-    new: Any
-    number: int
+_NO_CAUSE = Cause("modifier", "")
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -50,6 +39,8 @@ class Operation(msgspec.Struct, frozen=True):
     path: Pointer
     source: Pointer
     value: Any
+    cause: Cause
+    run: Callable[[Any, "Operation", list[Change]], Any]
 
 
 def compile_operation(
@@ -59,9 +50,12 @@ def compile_operation(
     *,
     source: str = "",
     value: Any = None,
+    cause: Cause = _NO_CAUSE,
     place: str = "patch",
 ) -> Operation:
     """Checks and parses one operation; ``number`` counts from 1 and tells it in messages.
+
+    ``cause`` becomes that of the changes it makes.
 
     Raises ``InvalidInput``: an unknown name or no pointer.
     """
@@ -77,6 +71,8 @@ def compile_operation(
         parse_pointer(path, place=f"{place}.path"),
         parse_pointer(source, place=f"{place}.from"),
         value,
+        cause,
+        _RUN[name],
     )
 
 
@@ -106,18 +102,21 @@ def compile_json_patch(
 
 
 def apply_operations(
-    document: Any, operations: Sequence[Operation], edits: list[Edit] | None = None
+    document: Any, operations: Sequence[Operation], changes: list[Change] | None = None
 ) -> Any:
-    """The document after all operations; what they did is appended to ``edits``.
+    """The document after all operations; what they did is appended to ``changes``.
 
-    Raises ``PatchTestFailed`` for a test that does not hold, ``PatchFailed`` for all else, with the
-    operation as place; ``edits`` is then to be thrown away.
+    A ``move`` makes two changes, a ``test`` none. Raises ``PatchTestFailed`` for a test that does
+    not hold, ``PatchFailed`` for all else, with the operation as place; ``changes`` is then as it
+    was.
     """
-    record: list[Edit] = [] if edits is None else edits
+    record: list[Change] = [] if changes is None else changes
+    before = len(record)
     for operation in operations:
         try:
-            document = _APPLY[operation.name](document, operation, record)
+            document = operation.run(document, operation, record)
         except PatchFailed as error:
+            del record[before:]
             where = f"patch {operation.number} ({operation.name} {operation.path.text})"
             raise type(error)(error.problem, place=where) from error
     return document
@@ -131,33 +130,33 @@ def apply_json_patch(document: Any, operations: Sequence[Mapping[str, Any]]) -> 
     return apply_operations(document, compile_json_patch(operations))
 
 
-def _add(document: Any, operation: Operation, edits: list[Edit]) -> Any:
-    return _put(document, operation, operation.value, edits)
+def _add(document: Any, operation: Operation, changes: list[Change]) -> Any:
+    return _put(document, operation, operation.value, changes)
 
 
-def _put(document: Any, operation: Operation, value: Any, edits: list[Edit]) -> Any:
+def _put(document: Any, operation: Operation, value: Any, changes: list[Change]) -> Any:
     """``add``, and the second half of ``move`` and ``copy``."""
     path = operation.path
     if not path.text:
-        return _whole(document, value, edits, operation.number)
+        return _whole(document, value, changes, operation.cause)
     document, container = open_path(document, path.parents)
     key = path.last
     if isinstance(container, dict):
         old = container.get(key, MISSING)
-        edits.append(Edit(path.text, old, value, operation.number))
+        _record(changes, path.text, old, value, operation.cause)
         container[key] = value
     else:
         index = insertion_index(key, len(container))
-        edits.append(Edit(path.element(index), MISSING, value, operation.number))
+        changes.append(Change(path.element(index), MISSING, value, operation.cause))
         container.insert(index, value)
     return document
 
 
-def _remove(document: Any, operation: Operation, edits: list[Edit]) -> Any:
-    return _take(document, operation.path, edits, operation.number)[0]
+def _remove(document: Any, operation: Operation, changes: list[Change]) -> Any:
+    return _take(document, operation.path, changes, operation.cause)[0]
 
 
-def _take(document: Any, path: Pointer, edits: list[Edit], number: int) -> tuple[Any, Any]:
+def _take(document: Any, path: Pointer, changes: list[Change], cause: Cause) -> tuple[Any, Any]:
     """The document without what is at the path, and that."""
     if not path.text:
         raise PatchFailed("the whole document cannot be taken out")
@@ -167,18 +166,18 @@ def _take(document: Any, path: Pointer, edits: list[Edit], number: int) -> tuple
         if key not in container:
             raise PatchFailed(f"there is no field {key!r}")
         old = container.pop(key)
-        edits.append(Edit(path.text, old, MISSING, number))
+        changes.append(Change(path.text, old, MISSING, cause))
     else:
         index = element_index(key, len(container))
         old = container.pop(index)
-        edits.append(Edit(path.element(index), old, MISSING, number))
+        changes.append(Change(path.element(index), old, MISSING, cause))
     return document, old
 
 
-def _replace(document: Any, operation: Operation, edits: list[Edit]) -> Any:
+def _replace(document: Any, operation: Operation, changes: list[Change]) -> Any:
     path = operation.path
     if not path.text:
-        return _whole(document, operation.value, edits, operation.number)
+        return _whole(document, operation.value, changes, operation.cause)
     document, container = open_path(document, path.parents)
     key: Any = path.last
     where = path.text
@@ -187,12 +186,12 @@ def _replace(document: Any, operation: Operation, edits: list[Edit]) -> Any:
         where = path.element(key)
     elif key not in container:
         raise PatchFailed(f"there is no field {key!r}")
-    edits.append(Edit(where, container[key], operation.value, operation.number))
+    _record(changes, where, container[key], operation.value, operation.cause)
     container[key] = operation.value
     return document
 
 
-def _test(document: Any, operation: Operation, edits: list[Edit]) -> Any:
+def _test(document: Any, operation: Operation, changes: list[Change]) -> Any:
     path = operation.path
     container = lookup(document, path.parents)
     if not path.text:
@@ -206,24 +205,30 @@ def _test(document: Any, operation: Operation, edits: list[Edit]) -> Any:
     return document
 
 
-def _move(document: Any, operation: Operation, edits: list[Edit]) -> Any:
-    document, value = _take(document, operation.source, edits, operation.number)
-    return _put(document, operation, value, edits)
+def _move(document: Any, operation: Operation, changes: list[Change]) -> Any:
+    document, value = _take(document, operation.source, changes, operation.cause)
+    return _put(document, operation, value, changes)
 
 
-def _copy(document: Any, operation: Operation, edits: list[Edit]) -> Any:
+def _copy(document: Any, operation: Operation, changes: list[Change]) -> Any:
     value = lookup(document, operation.source.tokens)
-    return _put(document, operation, value, edits)
+    return _put(document, operation, value, changes)
 
 
-def _whole(document: Any, value: Any, edits: list[Edit], number: int) -> Any:
+def _record(changes: list[Change], pointer: str, old: Any, new: Any, cause: Cause) -> None:
+    """Records a change, unless the value was there already."""
+    if old != new or not equal(old, new):
+        changes.append(Change(pointer, old, new, cause))
+
+
+def _whole(document: Any, value: Any, changes: list[Change], cause: Cause) -> Any:
     if not isinstance(value, (dict, list)):
         raise PatchFailed(f"a document cannot be {describe(value)}")
-    edits.append(Edit("", document, value, number))
+    changes.append(Change("", document, value, cause))
     return value
 
 
-_APPLY: Mapping[OperationName, Callable[[Any, Operation, list[Edit]], Any]] = {
+_RUN: Mapping[OperationName, Callable[[Any, Operation, list[Change]], Any]] = {
     "add": _add,
     "remove": _remove,
     "replace": _replace,

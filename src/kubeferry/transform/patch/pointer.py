@@ -123,7 +123,7 @@ def child(container: Any, token: str) -> Any:
         raise PatchFailed(f"there is no field {token!r}")
     if isinstance(container, list):
         return container[element_index(token, len(container))]
-    raise PatchFailed(f"there is no field {token!r} in {describe(container)}")
+    raise PatchFailed(f"there is no field {token!r}: around it is {describe(container)}")
 
 
 def lookup(document: Any, tokens: Tokens) -> Any:
@@ -139,27 +139,17 @@ def open_path(document: Any, parents: Tokens) -> tuple[Any, Any]:
 
     The last one may then be changed in place. Raises ``PatchFailed``.
     """
-    if not isinstance(document, (dict, list)):
-        raise PatchFailed(f"the document is {describe(document)}")
-    document = here = document.copy()
-    key: Any
-    for key in parents:
-        if isinstance(here, dict):
-            inside = here.get(key)
-        else:
-            key = element_index(key, len(here))
-            inside = here[key]
-        if not isinstance(inside, (dict, list)):
-            raise PatchFailed(_blocked(here, key, inside))
-        here[key] = inside = inside.copy()
-        here = inside
-    return document, here
-
-
-def _blocked(here: Any, token: str, inside: Any) -> str:
-    if isinstance(here, dict) and token not in here:
-        return f"there is no field {token!r}"
-    return f"{token!r} is {describe(inside)}, nothing can be inside it"
+    try:
+        root = here = document.copy()
+        key: Any
+        for key in parents:
+            if isinstance(here, list):
+                key = element_index(key, len(here))
+            here[key] = here = here[key].copy()
+    except (KeyError, AttributeError):  # no such field, or nothing that has fields
+        lookup(document, parents)
+        raise PatchFailed("there is nothing here that has fields") from None
+    return root, here
 
 
 def describe(value: Any) -> str:

@@ -1,0 +1,1 @@
+"""The benchmarks: ``python -m bench`` (``make bench``); what they found is in docs/performance.md."""

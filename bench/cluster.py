@@ -1,0 +1,71 @@
+"""The control planes of the benchmarks: one at a time, a fresh one for each pass.
+
+Only the controllers for namespaces, service accounts and garbage run, and etcd may hold 8 GiB. The
+user is no member of system:masters; it speaks TLS and shows a token.
+"""
+
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import aiohttp
+
+from kubeferry import codec
+from tests.clusters import Cluster
+from tests.controlplane import Options, running
+
+CONTROLLERS = (
+    "namespace-controller",
+    "serviceaccount-controller",
+    "serviceaccount-token-controller",
+    "garbage-collector-controller",
+)
+_SETTLE_SECONDS = 5.0
+
+
+@contextmanager
+def fresh_cluster() -> Iterator[Cluster]:
+    """An empty control plane, started anew and left in peace for a few seconds."""
+    options = Options(quota=8 << 30, controllers=CONTROLLERS)
+    with (
+        TemporaryDirectory(prefix="kubeferry-bench-") as folder,
+        running(["bench"], folder=Path(folder), options=options) as [cluster],
+    ):
+        time.sleep(_SETTLE_SECONDS)
+        yield cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a bare client needs of a kubeconfig."""
+
+    server: str
+    token: str
+    tls: ssl.SSLContext
+
+    @classmethod
+    def of(cls, kubeconfig: str) -> "Access":
+        """Reads one that ``tests.controlplane`` wrote."""
+        config: dict[str, Any] = codec.load_yaml(Path(kubeconfig).read_text())
+        cluster = config["clusters"][0]["cluster"]
+        authority = ssl.create_default_context()
+        import base64
+
+        authority.load_verify_locations(
+            cadata=base64.b64decode(cluster["certificate-authority-data"]).decode()
+        )
+        return cls(cluster["server"], config["users"][0]["user"]["token"], authority)
+
+    def session(self, *, connections: int) -> aiohttp.ClientSession:
+        """A plain session with the user's token."""
+        return aiohttp.ClientSession(
+            self.server,
+            connector=aiohttp.TCPConnector(limit=connections, ssl=self.tls),
+            headers={"Authorization": f"Bearer {self.token}", "Accept-Encoding": "identity"},
+            timeout=aiohttp.ClientTimeout(total=None, sock_read=75),
+        )

@@ -1,0 +1,146 @@
+"""kubeferry's side of a pass: a whole backup or a whole restore, in a process of its own."""
+
+import asyncio
+import cProfile
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from bench import objects
+from bench.measure import cpu_seconds, serve_parent
+from kubeferry import codec
+from kubeferry.backup.request import BackupRequest
+from kubeferry.backup.run import run_backup
+from kubeferry.backup.select import choose_resources
+from kubeferry.clock import utc_now
+from kubeferry.kube.client import Client
+from kubeferry.kube.cluster import ClusterConfig
+from kubeferry.kube.config import load_config
+from kubeferry.report import Problem
+from kubeferry.restore.request import RestoreRequest
+from kubeferry.restore.run import run_restore
+from kubeferry.settings import Settings
+from kubeferry.transform.modifiers.rules import parse_modifiers
+from kubeferry.transform.parameters.images import ImageMap
+from kubeferry.vault.locations import Credentials, Location, open_store
+from kubeferry.vault.store import Store
+
+MODIFIER = Path(__file__).parent / "bench-modifier.yaml"
+
+
+class Times:
+    """A reporter that keeps when each phase began and when the last object was through."""
+
+    def __init__(self) -> None:
+        self.begun = time.perf_counter()
+        self.phases: dict[str, float] = {}
+        self.last = 0.0
+        self.problems: list[str] = []
+
+    def phase(self, name: str) -> None:
+        """Keeps the time of its first beginning."""
+        self.phases.setdefault(name, time.perf_counter() - self.begun)
+
+    def progress(self, done: int, total: int | None) -> None:
+        """Keeps the time."""
+        self.last = time.perf_counter() - self.begun
+
+    def problem(self, problem: Problem) -> None:
+        """Kept as text; there should be none."""
+        if len(self.problems) < 20:
+            self.problems.append(str(problem))
+
+
+async def backup(kubeconfig: str, vault: dict[str, Any], name: str) -> dict[str, Any]:
+    """Backs everything up."""
+    cpu, begun = cpu_seconds(), time.perf_counter()
+    times = Times()
+    async with Client(_config(kubeconfig)) as client:
+        result = await run_backup(
+            BackupRequest(name=name, uid=f"uid-{name}", location="bench", volume_data=False),
+            client=client,
+            store=_store(vault),
+            reporter=times,
+            clock=utc_now,
+        )
+    seconds = time.perf_counter() - begun
+    return {
+        "phase": result.phase,
+        "items": result.items,
+        "archive_bytes": result.size,
+        "seconds": seconds,
+        "cpu": cpu_seconds() - cpu,
+        "phases": times.phases,
+        "problems": times.problems,
+    }
+
+
+async def restore(kubeconfig: str, vault: dict[str, Any], name: str) -> dict[str, Any]:
+    """Restores with all three mechanisms."""
+    modifiers = parse_modifiers({"modifier": MODIFIER.read_text()}, place="bench")
+    request = RestoreRequest(
+        name="bench",
+        uid="0b1c2d3e-restore-bench",
+        backup=name,
+        namespaces=objects.mapping(),
+        images=ImageMap({objects.REGISTRY: objects.MIRROR}),
+        modifiers=modifiers,
+    )
+    cpu, begun = cpu_seconds(), time.perf_counter()
+    times = Times()
+    async with Client(_config(kubeconfig)) as client:
+        result = await run_restore(
+            request,
+            client=client,
+            store=_store(vault),
+            settings=Settings(),
+            reporter=times,
+            clock=utc_now,
+        )
+    seconds = time.perf_counter() - begun
+    first = min(at for name, at in times.phases.items() if name.startswith("wave"))
+    return {
+        "phase": result.phase,
+        "counts": dict(result.counts),
+        "seconds": seconds,
+        "create_seconds": times.last - first,
+        "cpu": cpu_seconds() - cpu,
+        "phases": times.phases,
+        "problems": times.problems,
+    }
+
+
+async def kinds(kubeconfig: str) -> dict[str, Any]:
+    """The paths of the collections that a backup lists, for the bare list to read the same."""
+    async with Client(_config(kubeconfig)) as client:
+        discovery = await client.discover()
+    return {"paths": [one.path() for one in choose_resources(discovery.resources)]}
+
+
+def _config(kubeconfig: str) -> ClusterConfig:
+    return load_config(kubeconfig=kubeconfig, context=None, environ={}, home=Path.home())
+
+
+def _store(vault: dict[str, Any]) -> Store:
+    location = Location(
+        name="bench", provider="aws", bucket=vault["bucket"], prefix="", region="cn-beijing"
+    )
+    settings = Settings(endpoints={"aws": vault["endpoint"]})
+    return open_store(location, credentials=Credentials(*vault["key"]), settings=settings)
+
+
+def main() -> None:
+    """Serves the parent; with ``BENCH_PROFILE`` a profile is written to that file."""
+    work = serve_parent({"backup": backup, "restore": restore, "kinds": kinds})
+    target = os.environ.get("BENCH_PROFILE")
+    if not target:
+        asyncio.run(work)
+        return
+    with cProfile.Profile() as profile:
+        asyncio.run(work)
+    profile.dump_stats(target)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""Runs a measured piece of work in a process of its own and reads what it took.
+
+Each child is ``python -m <module>``: it reads what to do as JSON from its standard input, does it
+and prints one line of JSON. Seconds are measured inside the child, around the work: neither the
+start of Python nor the making of the objects counts.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+
+
+class ChildFailed(RuntimeError):
+    """A child did not end well; its standard error is in the message."""
+
+
+def run_child(module: str, task: dict[str, Any]) -> dict[str, Any]:
+    """What the child printed, and the machine's load when it began and ended."""
+    before = os.getloadavg()[0]
+    done = subprocess.run(
+        [sys.executable, "-m", module],
+        input=json.dumps(task),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    if done.returncode:
+        raise ChildFailed(f"{module} {task['what']}: exit code {done.returncode}\n{done.stderr}")
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result | {"load": [round(before, 2), round(os.getloadavg()[0], 2)]}
+
+
+async def serve_parent(works: dict[str, Callable[..., Awaitable[dict[str, Any]]]]) -> None:
+    """The child's side: does the named work and prints its figures and this process's own."""
+    task = json.load(sys.stdin)
+    result = await works[task.pop("what")](**task)
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    cpu = usage.ru_utime + usage.ru_stime
+    print(json.dumps(result | {"process_cpu": round(cpu, 3), "peak_mib": round(peak_mib(), 1)}))
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process so far, all its threads."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def peak_mib() -> float:
+    """The highest resident memory of this process, MiB.
+
+    Read from /proc: ``ru_maxrss`` of a child begins with what its parent had when it was started.
+    """
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,0 +1,180 @@
+"""``kubeferry restore``: plan a restore, do it, look at it."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kubeferry.cli.command import Command, connection_options, flags, mapping_option
+from kubeferry.cli.completion import names_of
+from kubeferry.cli.options import F, create_options, get_options, name_argument
+
+if TYPE_CHECKING:
+    from kubeferry.api.restore import ApplicationRestore
+
+
+@click.group(no_args_is_help=True)
+def restore() -> None:
+    """Plan a restore to see what it would change, then do it."""
+
+
+def _spec_options(command: F) -> F:
+    command = click.option(
+        "--resource-modifier",
+        metavar="NAME",
+        help="ConfigMap with rules that patch any field.",
+    )(command)
+    command = mapping_option(
+        "--image-registry-mapping",
+        metavar="X=Y",
+        help="Image prefix to image prefix; the images must be there.",
+    )(command)
+    command = mapping_option(
+        "--namespace-mapping", metavar="A=B", help="Source namespace to target namespace."
+    )(command)
+    return click.option(
+        "--from-backup",
+        "--backup",
+        "from_backup",
+        metavar="NAME",
+        shell_complete=names_of("BACKUPS"),
+        help="The backup to restore.",
+    )(command)
+
+
+@restore.command(
+    cls=Command,
+    examples=(
+        "restore create shop-test --from-backup shop-1 --namespace-mapping shop=shop-test --wait",
+        "restore create -f 05-applicationrestore.yaml --wait",
+    ),
+)
+@click.argument("name", required=False)
+@_spec_options
+@create_options
+def create(
+    name: str | None,
+    file: str | None,
+    wait: bool,
+    timeout: float | None,
+    dry_run: Any,
+    output: str,
+    **spec: Any,
+) -> None:
+    """Restore a backup; what exists is left alone. With --wait the exit code is 0, 7 or 8."""
+    import asyncio
+
+    from kubeferry.api.restore import ApplicationRestore
+    from kubeferry.cli import creating, waiting
+    from kubeferry.controller.resources import RESTORES
+
+    asyncio.run(
+        creating.run(
+            creating.Creation(RESTORES, ApplicationRestore, waiting.wait_for_task),
+            flags(),
+            file=file,
+            name=name,
+            options=spec,
+            build=lambda said: build(said, spec),
+            ending=creating.Ending(dry_run, output, wait, timeout),
+        )
+    )
+
+
+def build(name: str, options: dict[str, Any]) -> "ApplicationRestore":
+    """The resource of the options. Raises ``click.UsageError`` for one that is missing."""
+    from kubeferry.api.restore import ApplicationRestore
+    from kubeferry.cli.creating import checked, required
+
+    modifier = options["resource_modifier"]
+    return checked(
+        ApplicationRestore,
+        name,
+        {
+            "backupName": required(options, "from_backup"),
+            "namespaceMapping": options["namespace_mapping"],
+            "imageRegistryMapping": options["image_registry_mapping"],
+            "resourceModifier": {"kind": "ConfigMap", "name": modifier} if modifier else None,
+        },
+    )
+
+
+@restore.command(
+    cls=Command,
+    examples=(
+        "restore plan --from-backup shop-1 --namespace-mapping shop=shop-test",
+        "restore plan -f 05-applicationrestore.yaml --full",
+        "restore plan -f 05-applicationrestore.yaml -o json | jq 'select(.action != \"create\")'",
+    ),
+)
+@_spec_options
+@click.option("-f", "--file", metavar="FILE", help="The restore's manifest (- for stdin).")
+@click.option(
+    "--vault",
+    metavar="NAME",
+    shell_complete=names_of("LOCATIONS"),
+    help="The vault the backup is in; else the cluster is asked.",
+)
+@click.option("--full", is_flag=True, help="Every change of every object, with whole values.")
+@click.option(
+    "-o", "--output", type=click.Choice(["json"]), help="A JSON line an object, a summary last."
+)
+@connection_options
+def plan(file: str | None, vault: str | None, full: bool, output: str | None, **spec: Any) -> None:
+    """Show what a restore would do, object by object, change by change, and why.
+
+    Nothing is written, neither to the cluster nor to the vault. Exit code 2: it cannot be done as
+    it is asked for.
+    """
+    import asyncio
+
+    from kubeferry.cli import planning
+
+    asyncio.run(
+        planning.plan(
+            flags(),
+            file=file,
+            options=spec,
+            build=lambda said: build(said, spec),
+            vault=vault,
+            how=planning.How(json=output == "json", full=full),
+        )
+    )
+
+
+@restore.command(cls=Command, examples=("restore get", "restore get shop-test -o wide --watch"))
+@get_options("RESTORES")
+def get(names: tuple[str, ...], output: str, watch: bool, headers: bool) -> None:
+    """List restores."""
+    import asyncio
+
+    from kubeferry.api.definition import Column
+    from kubeferry.api.restore import DEFINITION
+    from kubeferry.cli import listing
+    from kubeferry.controller.resources import RESTORES
+
+    more = (Column("Backup", ".spec.backupName", wide=True),)
+    asyncio.run(
+        listing.run(
+            flags(),
+            names,
+            listing.listing(DEFINITION, RESTORES, more, output=output, headers=headers),
+            watching=watch,
+        )
+    )
+
+
+@restore.command(
+    cls=Command, examples=("restore describe shop-test", "restore describe shop-test --details")
+)
+@name_argument("RESTORES")
+@click.option(
+    "--details", is_flag=True, help="Also what became of each object, from the vault's report."
+)
+@connection_options
+def describe(name: str, details: bool) -> None:
+    """Show a restore: what was asked for, how it went, which images it needs."""
+    import asyncio
+
+    from kubeferry.cli import describing
+
+    asyncio.run(describing.restore(flags(), name, details=details))

@@ -1,0 +1,120 @@
+"""Opens the vault that holds a backup, from where a person stands: reads only."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import msgspec
+
+from kubeferry.api.backup import ApplicationBackup
+from kubeferry.api.location import BackupLocation, annotated_vault
+from kubeferry.api.metadata import Metadata, read
+from kubeferry.cli.connection import Session
+from kubeferry.cli.output import say
+from kubeferry.controller import vaults
+from kubeferry.controller.resources import BACKUPS, LOCATIONS
+from kubeferry.errors import BackupMissing, NotFound, ObjectMissing, VaultError
+from kubeferry.kube.objects import metadata
+from kubeferry.vault import layout
+from kubeferry.vault.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A vault that was opened: the name it is registered under, and its store."""
+
+    name: str
+    store: Store
+
+
+@asynccontextmanager
+async def vault_of_backup(
+    session: Session, backup: str, *, vault: str | None = None, task: Metadata | None = None
+) -> AsyncIterator[Opened]:
+    """The vault that holds a backup.
+
+    It is the one named, else the one that ``task``'s annotation names, else that of the cluster's
+    own ``ApplicationBackup``, else each registered vault is asked. Raises ``BackupMissing`` when
+    none has it, ``InvalidInput`` when the vault is not registered.
+    """
+    opened = await _open(session, backup, vault, task)
+    try:
+        yield opened
+    finally:
+        await opened.store.aclose()
+
+
+async def _open(session: Session, backup: str, vault: str | None, task: Metadata | None) -> Opened:
+    layout.check_name(backup, place="the backup's name")
+    if vault is not None:
+        return Opened(vault, await open_vault(session, vault))
+    annotated = annotated_vault(task) if task is not None else None
+    if annotated is not None:
+        name, spec = annotated
+        try:
+            found = await session.client.get(LOCATIONS, name, namespace=session.namespace)
+        except NotFound:
+            location = BackupLocation(metadata=Metadata(name=name), spec=spec)
+        else:
+            location = read(found, BackupLocation)
+            vaults.check_same(name, annotated=spec, registered=location.spec)
+        return Opened(name, await _open_location(session, location))
+    try:
+        known = await session.client.get(BACKUPS, backup, namespace=session.namespace)
+    except NotFound:
+        return await _search(session, backup)
+    name = read(known, ApplicationBackup).spec.storage_location
+    return Opened(name, await open_vault(session, name))
+
+
+async def open_vault(session: Session, name: str) -> Store:
+    """The store of a registered vault. Raises ``InvalidInput`` when there is none of the name."""
+    return await vaults.open_registered(
+        session.client, name, settings=session.settings, credentials=session.credentials
+    )
+
+
+async def _open_location(session: Session, location: BackupLocation) -> Store:
+    return await vaults.open_location(
+        session.client, location, settings=session.settings, credentials=session.credentials
+    )
+
+
+async def _search(session: Session, backup: str) -> Opened:
+    """Asks each registered vault for a backup that the cluster does not know yet."""
+    looked: list[str] = []
+    for found in await session.client.list(LOCATIONS, namespace=session.namespace):
+        name = str(metadata(found)["name"])
+        looked.append(name)
+        try:
+            store = await _open_location(session, read(found, BackupLocation))
+        except VaultError as error:
+            say(f"warning: vault {name} was not asked: {error}")
+            continue
+        try:
+            if await store.exists(layout.backup_metadata(backup)):
+                return Opened(name, store)
+        except VaultError as error:
+            say(f"warning: vault {name} was not asked: {error}")
+        await store.aclose()
+    where = f"in vault {', '.join(looked)}" if looked else "and no vault is registered"
+    raise BackupMissing(
+        f"no finished backup is called {backup!r}, neither in this cluster nor {where}"
+        if looked
+        else f"no backup is called {backup!r} in this cluster, {where}",
+        remedy="'backup get' lists those there are; 'vault create' registers a vault",
+    )
+
+
+async def restore_folder(store: Store, name: str, uid: str) -> str | None:
+    """The folder that a restore of this uid writes to, None if it wrote none yet."""
+    for folder in await store.folders(layout.RESTORES):
+        if folder != name and not folder.startswith(f"{name}-"):
+            continue
+        try:
+            owner = msgspec.json.decode(await store.get(layout.restore_owner(folder)))
+        except (ObjectMissing, msgspec.DecodeError):
+            continue
+        if isinstance(owner, dict) and owner.get("uid") == uid:
+            return folder
+    return None

@@ -1,0 +1,99 @@
+"""Each folder here is one rule of the transform: objects before, rules if it needs any, objects and changes after.
+
+``before.yaml`` holds archived objects and ``rules.yaml`` the restore's parameters. ``after.yaml`` and ``changes.yaml``
+are compared; ``KUBEFERRY_GOLDEN=write pytest tests/golden`` writes them anew, to be read before they are committed.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kubeferry import codec
+from kubeferry.transform.change import MISSING, STRIPPED, Change, Outcome, apply_changes
+from kubeferry.transform.facts import Facts
+from kubeferry.transform.modifiers.kinds import BUILT_IN
+from kubeferry.transform.modifiers.rules import parse_modifiers
+from kubeferry.transform.parameters.images import ImageMap
+from kubeferry.transform.pipeline import Pipeline, Rules, restore_labels
+
+HERE = Path(__file__).parent
+CASES = sorted(path.parent for path in HERE.glob("*/before.yaml"))
+WRITE = os.environ.get("KUBEFERRY_GOLDEN") == "write"
+
+
+def pipeline(case: Path) -> Pipeline:
+    path = case / "rules.yaml"
+    rules: dict[str, Any] = codec.load_yaml(path.read_text()) if path.exists() else {}
+    modifier = rules.get("resourceModifier")
+    return Pipeline(
+        Rules(
+            namespaces=rules.get("namespaceMapping", {}),
+            images=ImageMap(rules.get("imageRegistryMapping", {})),
+            modifiers=parse_modifiers({"modifier": modifier}, place="modifier")
+            if modifier
+            else None,
+            labels=restore_labels("nginx-backup", "nginx-restore"),
+            facts=Facts(restored_volumes=frozenset(rules.get("restoredVolumes", ()))),
+        )
+    )
+
+
+def group_resource(obj: dict[str, Any]) -> str:
+    plural = obj["kind"].lower() + ("" if obj["kind"].endswith("s") else "s")
+    group = obj["apiVersion"].rpartition("/")[0]
+    found = f"{plural}.{group}" if group else plural
+    assert found in BUILT_IN, found
+    return found
+
+
+def shown(outcome: Outcome) -> dict[str, Any]:
+    """What became of an object, without the changes."""
+    notes = {
+        "skipped": outcome.skipped,
+        "refused": outcome.refused,
+        "errors": outcome.errors,
+        "warnings": outcome.warnings,
+    }
+    told = {
+        key: [f"{one.reason}: {one.message}" for one in (note if isinstance(note, list) else [note])]
+        for key, note in notes.items()
+        if note
+    }
+    return told if outcome.object is None else {**told, "object": outcome.object}
+
+
+def line(change: Change) -> dict[str, Any]:
+    values = {"old": change.old, "new": change.new}
+    return {
+        "pointer": change.pointer,
+        **{key: value for key, value in values.items() if value is not MISSING},
+        "cause": f"{change.cause.mechanism}: {change.cause.rule}",
+    }
+
+
+def compare(path: Path, documents: list[Any]) -> None:
+    if WRITE:
+        path.write_text(codec.dump_yaml(*documents))
+    assert documents == list(codec.load_yaml_documents(path.read_text()))
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES])
+def test_before_becomes_after(case: Path) -> None:
+    transform = pipeline(case)
+    objects = list(codec.load_yaml_documents((case / "before.yaml").read_text()))
+    outcomes = [transform(obj, group_resource(obj)) for obj in objects]
+    compare(case / "after.yaml", [shown(outcome) for outcome in outcomes])
+    compare(
+        case / "changes.yaml",
+        [
+            {"of": obj["metadata"]["name"], "changes": [line(one) for one in outcome.changes]}
+            for obj, outcome in zip(objects, outcomes, strict=True)
+        ],
+    )
+    # The law of the record: the object before and its changes make the object after.
+    for obj, outcome in zip(objects, outcomes, strict=True):
+        if outcome.object is not None:
+            assert outcome.changes[0] is STRIPPED
+            assert apply_changes(obj, outcome.changes) == outcome.object
