@@ -68,7 +68,7 @@ async def _post_all(session: aiohttp.ClientSession, wanted: Iterator[objects.Mad
 async def _is_established(session: aiohttp.ClientSession) -> bool:
     async with session.get(f"{objects.DEFINITION_PATH}/{objects.DEFINITION_NAME}") as answer:
         found = msgspec.json.decode(await answer.read())
-    conditions = found.get("status", {}).get("conditions", [])
+    conditions = found.get("status", {}).get("conditions") or []
     return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
 
 

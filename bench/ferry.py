@@ -1,8 +1,6 @@
 """kubeferry's side of a pass: a whole backup or a whole restore, in a process of its own."""
 
 import asyncio
-import cProfile
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -130,17 +128,5 @@ def _store(vault: dict[str, Any]) -> Store:
     return open_store(location, credentials=Credentials(*vault["key"]), settings=settings)
 
 
-def main() -> None:
-    """Serves the parent; with ``BENCH_PROFILE`` a profile is written to that file."""
-    work = serve_parent({"backup": backup, "restore": restore, "kinds": kinds})
-    target = os.environ.get("BENCH_PROFILE")
-    if not target:
-        asyncio.run(work)
-        return
-    with cProfile.Profile() as profile:
-        asyncio.run(work)
-    profile.dump_stats(target)
-
-
 if __name__ == "__main__":
-    main()
+    asyncio.run(serve_parent({"backup": backup, "restore": restore, "kinds": kinds}))

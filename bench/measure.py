@@ -1,10 +1,11 @@
 """Runs a measured piece of work in a process of its own and reads what it took.
 
 Each child is ``python -m <module>``: it reads what to do as JSON from its standard input, does it
-and prints one line of JSON. Seconds are measured inside the child, around the work: neither the
+and prints one line of JSON. ``profile`` in it names a file for cProfile's figures. Seconds are measured inside the child, around the work: neither the
 start of Python nor the making of the objects counts.
 """
 
+import cProfile
 import json
 import os
 import resource
@@ -41,7 +42,13 @@ def run_child(module: str, task: dict[str, Any]) -> dict[str, Any]:
 async def serve_parent(works: dict[str, Callable[..., Awaitable[dict[str, Any]]]]) -> None:
     """The child's side: does the named work and prints its figures and this process's own."""
     task = json.load(sys.stdin)
-    result = await works[task.pop("what")](**task)
+    work, profile = works[task.pop("what")], task.pop("profile", None)
+    if profile:
+        with cProfile.Profile() as profiler:
+            result = await work(**task)
+        profiler.dump_stats(profile)
+    else:
+        result = await work(**task)
     usage = resource.getrusage(resource.RUSAGE_SELF)
     cpu = usage.ru_utime + usage.ru_stime
     print(json.dumps(result | {"process_cpu": round(cpu, 3), "peak_mib": round(peak_mib(), 1)}))

@@ -7,6 +7,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.clusters import Cluster
+    from tests.s3server import S3Server
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -68,6 +69,15 @@ def backup_cluster(clusters: list["Cluster"]) -> "Cluster":
 @pytest.fixture(scope="session")
 def restore_cluster(clusters: list["Cluster"]) -> "Cluster":
     return clusters[1]
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator["S3Server"]:
+    """A real S3 server that the whole test run shares; a test makes its own bucket."""
+    from tests.s3server import running
+
+    with running(tmp_path_factory.mktemp("s3")) as server:
+        yield server
 
 
 @pytest.fixture

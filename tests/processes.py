@@ -46,6 +46,14 @@ class Server:
                 start_new_session=True,
             )
 
+    @staticmethod
+    def output(*arguments: str | Path) -> str:
+        """What a program that ends prints. Raises ``StartFailed`` if it fails."""
+        done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise StartFailed(f"{arguments[0]}: exit code {done.returncode}\n{done.stderr}")
+        return done.stdout
+
     def wait_until(self, is_ready: Callable[[], bool], *, seconds: float) -> None:
         """Polls until it is ready. Raises ``StartFailed`` when it ends or takes too long."""
         end = time.monotonic() + seconds
@@ -57,6 +65,10 @@ class Server:
                     f"{self.name} is not ready after {seconds:.0f} s\n{self.last_lines()}"
                 )
             time.sleep(0.05)
+
+    def wait(self, *, seconds: float) -> int:
+        """Waits for its own end; the exit code. Raises ``subprocess.TimeoutExpired``."""
+        return self._shell.wait(timeout=seconds)
 
     def last_lines(self) -> str:
         """The end of its log."""

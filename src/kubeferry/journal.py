@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from kubeferry import codec
+from kubeferry.errors import AlreadyStored
 from kubeferry.report import Level
 
 MAX_AGE = 10.0
@@ -21,7 +22,7 @@ MAX_BYTES = 8 << 20
 """Bytes of lines after which a file is stored."""
 
 Sink = Callable[[int, bytes], Awaitable[None]]
-"""Stores the file of a number, gzipped."""
+"""Stores the file of a number, gzipped; raises ``AlreadyStored`` if there is one."""
 
 
 class Item(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
@@ -79,10 +80,15 @@ class Journal:
         if not self._bytes:
             return
         data = b"".join(self._parts) + self._gzip.flush()
-        number = self._number
-        self._number += 1
         self._begin()
-        await self._sink(number, data)
+        while True:
+            number = self._number
+            self._number += 1
+            try:
+                await self._sink(number, data)
+            except AlreadyStored:
+                continue  # an earlier run of the task stored its last file late
+            return
 
 
 def read_items(data: bytes) -> Iterator[Item]:

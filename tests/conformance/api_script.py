@@ -135,6 +135,7 @@ NORMALISED: Mapping[str, str] = {
     "clusterIPs": "as clusterIP",
     "nodePort": "drawn at random",
     "retryAfterSeconds": "advice, not state",
+    "description": "of columns: Kubernetes' documentation, which the sandbox does not repeat",
 }
 """Fields whose values may differ, with the reason; that they are there is compared all the same."""
 
@@ -143,13 +144,19 @@ _TEXTS = (
     (re.compile(r"kube-api-access-[a-z0-9]{5}"), "kube-api-access-<random>"),
     (re.compile(r"(generated-)[a-z0-9]{5}\b"), r"\1<random>"),
     (re.compile(r"(resource version: )\d+( \(\d+\))?"), r"\1<revision>"),
+    (re.compile(r"^\d+[smh]$"), "<age>"),
     (re.compile(r"(current: )\d+"), r"\1<revision>"),
+    (re.compile(r'(patch: |^)(Invalid value: )"\{.*\}": '), r'\1\2"<the patched object>": '),
+    (re.compile(r"(for bound claims)\n.*", re.DOTALL), r"\1"),
+    (re.compile(r"(unable to parse requirement: |invalid continue token: ).*"), r"\1<why>"),
 )
 """The same within names and messages."""
 
 
 def normalise(value: Any, key: str = "") -> Any:
     """A body without what may differ."""
+    if key == "description" and isinstance(value, str):
+        return "<description>"
     if key in NORMALISED and not isinstance(value, dict):
         return f"<{key}>" if value not in (None, "", "None", ["None"]) else value
     if isinstance(value, dict):
@@ -165,11 +172,25 @@ def _text(text: str) -> str:
     return text
 
 
+def _unordered(body: Any) -> Any:
+    """Causes by field, each once: real servers take them from Go's maps and may say one twice."""
+    causes = _at(body, "details.causes") if isinstance(body, dict) else None
+    if not causes or body.get("reason") != "Invalid":
+        return body
+    distinct = {(cause["field"], cause["message"]): cause for cause in causes}
+    causes = [distinct[key] for key in sorted(distinct)]
+    return {
+        **body,
+        "message": body["message"].partition(" is invalid: ")[0],
+        "details": {**body["details"], "causes": causes},
+    }
+
+
 def comparable(answer: Answer) -> dict[str, Any]:
     """An answer as it is compared."""
     return {
         "step": answer.step,
         "code": answer.code,
         "warnings": answer.warnings,
-        "body": normalise(answer.body),
+        "body": _unordered(normalise(answer.body)),
     }

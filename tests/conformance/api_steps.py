@@ -375,13 +375,14 @@ def listing() -> Iterator[Step]:
     yield Step("by name", "GET", f"{MAPS}?fieldSelector=metadata.name%3Dlist-3")
     yield Step("by a field of data", "GET", f"{MAPS}?fieldSelector=data.x%3Db")
     all_of = f"{MAPS}?labelSelector=set%3Dlist"
-    yield Step("the first page", "GET", f"{MAPS}?limit=3", save={"next": "metadata.continue"})
-    yield Step("written between pages", "POST", MAPS, config_map("a-late-one"))
-    yield Step(
-        "the second page is of the same moment",
-        "GET",
-        f"{MAPS}?limit=100&continue=${{next}}",
-    )
+    accounts = f"{CORE}/serviceaccounts"
+    for name in ("b", "c", "e"):
+        yield Step(f"account {name}", "POST", accounts, {"metadata": {"name": name}})
+    first = f"{accounts}?limit=2"
+    yield Step("the first page", "GET", first, save={"next": "metadata.continue"})
+    yield Step("written between pages", "POST", accounts, {"metadata": {"name": "d"}})
+    second = f"{accounts}?limit=100&continue=${{next}}"
+    yield Step("the second page is of the same moment", "GET", second)
     yield Step("a selected page counts nothing", "GET", f"{all_of}&limit=2")
     yield Step("a token that is none", "GET", f"{MAPS}?limit=1&continue=abc")
     yield Step("a table", "GET", all_of, accept=f"{TABLE},application/json")
@@ -496,6 +497,7 @@ def custom() -> Iterator[Step]:
                 "properties": {
                     "color": {"type": "string", "enum": ["red", "blue"]},
                     "size": {"type": "integer", "minimum": 0, "maximum": 10},
+                    "replicas": {"type": "integer"},
                     "mode": {"type": "string", "default": "fast"},
                     "word": {"type": "string", "pattern": "^[a-z]+$", "maxLength": 5},
                     "when": {"type": "string", "format": "date-time"},
@@ -540,7 +542,7 @@ def custom() -> Iterator[Step]:
                     "subresources": {
                         "status": {},
                         "scale": {
-                            "specReplicasPath": ".spec.size",
+                            "specReplicasPath": ".spec.replicas",
                             "statusReplicasPath": ".status.replicas",
                         },
                     },
@@ -574,6 +576,7 @@ def custom() -> Iterator[Step]:
     full = {
         "color": "red",
         "size": 3,
+        "replicas": 2,
         "extra": 1,
         "port": "http",
         "free": {"any": {"thing": 1}},

@@ -1,7 +1,9 @@
-"""Each folder here is one rule of the transform: objects before, rules if it needs any, objects and changes after.
+"""Each folder here is one rule of the transform: objects before, rules if it needs any, objects and
+changes after.
 
-``before.yaml`` holds archived objects and ``rules.yaml`` the restore's parameters. ``after.yaml`` and ``changes.yaml``
-are compared; ``KUBEFERRY_GOLDEN=write pytest tests/golden`` writes them anew, to be read before they are committed.
+``before.yaml`` holds archived objects and ``rules.yaml`` the restore's parameters. ``after.yaml``
+and ``changes.yaml`` are compared; ``KUBEFERRY_GOLDEN=write pytest tests/golden`` writes them anew,
+to be read before they are committed.
 """
 
 import os
@@ -57,7 +59,9 @@ def shown(outcome: Outcome) -> dict[str, Any]:
         "warnings": outcome.warnings,
     }
     told = {
-        key: [f"{one.reason}: {one.message}" for one in (note if isinstance(note, list) else [note])]
+        key: [
+            f"{one.reason}: {one.message}" for one in (note if isinstance(note, list) else [note])
+        ]
         for key, note in notes.items()
         if note
     }

@@ -51,6 +51,7 @@ class Session:
 def surroundings(flags: Flags) -> Surroundings:
     """Reads flags and environment. Raises ``ConfigError`` for what cannot be."""
     environ = os.environ
+    settings = settings_of(flags)
     cluster = load_config(
         kubeconfig=flags.kubeconfig,
         context=flags.context,
@@ -58,7 +59,7 @@ def surroundings(flags: Flags) -> Surroundings:
         home=Path.home(),
         terminal=sys.stdin.isatty(),
     )
-    return Surroundings(cluster, settings_of(flags), credentials_from_environ(environ))
+    return Surroundings(cluster, settings, credentials_from_environ(environ))
 
 
 def settings_of(flags: Flags) -> Settings:

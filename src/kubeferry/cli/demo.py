@@ -1,6 +1,5 @@
 """``kubeferry demo``."""
 
-import sys
 from pathlib import Path
 
 import click

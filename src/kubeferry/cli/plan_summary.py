@@ -12,6 +12,7 @@ from typing import Any
 from kubeferry import codec
 from kubeferry.cli.output import counted, printable, table
 from kubeferry.cli.plan_view import Look, draw
+from kubeferry.kube.names import Identity
 from kubeferry.restore.plan import PlanItem
 from kubeferry.restore.report import change_line, is_secret
 from kubeferry.restore.waves import Step
@@ -134,8 +135,8 @@ def item_json(step: Step, item: PlanItem) -> dict[str, Any]:
         "type": "item",
         "wave": step.wave,
         "action": item.action,
-        "source": item.source._asdict(),
-        "target": item.target._asdict(),
+        "source": _identity(item.source),
+        "target": _identity(item.target),
         "changes": [change_line(change, secret=is_secret(item)) for change in item.changes],
     }
     if item.resource is not None:
@@ -148,3 +149,8 @@ def item_json(step: Step, item: PlanItem) -> dict[str, Any]:
     if item.images:
         line["images"] = list(item.images)
     return line
+
+
+def _identity(identity: Identity) -> dict[str, str]:
+    kind, namespace, name = identity
+    return {"groupResource": kind, "namespace": namespace, "name": name}

@@ -9,6 +9,7 @@ What every object meets alike (its status goes, two labels come) is said once, u
 values are cut, unless ``full``. Values of Secrets are never shown.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from typing import Any
 
 import click
 
-from kubeferry import codec
 from kubeferry.cli.output import cells, pad, printable
 from kubeferry.restore.plan import PlanItem
 from kubeferry.restore.report import change_line, is_secret
@@ -36,6 +36,7 @@ _ACTIONS = {
     "refuse": ("refuse", "red"),
     "fail": ("fail  ", "red"),
 }
+_AMBIGUOUS = re.compile(r"|true|false|null|-?\d+(\.\d+)?([eE][-+]?\d+)?|\s.*|.*\s|[\[{\"].*")
 _MODIFIER = re.compile(r"(rule \d+) \(.*\): (patch .*)")
 
 
@@ -156,13 +157,15 @@ def _both(change: Shown, look: Look) -> str:
 
 
 def _folded(text: str, width: int) -> Iterator[str]:
-    """The text in pieces of a line's width."""
+    """The text in pieces of a line's width, broken after a space where there is one near."""
     room = max(20, width)
     while cells(text) > room:
         end = room
         while cells(text[:end]) > room:
             end -= 1
-        yield text[:end]
+        space = text.rfind(" ", end // 2, end)
+        end = end if space < 0 else space + 1
+        yield text[:end].rstrip()
         text = text[end:]
     yield text
 
@@ -186,11 +189,11 @@ def _shown(line: dict[str, Any], look: Look) -> Shown:
 
 
 def _value(value: Any, look: Look) -> str:
-    """A value as text: a plain string as it is, all else as JSON; long ones cut."""
-    plain = isinstance(value, str) and value == value.strip() and value.isprintable() and value
-    text = value if plain else printable(codec.encode(value).decode())
+    """A value as text: a string as it is if nobody takes it for something else, else JSON."""
+    plain = isinstance(value, str) and value.isprintable() and not _AMBIGUOUS.fullmatch(value)
+    text = str(value) if plain else printable(json.dumps(value, ensure_ascii=False))
     if look.full or len(text) <= _VALUE:
-        return str(text)
+        return text
     return f"{text[:_VALUE]}... ({len(text):,} characters)"
 
 

@@ -1,6 +1,7 @@
 """``restore plan``: makes the plan of a restore that does not exist yet, and shows it."""
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -92,19 +93,25 @@ def heading(
     """What is planned: the backup, the cluster, and everything that changes objects."""
     spec = restore.spec
     yield printable(f"Plan  backup {spec.backup_name} of vault {vault} into {cluster}")
+    mappings = (
+        ("namespaceMapping", spec.namespace_mapping),
+        ("imageRegistryMapping", spec.image_registry_mapping),
+    )
     rows = [
-        (f"  {name}", printable(source), "->", printable(target))
-        for name, mapping in (
-            ("namespaceMapping", spec.namespace_mapping),
-            ("imageRegistryMapping", spec.image_registry_mapping),
-        )
+        (name, printable(source), printable(target))
+        for name, mapping in mappings
         for source, target in mapping.items()
     ]
     if spec.resource_modifier is not None:
-        rows.append(("  resourceModifier", spec.resource_modifier.name, "", ""))
-    width = max((len(row[0]) for row in rows), default=0)
-    for name, *rest in rows:
-        yield f"{name:{width}}   {' '.join(part for part in rest if part)}"
+        rows.append(("resourceModifier", spec.resource_modifier.name, ""))
+    width = max((len(name) for name, _, _ in rows), default=0)
+    for name, source, target in rows:
+        line = f"  {name:{width}}   {source}"
+        if not target or len(line) + len(target) + 4 <= WIDTH:
+            yield f"{line} -> {target}" if target else line
+        else:
+            yield line
+            yield f"  {'':{width}}   -> {target}"
     for note in notes:
         yield printable(f"  ! {note.reason}: {note.message}")
 
@@ -115,23 +122,31 @@ def farewell(file: str | None, restore: ApplicationRestore, *, full: bool) -> It
     if not full:
         yield "Not shown: server-fields and restore-labels, which change all objects alike, and the"
         yield "rest of long values. --full shows them."
-    yield f"Nothing was written. To do it: {program()} {_command(file, restore)}"
+    yield "Nothing was written. To do it:"
+    words = _command(file, restore)
+    line = f"  {program()} {' '.join(words)}"
+    if len(line) <= WIDTH:
+        yield line
+    else:
+        yield f"  {program()} {' '.join(words[:2])} \\"
+        yield from (f"    {word} \\" for word in words[2:-1])
+        yield f"    {words[-1]}"
 
 
-def _command(file: str | None, restore: ApplicationRestore) -> str:
+def _command(file: str | None, restore: ApplicationRestore) -> list[str]:
+    """The command in pieces that belong together, the verb with its name first."""
     if file is not None:
-        return f"restore create -f {file} --wait"
+        return ["restore create", f"-f {shlex.quote(file)}", "--wait"]
     spec = restore.spec
-    words = ["restore create NAME --from-backup", spec.backup_name]
+    words = ["restore create", "NAME", f"--from-backup {spec.backup_name}"]
     for option, mapping in (
         ("--namespace-mapping", spec.namespace_mapping),
         ("--image-registry-mapping", spec.image_registry_mapping),
     ):
-        if mapping:
-            words += [option, ",".join(f"{key}={value}" for key, value in mapping.items())]
+        words += [f"{option} {shlex.quote(f'{key}={value}')}" for key, value in mapping.items()]
     if spec.resource_modifier is not None:
-        words += ["--resource-modifier", spec.resource_modifier.name]
-    return " ".join([*words, "--wait"])
+        words.append(f"--resource-modifier {spec.resource_modifier.name}")
+    return [*words, "--wait"]
 
 
 def look(*, full: bool) -> Look:

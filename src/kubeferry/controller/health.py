@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
+from kubeferry.errors import ConfigError
+
 _LINE_LIMIT = 4096
 _SECONDS = 5.0
 
@@ -19,7 +21,7 @@ Check = Callable[[], bool]
 async def serve_health(checks: Mapping[str, Check], *, host: str, port: int) -> AsyncIterator[int]:
     """Answers ``GET`` of each path with 200 while its check is true, with 503 otherwise.
 
-    Yields the port, which is a free one for ``port=0``. Raises ``OSError`` when it is taken.
+    Yields the port, which is a free one for ``port=0``. Raises ``ConfigError`` when it is taken.
     """
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -33,7 +35,12 @@ async def serve_health(checks: Mapping[str, Check], *, host: str, port: int) -> 
         finally:
             writer.close()
 
-    server = await asyncio.start_server(answer, host, port, limit=_LINE_LIMIT)
+    try:
+        server = await asyncio.start_server(answer, host, port, limit=_LINE_LIMIT)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be listened on: {error.strerror}", place=f"port {port}"
+        ) from error
     async with server:
         yield server.sockets[0].getsockname()[1]
 

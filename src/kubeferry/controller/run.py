@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack
 from urllib.parse import urlsplit
 
 from kubeferry.clock import Clock, utc_now
 from kubeferry.controller.backup import BackupReconciler
 from kubeferry.controller.context import Context
+from kubeferry.controller.health import serve_health
 from kubeferry.controller.location import LocationReconciler
 from kubeferry.controller.loop.controller import Controller
 from kubeferry.controller.loop.election import Election
@@ -36,18 +38,28 @@ async def run_controller(
     identity: str,
     clock: Clock = utc_now,
     elect: bool = True,
+    health_port: int | None = None,
 ) -> None:
     """Runs the controller against one cluster; ``identity`` tells this replica from others.
+
+    With ``health_port`` a kubelet's probes are answered there; ready is a controller that has found
+    the cluster and our definitions, also while it waits for the lease.
 
     Raises ``ConfigError`` when our definitions are not installed there, ``Interrupted`` when
     another replica took the lease.
     """
-    async with Client(config, user_agent="kubeferry-controller") as client:
+    ready = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        if health_port is not None:
+            checks = {"/healthz": lambda: True, "/readyz": ready.is_set}
+            await stack.enter_async_context(serve_health(checks, host="", port=health_port))
+        client = await stack.enter_async_context(Client(config, user_agent="kubeferry-controller"))
         version = await client.version()
         check_supported(version)
         await _check_installed(client, settings)
         cluster = await _identify(client, config, version)
         _log.info("cluster %s (%s)", cluster.name, cluster.uid)
+        ready.set()
 
         async def lead() -> None:
             await _reconcile(client, settings, credentials, cluster, clock)

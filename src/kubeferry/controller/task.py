@@ -70,11 +70,11 @@ async def run_task(context: Context, resource: Resource, name: str, body: Body) 
     except (ApiUnreachable, Interrupted):
         raise
     except FerryError as error:
-        final = {
-            "phase": "Failed",
-            "message": failure(error),
-            "completionTimestamp": timestamp(context.clock()),
-        }
+        final = _failed(context, f"{error.reason}: {error}")
+    except Exception as error:
+        # A defect of ours must not leave a task that looks as if it ran.
+        _log.exception("%s %s: a defect of kubeferry", resource.kind, name)
+        final = _failed(context, f"InternalError: {type(error).__name__}, see the controller's log")
     finally:
         progress.cancel()
         await asyncio.gather(progress, return_exceptions=True)
@@ -82,15 +82,18 @@ async def run_task(context: Context, resource: Resource, name: str, body: Body) 
     _log.info("%s %s: %s", resource.kind, name, final["phase"])
 
 
-def failure(error: FerryError) -> str:
-    """The message of a task that failed: the class of error, then the error itself."""
-    return f"{error.reason}: {error}"
+def _failed(context: Context, message: str) -> dict[str, Any]:
+    return {
+        "phase": "Failed",
+        "message": message,
+        "completionTimestamp": timestamp(context.clock()),
+    }
 
 
-def ending(*, warnings: int, errors: int, first: str) -> str:
-    """The message of a task that ended: nothing for a clean one, else the counts and the first."""
+def ending(*, warnings: int, errors: int, first: str) -> str | None:
+    """The message of a task that ended: none for a clean one, else the counts and the first."""
     if not errors and not warnings:
-        return ""
+        return None
     counts = [
         f"{count} {what}{'' if count == 1 else 's'}"
         for count, what in ((errors, "error"), (warnings, "warning"))

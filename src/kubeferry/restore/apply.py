@@ -15,6 +15,7 @@ from kubeferry.errors import (
     AlreadyExists,
     ApiError,
     ApiUnreachable,
+    FerryError,
     Forbidden,
     Invalid,
     NotFound,
@@ -88,7 +89,7 @@ class Applier:
                 group.create_task(feed())
                 for _ in range(self._workers):
                     group.create_task(work())
-        except* ApiError as errors:
+        except* FerryError as errors:
             raise _first(errors) from None
 
     async def _apply(self, item: PlanItem) -> Result:
@@ -197,10 +198,8 @@ def _is_established(definition: Object | None) -> bool:
     )
 
 
-def _first(group: BaseExceptionGroup[ApiError]) -> ApiError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
+def _first(group: ExceptionGroup[FerryError]) -> FerryError:
+    error: FerryError | ExceptionGroup[FerryError] = group
+    while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
-    if not isinstance(error, ApiError):
-        raise TypeError(f"a group of API errors holds {type(error).__name__}")
     return error

@@ -8,7 +8,6 @@ from datetime import datetime
 
 import msgspec
 
-from kubeferry import codec
 from kubeferry.errors import ArchiveDamaged, InvalidInput
 from kubeferry.restore.spool import Spool
 from kubeferry.vault.metadata import BackupFacts, load_backup
@@ -18,6 +17,17 @@ from kubeferry.vault.store import Store
 
 RESTORABLE = frozenset({"Completed", "PartiallyFailed"})
 _VOLUMES = "persistentvolumes"
+
+
+class _VolumeSpec(msgspec.Struct, rename="camel"):
+    persistent_volume_reclaim_policy: str = ""
+
+
+class _Volume(msgspec.Struct):
+    spec: _VolumeSpec
+
+
+_VOLUME = msgspec.json.Decoder(_Volume)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +76,9 @@ def _kept_volumes(spool: Spool) -> set[str]:
     kept: set[str] = set()
     for spooled in spool.walk(_VOLUMES):
         try:
-            spec = codec.decode(spooled.body).get("spec") or {}
+            volume = _VOLUME.decode(spooled.body)
         except msgspec.DecodeError:
             continue  # reported when it is planned
-        if spec.get("persistentVolumeReclaimPolicy") == "Retain":
+        if volume.spec.persistent_volume_reclaim_policy == "Retain":
             kept.add(spooled.identity.name)
     return kept

@@ -5,9 +5,9 @@ Namespaces pass no rule and carry no restore label: only labels, annotations and
 
 from kubeferry.kube.objects import Object, annotations, labels
 from kubeferry.transform.change import MISSING, Cause, Change
+from kubeferry.transform.parameters.namespaces import cause
 
 _NAME_LABEL = "kubernetes.io/metadata.name"
-_MAPPED = Cause("parameter", "namespaceMapping")
 
 
 def plan_namespace(
@@ -24,5 +24,5 @@ def plan_namespace(
     else:
         changes.append(Change("", MISSING, target, Cause("automatic", "namespaces are ensured")))
     if source != target:
-        changes.append(Change("/metadata/name", source, target, _MAPPED))
+        changes.append(Change("/metadata/name", source, target, cause(source)))
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}, tuple(changes)

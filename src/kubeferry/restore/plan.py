@@ -18,7 +18,7 @@ from kubeferry.kube.names import RESERVED_NAMESPACES, Identity, Resource
 from kubeferry.kube.objects import Object
 from kubeferry.restore.namespaces import plan_namespace
 from kubeferry.restore.spool import Spool, Spooled
-from kubeferry.restore.waves import DEFINITIONS, NAMESPACES, STEPS, Step, rank
+from kubeferry.restore.waves import NAMESPACES, STEPS, Step, rank
 from kubeferry.transform.change import Change, Note, Outcome
 from kubeferry.transform.parameters.images import target_images
 from kubeferry.transform.pipeline import Pipeline
@@ -111,14 +111,9 @@ class Planner:
         left_out = _left_out(source)
         if left_out is not None:
             return PlanItem(source, target, None, "skip", why=left_out)
-        try:
-            obj = codec.decode(spooled.body)
-        except msgspec.DecodeError as error:
-            why = Note("Undecodable", f"the archive's copy is no JSON object: {error}")
-            return PlanItem(source, target, None, "fail", why=why)
-        disagreement = _disagreement(source, obj)
-        if disagreement is not None:
-            return PlanItem(source, target, None, "fail", why=disagreement)
+        obj, unfit = _decoded(source, spooled.body)
+        if unfit is not None:
+            return PlanItem(source, target, None, "fail", why=unfit)
         outcome = self.pipeline(obj, source.group_resource)
         if outcome.object is None:
             action: Action = "refuse" if outcome.refused else "skip"
@@ -162,29 +157,13 @@ def _volume_warnings(source: Identity, outcome: Outcome) -> Iterator[Note]:
         yield Note("VolumeDataNotRestored", "gets a new, empty volume: its data is not restored")
 
 
-def _disagreement(source: Identity, obj: object) -> Note | None:
-    """An entry's path must agree with the object in it (design.md, Security)."""
+def _decoded(source: Identity, body: bytes) -> tuple[Object, Note | None]:
+    """The object of an entry; its path must agree with what is in it (design.md, Security)."""
+    try:
+        obj = codec.decode(body)
+    except msgspec.DecodeError as error:
+        return {}, Note("Undecodable", f"the archive's copy is no JSON: {error}")
     if not isinstance(obj, dict):
-        return Note("Undecodable", "the archive's copy is no JSON object")
+        return {}, Note("Undecodable", "the archive's copy is no JSON object")
     how = disagreement(source, obj)
-    return Note("PathDisagrees", how) if how else None
-
-
-def defined_resources(spool: Spool) -> dict[tuple[str, str], Resource]:
-    """The resources that the archive's own definitions will serve, by ``apiVersion`` and kind."""
-    found: dict[tuple[str, str], Resource] = {}
-    for spooled in spool.walk(DEFINITIONS):
-        spec = codec.decode(spooled.body).get("spec") or {}
-        names = spec.get("names") or {}
-        versions = spec.get("versions") or [{"name": spec.get("version", ""), "served": True}]
-        for version in versions:
-            if version.get("served"):
-                resource = Resource(
-                    group=spec.get("group", ""),
-                    version=version.get("name", ""),
-                    plural=names.get("plural", ""),
-                    kind=names.get("kind", ""),
-                    namespaced=spec.get("scope") == "Namespaced",
-                )
-                found[resource.api_version, resource.kind] = resource
-    return found
+    return obj, Note("PathDisagrees", how) if how else None

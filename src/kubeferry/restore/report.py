@@ -104,12 +104,10 @@ class Recorder:
         for level, reason, message in line.problems:
             self._reporter.problem(Problem(level, reason, message, line.source[1], subject))
 
-    def resource_list(self) -> dict[str, list[str]]:
-        """Type to ``default1/web(created)``, as Velero's resource list has it (velero.md §1.3)."""
-        listed: dict[str, list[str]] = {}
+    def resources(self) -> Iterator[tuple[str, str]]:
+        """Type and ``default1/web(created)`` of each object, sorted (velero.md §1.3)."""
         for kind, where, action in self._spool.results():
-            listed.setdefault(kind, []).append(f"{where}({action})")
-        return listed
+            yield kind, f"{where}({action})"
 
 
 def problems(result: Result) -> Iterator[tuple[Level, str, str]]:

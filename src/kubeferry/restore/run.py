@@ -25,7 +25,8 @@ from kubeferry.logs import TaskLog
 from kubeferry.report import Findings, Problem, Reporter, Several
 from kubeferry.restore.apply import Applier
 from kubeferry.restore.archive import open_archive
-from kubeferry.restore.plan import PlanItem, Planner, defined_resources
+from kubeferry.restore.definitions import defined_resources
+from kubeferry.restore.plan import PlanItem, Planner
 from kubeferry.restore.report import Recorder
 from kubeferry.restore.request import RestoreRequest, RestoreResult
 from kubeferry.restore.spool import Spool
@@ -132,7 +133,7 @@ async def run_restore(
                 folder,
                 log=log.read().decode(),
                 results=findings.results(),
-                resource_list=recorder.resource_list(),
+                resources=recorder.resources(),
             )
     problem = next((one for one in findings.problems if one.level == "error"), None)
     return RestoreResult(

@@ -5,7 +5,6 @@ allocation of cluster IPs and node ports: what a restored object meets on its wa
 """
 
 import secrets
-from base64 import b64encode
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -208,13 +207,6 @@ def _node_ports(spec: dict[str, Any], storage: Storage) -> None:
         taken.add(port["nodePort"])
 
 
-def _secret(kind: Kind, obj: Object, storage: Storage) -> None:
-    texts = obj.pop("stringData", None)
-    if texts:
-        data = obj.setdefault("data", {})
-        data.update({name: b64encode(text.encode()).decode() for name, text in texts.items()})
-
-
 def _claim(kind: Kind, obj: Object, storage: Storage) -> None:
     obj["metadata"].setdefault("finalizers", [])
     if "kubernetes.io/pvc-protection" not in obj["metadata"]["finalizers"]:
@@ -243,7 +235,6 @@ def _volume(kind: Kind, obj: Object, storage: Storage) -> None:
 _BY_TABLE: dict[str, Callable[[Kind, Object, Storage], None]] = {
     "pods": _pod,
     "services": _service,
-    "secrets": _secret,
     "persistentvolumeclaims": _claim,
     "persistentvolumes": _volume,
 }

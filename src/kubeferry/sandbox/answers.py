@@ -7,6 +7,7 @@ is named after. A ``Cause`` is one field's part of a 422.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from kubeferry import codec
 from kubeferry.kube.names import Resource
 
 
@@ -160,7 +161,7 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None:
-        return '"null"'
+        return "null"
     if isinstance(value, dict | list):
-        return '"object"' if isinstance(value, dict) else '"array"'
-    return f'"{value}"' if isinstance(value, str) else str(value)
+        return codec.encode_sorted(value).decode()
+    return codec.encode(value).decode() if isinstance(value, str) else str(value)

@@ -5,7 +5,7 @@ from kubeferry.sandbox.deletion import CRD_FINALIZER, CRD_TABLE, Options, delete
 from kubeferry.sandbox.kinds import Kind
 from kubeferry.sandbox.storage import Entry
 from kubeferry.sandbox.watchers import Watchers
-from kubeferry.sandbox.writes import Objects
+from kubeferry.sandbox.writes import Objects, Write
 
 
 class CrdServer:
@@ -22,7 +22,8 @@ class CrdServer:
         crd = entry.copy()
         established(crd, self._objects.kinds, now=self._objects.now())
         if crd["status"] != entry.object.get("status"):
-            self._objects.storage.put(CRD_TABLE, entry.key, crd)
+            write = Write("kube-apiserver", subresource="status")
+            self._objects.change(kind, entry, crd, write)
         spec = crd["spec"]
         if crd["status"]["conditions"][0]["status"] == "True":
             self._objects.kinds.replace(spec["group"], spec["names"]["plural"], kinds_of(crd))

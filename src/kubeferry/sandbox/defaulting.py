@@ -16,8 +16,11 @@ def apply_defaults(value: Any, node: Node) -> None:
             if key not in value:
                 if inner.has_default:
                     value[key] = copy.deepcopy(inner.default)
-            elif value[key] is None and not inner.nullable and inner.has_default:
-                value[key] = copy.deepcopy(inner.default)
+            elif value[key] is None and not inner.nullable:
+                if inner.has_default:
+                    value[key] = copy.deepcopy(inner.default)
+                else:
+                    del value[key]
         for key, held in value.items():
             known = node.properties.get(key) or node.additional
             if known is not None and isinstance(held, dict | list):

@@ -6,6 +6,7 @@ Source: what a real API server answers to tests/conformance/api_script.py.
 """
 
 import copy
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,14 @@ def fill(value: dict[str, Any], template: Template) -> None:
 
 def set_defaults(obj: Object, table: str) -> None:
     """Fills in the defaults of a built-in kind, in place."""
+    if table == "namespaces":
+        own = obj["metadata"].setdefault("labels", {})
+        own["kubernetes.io/metadata.name"] = obj["metadata"].get("name", "")
+    elif table == "secrets":
+        texts = obj.pop("stringData", None) or {}
+        if texts:
+            coded = {name: b64encode(text.encode()).decode() for name, text in texts.items()}
+            obj["data"] = {**(obj.get("data") or {}), **coded}
     template = _KINDS.get(table)
     if template is not None:
         fill(obj, template)
@@ -182,6 +191,7 @@ def _subject_group(subject: dict[str, Any]) -> str | None:
     return "rbac.authorization.k8s.io" if subject.get("kind") in ("User", "Group") else None
 
 
+_GENERATION = "deprecated.daemonset.template.generation"
 _SUBJECTS = Each({"apiGroup": _subject_group})
 _ROLE_REF: Template = {"apiGroup": "rbac.authorization.k8s.io"}
 _HPA_BEHAVIOR: Template = {
@@ -235,6 +245,7 @@ _KINDS: Mapping[str, Template] = {
         }
     },
     "daemonsets.apps": {
+        "metadata": Made({"annotations": Made({_GENERATION: "1"})}),
         "spec": {
             "revisionHistoryLimit": 10,
             "updateStrategy": Made(
@@ -244,7 +255,7 @@ _KINDS: Mapping[str, Template] = {
                 }
             ),
             **_TEMPLATE,
-        }
+        },
     },
     "jobs.batch": {"spec": _JOB_SPEC},
     "cronjobs.batch": {

@@ -1,7 +1,7 @@
 """Deleting objects: preconditions, finalizers, how dependents are to be treated."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kubeferry import codec
@@ -85,21 +85,43 @@ def delete(objects: Objects, kind: Kind, entry: Entry, options: Options) -> tupl
         if options.dry_run:
             return entry, True
         removed = objects.storage.remove(stored.table, entry.key)
-        return removed, True
+        return (_marked(removed, objects.now()) if stored.table == "pods" else removed), True
     if not meta.get("deletionTimestamp"):
         meta["deletionTimestamp"] = objects.now()
         if stored.table == "namespaces":
             obj.setdefault("status", {})["phase"] = "Terminating"
+        elif stored.table == CRD_TABLE:
+            obj["status"]["conditions"].append(_terminating(objects.now()))
         else:
             meta["deletionGracePeriodSeconds"] = 0
-        if meta.get("generation"):
-            meta["generation"] += 1
+            if meta.get("generation"):
+                meta["generation"] += 1
     if options.dry_run or obj == entry.object:
         return Entry(entry.key, obj, codec.encode(obj), entry.revision), False
     changed = objects.storage.put(stored.table, entry.key, obj)
     for listener in objects.after_write:
         listener(stored, changed)
     return changed, False
+
+
+def _marked(entry: Entry, now: str) -> Entry:
+    """A deleted pod as it is answered: as if it had been asked to stop first."""
+    obj = entry.copy()
+    meta = obj["metadata"]
+    meta |= {"deletionTimestamp": now, "deletionGracePeriodSeconds": 0}
+    meta["generation"] = meta.get("generation", 0) + 1
+    return Entry(entry.key, obj, codec.encode(obj), entry.revision)
+
+
+def _terminating(now: str) -> dict[str, str]:
+    return {
+        "type": "Terminating",
+        "status": "True",
+        "lastTransitionTime": now,
+        "reason": "InstanceDeletionPending",
+        "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will "
+        "begin soon",
+    }
 
 
 def _check_preconditions(kind: Kind, entry: Entry, options: Options) -> None:
@@ -109,7 +131,7 @@ def _check_preconditions(kind: Kind, entry: Entry, options: Options) -> None:
             f"the UID in the precondition ({options.uid}) does not match the UID in record "
             f"({meta['uid']}). The object might have been deleted and then recreated"
         )
-        raise answers.conflict(kind.resource, meta["name"], why)
+        raise answers.conflict(replace(kind.resource, plural=kind.resource.kind), meta["name"], why)
     if options.resource_version and options.resource_version != meta["resourceVersion"]:
         why = (
             f"the ResourceVersion in the precondition ({options.resource_version}) does not match "

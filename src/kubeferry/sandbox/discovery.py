@@ -1,9 +1,12 @@
 """Discovery: what is served, aggregated (v2) and in the old form, and the server's version."""
 
+import hashlib
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kubeferry.kube.names import version_rank
+from kubeferry.sandbox.crds import VERBS
 from kubeferry.sandbox.kinds import Kind, Kinds, table
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
@@ -74,7 +77,7 @@ def aggregated(kinds: Kinds, *, core: bool) -> dict[str, Any]:
 
 
 def _verbs(kind: Kind) -> list[str]:
-    return sorted(kind.resource.verbs)
+    return list(VERBS) if kind.custom else sorted(kind.resource.verbs)
 
 
 def _response_kind(kind: Kind, name: str = "") -> dict[str, str]:
@@ -104,9 +107,14 @@ def _aggregated(kind: Kind) -> dict[str, Any]:
                 "responseKind": _subresource_kind(kind, name),
                 "verbs": ["update"] if name == "finalize" else _STATUS_VERBS,
             }
-            for name in sorted(resource.subresources)
+            for name in _subresources(kind)
         ]
     return entry
+
+
+def _subresources(kind: Kind) -> list[str]:
+    """In the order of a real server: of custom resources status comes first."""
+    return sorted(kind.resource.subresources, reverse=kind.custom)
 
 
 def _subresource_kind(kind: Kind, name: str) -> dict[str, str]:
@@ -168,12 +176,19 @@ def resource_list(kinds: Kinds, group: str, version: str) -> dict[str, Any] | No
             entry["shortNames"] = list(resource.short_names)
         if resource.categories:
             entry["categories"] = list(resource.categories)
+        entry["storageVersionHash"] = _storage_hash(kind)
         resources.append(entry)
-        for name in sorted(resource.subresources):
+        for name in _subresources(kind):
             resources.append(_old_subresource(kind, name))
     group_version = f"{group}/{version}" if group else version
     answer = {"kind": "APIResourceList", "groupVersion": group_version, "resources": resources}
     return answer if not group else {**answer, "apiVersion": "v1"}
+
+
+def _storage_hash(kind: Kind) -> str:
+    """What a client may compare to learn that a resource is stored in another version."""
+    stored = f"{kind.resource.group}/{kind.stored_as}/{kind.resource.kind}"
+    return b64encode(hashlib.sha256(stored.encode()).digest()[:8]).decode()
 
 
 def _old_subresource(kind: Kind, name: str) -> dict[str, Any]:

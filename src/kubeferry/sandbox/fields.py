@@ -16,6 +16,8 @@ Fields = dict[str, Any]
 
 _SELF = "."
 _LOOSE = Node()
+_STRUCTS = frozenset({"podSelector"})
+"""Fields that are structs in Go although the OpenAPI document does not tell."""
 _MISSING: Any = object()
 
 
@@ -62,10 +64,11 @@ def fields_of(value: Any, node: Node) -> Fields:
     return found
 
 
-def changed_fields(old: Any, new: Any, node: Node) -> Fields:
+def changed_fields(old: Any, new: Any, node: Node, *, native: bool) -> Fields:
     """The fields of ``new`` that ``old`` has not, or has with another value.
 
-    A map that was not there is in the set itself, unless its Go type is a struct, which always is.
+    A map that was not there is in the set itself. In a ``native`` (built-in) kind some always are:
+    what its Go type writes although it is empty.
     """
     found: Fields = {}
     before = {key: held for key, held, _ in children(old, node)} if divisible(old, node) else {}
@@ -74,11 +77,16 @@ def changed_fields(old: Any, new: Any, node: Node) -> Fields:
         if earlier is not _MISSING and earlier == held:
             continue
         if not divisible(held, inner):
+            if earlier is _MISSING and held == {} and native and _always_there(key, inner, node):
+                continue
             found[key] = {}
             continue
-        absent = earlier is _MISSING or not divisible(earlier, inner)
-        below = changed_fields(None if absent else earlier, held, inner)
-        if absent and not (below and _always_there(key, inner, node)):
+        absent = earlier is _MISSING or (earlier is not None and not divisible(earlier, inner))
+        written = native and _always_there(key, inner, node)
+        below = changed_fields(
+            None if absent else earlier, held, inner, native=native and (written or not absent)
+        )
+        if absent and not written:
             found[key] = {_SELF: {}, **below} if below else {}
         elif below:
             found[key] = below
@@ -87,7 +95,8 @@ def changed_fields(old: Any, new: Any, node: Node) -> Fields:
 
 def _always_there(key: str, inner: Node, node: Node) -> bool:
     """Whether a Go type writes a field even if it is empty: a struct, or a required list or map."""
-    return key[0] == "f" and (inner.default == {} or key[2:] in node.required)
+    name = key[2:]
+    return key[0] == "f" and (inner.default == {} or name in node.required or name in _STRUCTS)
 
 
 def contains_self(fields: Fields) -> bool:

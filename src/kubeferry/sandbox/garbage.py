@@ -13,7 +13,7 @@ from kubeferry.sandbox.deletion import CRD_TABLE, FOREGROUND, ORPHAN, Options, d
 from kubeferry.sandbox.kinds import Kind
 from kubeferry.sandbox.storage import Entry, Event, Key
 from kubeferry.sandbox.worker import Worker
-from kubeferry.sandbox.writes import Objects
+from kubeferry.sandbox.writes import Objects, Write
 
 _PROTECTED = {
     "persistentvolumeclaims": "kubernetes.io/pvc-protection",
@@ -161,7 +161,7 @@ class Garbage:
         obj["metadata"]["ownerReferences"] = [
             owner for owner, lives in zip(owners, found, strict=True) if lives
         ]
-        self._storage.put(table, key, obj)
+        self._write(kind, entry, obj)
 
     def _owner_lives(self, owner: dict[str, Any], namespace: str) -> bool | None:
         """Whether an owner is there; None where its kind is not served, so nobody knows."""
@@ -191,14 +191,14 @@ class Garbage:
             return
         finalizers = entry.object["metadata"].get("finalizers") or []
         if ORPHAN in finalizers:
-            for _, dependent in self._places(entry.object):
+            for kind, dependent in self._places(entry.object):
                 obj = dependent.copy()
                 obj["metadata"]["ownerReferences"] = [
                     owner
                     for owner in obj["metadata"]["ownerReferences"]
                     if owner["uid"] != entry.object["metadata"]["uid"]
                 ]
-                self._storage.put(self._table_of(dependent), dependent.key, obj)
+                self._write(kind, dependent, obj)
             self._without(table, entry, ORPHAN)
         elif FOREGROUND in finalizers:
             waiting = False
@@ -211,10 +211,10 @@ class Garbage:
             if not waiting:
                 self._without(table, entry, FOREGROUND)
 
-    def _table_of(self, entry: Entry) -> str:
-        kind = self._objects.kinds.of(entry.object["apiVersion"], entry.object["kind"])
-        assert kind is not None
-        return kind.table
+    def _write(self, kind: Kind, entry: Entry, obj: Object) -> None:
+        if not obj["metadata"]["ownerReferences"]:
+            del obj["metadata"]["ownerReferences"]
+        self._objects.change(kind, entry, obj, Write("kube-controller-manager"))
 
     def _release(self, table: str, key: Key) -> None:
         entry = self._storage.get(table, *key)

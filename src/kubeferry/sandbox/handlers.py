@@ -53,6 +53,7 @@ class Handlers:
             case "GET" | "HEAD", True:
                 if request.query.get("watch") in ("true", "1"):
                     return await self._watch(request, target)
+                _check_revision(request)
                 entry = self._objects.read(kind, target.namespace, target.name)
                 return self._object(request, kind, entry)
             case "GET" | "HEAD", False:
@@ -142,7 +143,7 @@ class Handlers:
     async def _patch(self, request: web.Request, target: Target) -> web.Response:
         form = request.headers.get("Content-Type", "").partition(";")[0].strip()
         if form not in (patching.JSON, patching.MERGE, patching.STRATEGIC, patching.APPLY):
-            raise answers.unsupported_media_type("415: Unsupported Media Type")
+            raise Refused(415, "UnsupportedMediaType", "415: Unsupported Media Type", details={})
         write = self._write(request, target, "apply" if form == patching.APPLY else "")
         entry, created = patching.patch(
             self._objects,
@@ -254,12 +255,21 @@ class Handlers:
                 async with asyncio.timeout(min(left, _BOOKMARKS_EVERY)):
                     seen = await watch.queue.get()
             except TimeoutError:
-                if bookmarks:
+                if bookmarks and end > loop.time():
                     await stream.bookmark(self._storage.revision)
                 continue
             if seen is None:
                 return
             await stream.event(*seen)
+
+
+def _check_revision(request: web.Request) -> None:
+    text = request.query.get("resourceVersion") or "0"
+    if not text.isdecimal():
+        cause = answers.invalid_value(
+            "resourceVersion", text, f'strconv.ParseUint: parsing "{text}": invalid syntax'
+        )
+        raise Refused(500, "", f"{cause.field}: {cause.message}")
 
 
 def _revision(text: str) -> int:
@@ -303,7 +313,7 @@ class _Stream:
             await self.send(change.encode(), obj)
 
     async def bookmark(self, revision: int, *, initial_end: bool = False) -> None:
-        meta: dict[str, object] = {"resourceVersion": str(revision), "creationTimestamp": None}
+        meta: dict[str, object] = {"resourceVersion": str(revision)}
         if initial_end:
             meta["annotations"] = {"k8s.io/initial-events-end": "true"}
         resource = self._kind.resource

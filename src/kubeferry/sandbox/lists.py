@@ -150,6 +150,8 @@ def item_json(kind: Kind, entry: Entry, kinds: Kinds) -> bytes:
 def list_json(kind: Kind, page: Listed, kinds: Kinds) -> bytes:
     """A list's answer. Items of built-in kinds leave kind and apiVersion out, as real ones do."""
     about: dict[str, object] = {"resourceVersion": str(page.revision)}
+    if kind.custom:
+        about["continue"] = page.token
     if page.token:
         about["continue"] = page.token
         if page.remaining is not None:

@@ -40,7 +40,7 @@ class Manager(NamedTuple):
             "manager": self.name,
             "operation": self.operation,
             "apiVersion": self.api_version,
-            "time": self.time,
+            **({"time": self.time} if self.time else {}),
             "fieldsType": "FieldsV1",
             "fieldsV1": fields,
         }
@@ -66,14 +66,18 @@ _SERVERS = (
 def _owned(obj: Object | None) -> Object:
     """The part of an object that has owners."""
     if obj is None:
-        return {"metadata": {}}
+        return {}
     rest = {key: value for key, value in obj.items() if key not in ("apiVersion", "kind")}
     meta = rest.get("metadata") or {}
     rest["metadata"] = {key: value for key, value in meta.items() if key not in _SERVERS}
+    if not rest["metadata"]:
+        del rest["metadata"]
     return rest
 
 
-def after_update(old: Object | None, new: Object, node: Node, manager: Manager) -> None:
+def after_update(
+    old: Object | None, new: Object, node: Node, manager: Manager, *, native: bool
+) -> None:
     """Sets managedFields of an object that was created or updated, in place."""
     entries: list[Entry] = list(new["metadata"].get("managedFields") or ())
     if old is not None and new["metadata"].get("managedFields") == []:
@@ -81,8 +85,10 @@ def after_update(old: Object | None, new: Object, node: Node, manager: Manager) 
     if old is not None and not entries:
         entries = list(old["metadata"].get("managedFields") or ())
     before, after = _owned(old), _owned(new)
-    changed = changed_fields(before, after, node)
-    gone = changed_fields(after, before, node) if old is not None else {}
+    if old is not None:
+        before.setdefault("metadata", {})
+    changed = changed_fields(before, after, node, native=native)
+    gone = changed_fields(after, before, node, native=native) if old is not None else {}
     if not changed and not gone:
         _store(new, entries)
         return
@@ -106,7 +112,13 @@ def after_update(old: Object | None, new: Object, node: Node, manager: Manager) 
 
 
 def apply(
-    live: Object | None, applied: Object, node: Node, manager: Manager, *, force: bool
+    live: Object | None,
+    applied: Object,
+    node: Node,
+    manager: Manager,
+    *,
+    force: bool,
+    native: bool,
 ) -> Object:
     """The object after a server-side apply, managedFields included.
 
@@ -115,11 +127,11 @@ def apply(
     wanted = fields_of(_owned(applied), node)
     if live is None:
         created: Object = {**applied, "metadata": dict(applied["metadata"])}
-        created["metadata"]["managedFields"] = [manager.entry(wanted)]
+        _store(created, [manager.entry(wanted)] if wanted else [])
         return created
     entries: list[Entry] = list(live["metadata"].get("managedFields") or ())
     merged: Object = merge(live, applied, node)
-    changed = changed_fields(_owned(live), _owned(merged), node)
+    changed = changed_fields(_owned(live), _owned(merged), node, native=native)
     others = [entry for entry in entries if not _is(entry, manager)]
     if not force:
         _refuse_conflicts(others, changed)
@@ -136,9 +148,9 @@ def apply(
             kept.append({**entry, "fieldsV1": left})
     own = manager.entry(wanted)
     if wanted == before and merged == live:
-        own["time"] = next(e["time"] for e in entries if _is(e, manager))
+        own = next(entry for entry in entries if _is(entry, manager))
     merged = {**merged, "metadata": dict(merged["metadata"])}
-    _store(merged, [*kept, own])
+    _store(merged, [*kept, own] if wanted else kept)
     return merged
 
 
@@ -165,7 +177,7 @@ def _refuse_conflicts(others: list[Entry], changed: Fields) -> None:
     by_manager: dict[str, list[str]] = {}
     for entry in others:
         clash = intersect(entry["fieldsV1"], changed)
-        using = f" using {entry['apiVersion']}"
+        using = f" using {entry['apiVersion']}" if entry["operation"] == "Update" else ""
         if entry.get("subresource"):
             using = f' with subresource "{entry["subresource"]}"{using}'
         who = f'conflict with "{entry["manager"]}"{using}'

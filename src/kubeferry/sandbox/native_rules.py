@@ -44,6 +44,10 @@ _NAME_PART_WORDS = (
 _KEY = re.compile(r"[-._a-zA-Z0-9]+")
 
 
+def _label_words(name: str) -> str:
+    return "must not contain dots" if is_dns_subdomain(name) else _LABEL_WORDS
+
+
 def check(kind: Kind, obj: Object, old: Object | None) -> Iterator[Cause]:
     """Why an object is refused (422), in the order in which the real server tells it."""
     yield from _metadata(kind, obj)
@@ -51,9 +55,6 @@ def check(kind: Kind, obj: Object, old: Object | None) -> Iterator[Cause]:
         yield from _no_new_finalizers(obj, old)
     if kind.custom:
         return
-    path = POD_SPEC_PATHS.get(kind.resource.group_resource)
-    if path is not None:
-        yield from _pod_spec(at(obj, path), ".".join(path))
     if kind.table in (
         "deployments.apps",
         "statefulsets.apps",
@@ -61,6 +62,9 @@ def check(kind: Kind, obj: Object, old: Object | None) -> Iterator[Cause]:
         "replicasets.apps",
     ):
         yield from _workload(obj)
+    path = POD_SPEC_PATHS.get(kind.resource.group_resource)
+    if path is not None:
+        yield from _pod_spec(at(obj, path), ".".join(path))
     if kind.table in ("configmaps", "secrets"):
         yield from _keys(obj)
     if kind.table == "services":
@@ -83,7 +87,7 @@ def _metadata(kind: Kind, obj: Object) -> Iterator[Cause]:
             yield invalid_value("metadata.name", name, "may not contain '/' or '%'")
     elif kind.table in _LABEL_NAMES:
         if not is_dns_label(name):
-            yield invalid_value("metadata.name", name, _LABEL_WORDS)
+            yield invalid_value("metadata.name", name, _label_words(name))
     elif not is_dns_subdomain(name):
         yield invalid_value("metadata.name", name, _SUBDOMAIN_WORDS)
     for key, value in (meta.get("labels") or {}).items():
@@ -129,7 +133,7 @@ def _pod_spec(spec: Any, path: str) -> Iterator[Cause]:
             if not name:
                 yield required(f"{here}.name")
             elif not is_dns_label(name):
-                yield invalid_value(f"{here}.name", name, _LABEL_WORDS)
+                yield invalid_value(f"{here}.name", name, _label_words(name))
             elif name in seen:
                 yield Cause("FieldValueDuplicate", f'Duplicate value: "{name}"', f"{here}.name")
             seen.add(name)
@@ -153,16 +157,12 @@ def _workload(obj: Object) -> Iterator[Cause]:
     selector = at(obj, ("spec", "selector"))
     if not selector:
         yield required("spec.selector")
-        return
-    labels = at(obj, ("spec", "template", "metadata", "labels")) or {}
+        selector = {"matchLabels": {"": ""}}
+    labels = at(obj, ("spec", "template", "metadata", "labels"))
     for key, value in (selector.get("matchLabels") or {}).items():
-        if labels.get(key) != value:
-            shown = "{" + ",".join(f'"{k}":"{v}"' for k, v in sorted(labels.items())) + "}"
-            yield Cause(
-                "FieldValueInvalid",
-                f"Invalid value: {shown}: `selector` does not match template `labels`",
-                "spec.template.metadata.labels",
-            )
+        if (labels or {}).get(key) != value:
+            words = "`selector` does not match template `labels`"
+            yield invalid_value("spec.template.metadata.labels", labels, words)
             return
 
 

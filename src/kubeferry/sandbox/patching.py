@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kubeferry import codec
-from kubeferry.errors import FerryError, InvalidInput, PatchFailed, PatchTestFailed
+from kubeferry.errors import FerryError, InvalidInput, PatchFailed
 from kubeferry.kube.objects import Object
 from kubeferry.sandbox import answers, managed, strategies
 from kubeferry.sandbox.answers import Refused
@@ -46,15 +46,25 @@ def patch(
     shown = convert(entry.copy(), objects.kinds.storage(kind), kind)
     try:
         patched = change(shown)
-    except PatchTestFailed as error:
-        raise _unprocessable(str(error)) from error
     except PatchFailed as error:
         raise _unprocessable(
-            f"the server rejected our request due to an error in our request: {error}"
+            "the server rejected our request due to an error in our request"
         ) from error
-    new = objects.decode(kind, patched, write)
+    new = _decoded(objects, kind, patched, write)
     _same_identity(kind, new, name, namespace)
     return objects.change(kind, entry, new, write), False
+
+
+def _decoded(objects: Objects, kind: Kind, patched: Any, write: Write) -> Object:
+    """What the patch made, decoded; that it cannot be is the patch's fault, so 422 and not 400."""
+    try:
+        return objects.decode(kind, patched, write)
+    except Refused as refused:
+        if kind.custom or "cannot unmarshal" not in refused.message:
+            raise
+        why = refused.message.partition(f"handled as a {kind.resource.kind}: ")[2]
+        cause = answers.invalid_value("patch", codec.encode(patched).decode(), why)
+        raise answers.invalid("", "", "", [cause]) from refused
 
 
 def _unprocessable(message: str) -> Refused:
@@ -83,7 +93,7 @@ def _reader(kind: Kind, form: str, body: bytes) -> Patched:
         if not isinstance(read, list):
             raise answers.bad_request(
                 "error decoding patch: json: cannot unmarshal object into Go value of type "
-                "jsonpatch.Patch"
+                "[]handlers.jsonPatchOp"
             )
         return lambda document: _json_patch(document, read)
     if not isinstance(read, dict):
@@ -136,14 +146,18 @@ def _apply(
     if entry is None:
         if meta.get("uid") or meta.get("resourceVersion"):
             raise answers.not_found(kind.resource, name)
-        created = managed.apply(None, applied, stored.node, manager, force=write.force)
+        created = managed.apply(
+            None, applied, stored.node, manager, force=write.force, native=not kind.custom
+        )
         return objects.create(stored, namespace, created, write), True
     if (
         meta.get("resourceVersion", entry.object["metadata"]["resourceVersion"])
         != (entry.object["metadata"]["resourceVersion"])
     ):
         raise answers.conflict(kind.resource, name)
-    merged = managed.apply(entry.copy(), applied, stored.node, manager, force=write.force)
+    merged = managed.apply(
+        entry.copy(), applied, stored.node, manager, force=write.force, native=not kind.custom
+    )
     return objects.change(stored, entry, merged, write), False
 
 

@@ -75,14 +75,24 @@ def _decode_map(value: dict[str, Any], node: Node, path: str, unknown: list[str]
     result = {}
     for key, inner in value.items():
         here = f"{path}.{key}" if path else key
-        known = properties.get(key) or additional
+        known = properties.get(key)
+        if known is None and additional is not None:
+            # Go's decoder names the map in its errors, not the key.
+            known, here = additional, path
         if known is None:
             unknown.append(here)
         elif inner is not None:
-            result[key] = decode_native(inner, known, here, unknown)
+            made = decode_native(inner, known, here, unknown)
+            if made not in ({}, []) or key in node.required or not _omitted_when_empty(key, known):
+                result[key] = made
         elif additional is not None and additional.type == "string":
             result[key] = ""
     return result
+
+
+def _omitted_when_empty(key: str, node: Node) -> bool:
+    """Whether Go leaves an empty value out: a list or map, not a struct that is pointed to."""
+    return (node.items is not None or node.additional is not None) and key != "managedFields"
 
 
 _JSON_NAMES = {bool: "bool", int: "number", float: "number", str: "string"}

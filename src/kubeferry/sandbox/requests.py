@@ -64,13 +64,24 @@ def read_body(body: bytes, content_type: str, kind: Kind) -> Any:
             "application/json, application/yaml"
         )
     try:
-        return codec.decode(body)
+        read = codec.decode(body)
     except ValueError as error:
-        start = body[:29].decode("utf-8", "replace") + (" ..." if len(body) > 29 else "")
-        raise answers.bad_request(
-            f"the object provided is unrecognized (must be of type {kind.resource.kind}): couldn't "
-            f"get version/kind; json parse error: {error} ({start})"
-        ) from error
+        why = f"couldn't get version/kind; json parse error: {error}"
+        raise _unrecognized(kind, body, why) from error
+    if kind.custom and isinstance(read, dict):
+        for field, name in (("kind", "Kind"), ("apiVersion", "apiVersion")):
+            if not read.get(field):
+                text = body.decode("utf-8", "replace")
+                raise _unrecognized(kind, body, f"Object '{name}' is missing in '{text}'")
+    return read
+
+
+def _unrecognized(kind: Kind, body: bytes, why: str) -> answers.Refused:
+    start = body[:30].decode("utf-8", "replace") + (" ..." if len(body) > 30 else "")
+    return answers.bad_request(
+        f"the object provided is unrecognized (must be of type {kind.resource.kind}): {why} "
+        f"({start})"
+    )
 
 
 def read_write(
@@ -86,7 +97,7 @@ def read_write(
             [
                 answers.Cause(
                     "FieldValueNotSupported",
-                    f'Unsupported value: "{dry_run}": supported values: "All"',
+                    f'Unsupported value: ["{dry_run}"]: supported values: "All"',
                     "dryRun",
                 )
             ],

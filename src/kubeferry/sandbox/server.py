@@ -152,7 +152,14 @@ class Sandbox:
             return await self._handlers.handle(request, target)
         if request.method not in ("GET", "HEAD"):
             raise answers.no_such_path()
+        if parts[0] == "apis" and len(parts) > 2 and not self._serves(parts[1], parts[2]):
+            return web.Response(text="404 page not found\n", status=404)
         return self._document(request, parts)
+
+    def _serves(self, group: str, version: str) -> bool:
+        return any(
+            kind.resource.group == group and kind.resource.version == version for kind in self.kinds
+        )
 
     def _authorized(self, request: web.Request) -> list[str]:
         """The path's parts, the token taken off. Raises ``Refused`` (401)."""

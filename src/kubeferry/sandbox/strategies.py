@@ -15,9 +15,19 @@ _FIRST_STATUS: dict[str, dict[str, Any]] = {
     "persistentvolumeclaims": {"phase": "Pending"},
     "persistentvolumes": {"phase": "Pending"},
     "services": {"loadBalancer": {}},
+    "ingresses.networking.k8s.io": {"loadBalancer": {}},
+    "statefulsets.apps": {"replicas": 0, "availableReplicas": 0},
+    "poddisruptionbudgets.policy": {
+        "disruptionsAllowed": 0,
+        "currentHealthy": 0,
+        "desiredHealthy": 0,
+        "expectedPods": 0,
+    },
+    "horizontalpodautoscalers.autoscaling": {"currentMetrics": None, "desiredReplicas": 0},
     "pods": {"phase": "Pending"},
 }
 _KEEP_STATUS = frozenset({"nodes", "apiservices.apiregistration.k8s.io"})
+_DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
 COUNTED = frozenset(
     {
         "pods",
@@ -49,22 +59,29 @@ COUNTED = frozenset(
 """Built-in kinds whose ``metadata.generation`` the server counts."""
 
 
+def drop_status(kind: Kind, obj: Object) -> None:
+    """Nobody creates a status: whoever tries owns none of it either, in place."""
+    if kind.has_status and kind.table not in _KEEP_STATUS:
+        obj.pop("status", None)
+
+
 def prepare_create(kind: Kind, obj: Object, *, now: str) -> None:
     """Sets what the server decides at creation, in place."""
     if kind.custom:
         obj["metadata"]["generation"] = 1
-        if kind.has_status:
-            obj.pop("status", None)
         return
     if kind.table in COUNTED:
         obj["metadata"]["generation"] = 1
     if kind.has_status and kind.table not in _KEEP_STATUS:
         obj["status"] = _initial(kind, obj)
+    if kind.table == _DEFINITIONS:
+        obj["status"] = {
+            "conditions": None,
+            "acceptedNames": {"plural": "", "kind": ""},
+            "storedVersions": [one["name"] for one in obj["spec"]["versions"] if one["storage"]],
+        }
     if kind.table == "namespaces":
         obj["spec"] = {"finalizers": ["kubernetes"]}
-        obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = obj[
-            "metadata"
-        ].get("name", "")
     elif kind.table == "persistentvolumes":
         obj["status"]["lastPhaseTransitionTime"] = now
     elif kind.table == "pods":
@@ -78,10 +95,11 @@ def _initial(kind: Kind, obj: Object) -> dict[str, Any]:
     status = kind.node.properties.get("status")
     if status is None:
         return {}
+    zeros = {"integer": 0, "string": "", "boolean": False}
     return {
-        name: status.properties[name].default
+        name: zeros[status.properties[name].type]
         for name in status.required
-        if name in status.properties and status.properties[name].has_default
+        if status.properties[name].type in zeros
     }
 
 
@@ -126,10 +144,7 @@ def keep_other_parts(kind: Kind, new: Object, old: Object, subresource: str) -> 
 
 def prepare_update(kind: Kind, new: Object, old: Object, *, now: str) -> None:
     """Sets what the server decides at an update, in place."""
-    if kind.table == "namespaces":
-        labels = new["metadata"].setdefault("labels", {})
-        labels["kubernetes.io/metadata.name"] = new["metadata"]["name"]
-    elif kind.table == "services":
+    if kind.table == "services":
         for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
             held = at(old, ("spec", field))
             if held and not new["spec"].get(field) and new["spec"].get("type") != "ExternalName":
@@ -139,9 +154,6 @@ def prepare_update(kind: Kind, new: Object, old: Object, *, now: str) -> None:
         before, after = at(old, ("status", "phase")), at(new, ("status", "phase"))
         if before != after:
             new["status"]["lastPhaseTransitionTime"] = now
-    elif kind.table == "secrets":
-        for name, text in (new.pop("stringData", None) or {}).items():
-            _put_text(new, name, text)
 
 
 def _keep_node_ports(new: dict[str, Any], old: dict[str, Any]) -> None:
@@ -155,12 +167,6 @@ def _keep_node_ports(new: dict[str, Any], old: dict[str, Any]) -> None:
         kept = held.get((port.get("protocol"), port.get("port")))
         if kept and not port.get("nodePort"):
             port["nodePort"] = kept
-
-
-def _put_text(secret: Object, name: str, text: str) -> None:
-    from base64 import b64encode
-
-    secret.setdefault("data", {})[name] = b64encode(text.encode()).decode()
 
 
 def count_generation(kind: Kind, new: Object, old: Object) -> None:

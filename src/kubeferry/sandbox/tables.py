@@ -58,7 +58,7 @@ def _layout(kind: Kind) -> tuple[tuple[Column, ...], rows.Fill]:
 
 def _shown(entry: Entry, include: str) -> dict[str, Any]:
     if include == "None":
-        return {}
+        return {"object": None}
     if include == "Object":
         return {"object": entry.object}
     partial = {

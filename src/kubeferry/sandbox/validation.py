@@ -33,8 +33,71 @@ def _invalid(field: str, value: object, detail: str) -> Cause:
     return Cause("FieldValueInvalid", f"Invalid value: {shown(value)}: {detail}", field)
 
 
-def validate(value: Any, node: Node, path: str, old: Any = _NOTHING) -> Iterator[Cause]:
-    """The causes for which the value is refused; ``old`` is the stored value, if there is one."""
+def validate(value: Any, node: Node, old: Any = None) -> list[Cause]:
+    """The causes for which an object is refused; ``old`` is the stored one, if there is one.
+
+    Rules are judged only where the structure allows it; that some were not is a cause of its own.
+    """
+    before = _NOTHING if old is None else old
+    causes = list(_structure(value, node, "", before))
+    if not any(cause.reason in _BLOCKING for cause in causes):
+        return causes + list(_all_rules(value, node, "", before))
+    return [*causes, _UNCHECKED] if _has_rules(node) else causes
+
+
+_BLOCKING = frozenset(
+    {
+        "FieldValueRequired",
+        "FieldValueTooLong",
+        "FieldValueTooMany",
+        "FieldValueTypeInvalid",
+        "FieldValueNotSupported",
+    }
+)
+_UNCHECKED = Cause(
+    "FieldValueInvalid",
+    "Invalid value: null: some validation rules were not checked because the object was invalid; "
+    "correct the existing errors to complete validation",
+    "<nil>",
+)
+
+
+def _has_rules(node: Node) -> bool:
+    inner = [*node.properties.values(), node.additional, node.items]
+    return bool(node.rules) or any(_has_rules(one) for one in inner if one is not None)
+
+
+def _all_rules(value: Any, node: Node, path: str, old: Any) -> Iterator[Cause]:
+    """The rules of a value and of all that is in it; what did not change is not judged again."""
+    if old is not _NOTHING and old == value:
+        return
+    yield from _rules(value, node, path, old)
+    for key, held, inner, before in _inside(value, node, old):
+        yield from _all_rules(held, inner, f"{path}{key}".removeprefix("."), before)
+
+
+def _inside(value: Any, node: Node, old: Any) -> Iterator[tuple[str, Any, Node, Any]]:
+    if isinstance(value, dict):
+        earlier = old if isinstance(old, dict) else {}
+        for key, held in value.items():
+            known = node.properties.get(key) or node.additional
+            if known is not None:
+                yield f".{key}", held, known, earlier.get(key, _NOTHING)
+    elif isinstance(value, list) and node.items is not None:
+        keys = node.map_keys if node.list_type == "map" else ()
+        before = _by_identity(old, keys)
+        for index, item in enumerate(value):
+            found = before.get(_identity(item, keys, index), _NOTHING)
+            yield f"[{index}]", item, node.items, found
+
+
+def _by_identity(items: Any, keys: tuple[str, ...]) -> dict[Any, Any]:
+    if not isinstance(items, list):
+        return {}
+    return {_identity(item, keys, index): item for index, item in enumerate(items)}
+
+
+def _structure(value: Any, node: Node, path: str, old: Any) -> Iterator[Cause]:
     if old is not _NOTHING and old == value:
         return
     if value is None and node.nullable:
@@ -42,8 +105,8 @@ def validate(value: Any, node: Node, path: str, old: Any = _NOTHING) -> Iterator
     if not _has_type(value, node):
         yield Cause(
             "FieldValueTypeInvalid",
-            f"Invalid value: {shown(value)}: {path} in body must be of type "
-            f"{node.type or 'integer,string'}: {shown(value)}",
+            f'Invalid value: "{_type_name(value)}": {path} in body must be of type '
+            f'{node.type or "integer,string"}: "{_type_name(value)}"',
             path,
         )
         return
@@ -52,7 +115,11 @@ def validate(value: Any, node: Node, path: str, old: Any = _NOTHING) -> Iterator
         yield from _map(value, node, path, old)
     elif isinstance(value, list) and node.items is not None:
         yield from _list(value, node, path, old)
-    yield from _rules(value, node, path, old)
+
+
+def _type_name(value: Any) -> str:
+    names = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
+    return "null" if value is None else names.get(type(value), "object")
 
 
 def _has_type(value: Any, node: Node) -> bool:
@@ -85,15 +152,13 @@ def _map(value: dict[str, Any], node: Node, path: str, old: Any) -> Iterator[Cau
         known = node.properties.get(key) or node.additional
         if known is not None:
             here = f"{path}.{key}" if path else key
-            yield from validate(held, known, here, before.get(key, _NOTHING))
+            yield from _structure(held, known, here, before.get(key, _NOTHING))
 
 
 def _list(value: list[Any], node: Node, path: str, old: Any) -> Iterator[Cause]:
     assert node.items is not None
     keys = node.map_keys if node.list_type == "map" else ()
-    before: dict[Any, Any] = {}
-    if isinstance(old, list):
-        before = {_identity(item, keys, index): item for index, item in enumerate(old)}
+    before = _by_identity(old, keys)
     seen = set()
     for index, item in enumerate(value):
         identity = _identity(item, keys, index)
@@ -103,7 +168,7 @@ def _list(value: list[Any], node: Node, path: str, old: Any) -> Iterator[Cause]:
             if identity in seen:
                 yield Cause("FieldValueDuplicate", f"Duplicate value: {_json(item, keys)}", here)
             seen.add(identity)
-        yield from validate(item, node.items, here, before.get(identity, _NOTHING))
+        yield from _structure(item, node.items, here, before.get(identity, _NOTHING))
 
 
 def _identity(item: Any, keys: tuple[str, ...], index: int) -> Any:
@@ -224,7 +289,8 @@ def _checks(value: Any, node: Node, path: str) -> Iterator[Cause]:
         if cause is not None:
             yield cause
     if node.format and isinstance(value, str) and not _FORMATS.get(node.format, _any)(value):
-        yield _body(value, path, f"must be of type {node.format}: {shown(value)}")
+        words = f"{path} in body must be of type {node.format}: {shown(value)}"
+        yield Cause("FieldValueTypeInvalid", f"Invalid value: {shown(value)}: {words}", path)
 
 
 def _any(_: str) -> bool:

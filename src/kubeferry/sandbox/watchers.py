@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from kubeferry import codec
 from kubeferry.kube.objects import Object
 from kubeferry.sandbox.answers import expired
 from kubeferry.sandbox.storage import Change, Entry, Event, Storage
@@ -36,7 +37,16 @@ class Watch:
         after = event.type != "DELETED" and self.selects(event.entry.object)
         if after:
             return ("MODIFIED" if before else "ADDED"), event.entry
-        return ("DELETED", event.entry) if before else None
+        return ("DELETED", _as_it_was(event)) if before else None
+
+
+def _as_it_was(event: Event) -> Entry:
+    """An object that left a selection, as it last was in it, at the revision at which it left."""
+    if event.type == "DELETED" or event.previous is None:
+        return event.entry
+    obj = event.previous.copy()
+    obj["metadata"]["resourceVersion"] = str(event.entry.revision)
+    return Entry(event.entry.key, obj, codec.encode(obj), event.entry.revision)
 
 
 class Watchers:

@@ -98,7 +98,9 @@ class Objects:
         meta["creationTimestamp"] = self.now()
         strategies.drop_status(stored, obj)
         if write.operation != "Apply":
-            managed.after_update(None, obj, stored.node, self._manager(kind, write))
+            managed.after_update(
+                None, obj, stored.node, self._manager(kind, write), native=not kind.custom
+            )
         strategies.prepare_create(stored, obj, now=self.now())
         admission.admit_create(stored, obj, self.storage)
         self._check(stored, obj, None)
@@ -122,7 +124,7 @@ class Objects:
         if not meta.get("resourceVersion") and (kind.custom or kind.table in _NEED_REVISION):
             raise answers.invalid(
                 kind.resource.group,
-                kind.resource.kind,
+                kind.resource.plural,
                 name,
                 [
                     answers.invalid_value(
@@ -147,7 +149,9 @@ class Objects:
         strategies.keep_other_parts(stored, new, old, write.subresource)
         self._fill(stored, new)
         if write.operation != "Apply":
-            managed.after_update(old, new, stored.node, self._manager(kind, write))
+            managed.after_update(
+                old, new, stored.node, self._manager(kind, write), native=not kind.custom
+            )
         strategies.prepare_update(stored, new, old, now=self.now())
         self._check(stored, new, old)
         meta["resourceVersion"] = old["metadata"]["resourceVersion"]
@@ -171,7 +175,8 @@ class Objects:
             write.operation,
             kind.resource.api_version,
             write.subresource,
-            self.now(),
+            # A real server stamps no time on what was written through scale.
+            "" if write.subresource == "scale" else self.now(),
         )
 
     def manager(self, kind: Kind, write: Write) -> managed.Manager:
@@ -197,9 +202,7 @@ class Objects:
     def _check(self, kind: Kind, obj: Object, old: Object | None) -> None:
         causes = list(native_rules.check(kind, obj, old))
         if kind.custom:
-            causes.extend(
-                validate(obj, kind.node, "") if old is None else validate(obj, kind.node, "", old)
-            )
+            causes.extend(validate(obj, kind.node, old))
         if causes:
             resource = kind.resource
             raise answers.invalid(

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from kubeferry import codec
+from kubeferry.vault.resource_list import resource_list
 
 _ROWS = 500
 
@@ -59,26 +60,12 @@ class Catalogue:
         yield b"\n]\n"
 
     def resource_list(self) -> Iterator[bytes]:
-        """``<backup>-resource-list.json``: ``{"apps/v1/StatefulSet": ["default/web"]}`` (velero.md
-        §1.2).
-        """
+        """``<backup>-resource-list.json``: type to sorted names (velero.md §1.2)."""
         cursor = self._rows.execute(
             "select type, case namespace when '' then name else namespace || '/' || name end as n "
             "from lines order by type, n"
         )
-        current: str | None = None
-        yield b"{"
-        while rows := cursor.fetchmany(_ROWS):
-            parts: list[bytes] = []
-            for type_key, name in rows:
-                if type_key != current:
-                    parts.append(b"" if current is None else b"],")
-                    parts.append(codec.encode(type_key) + b":[" + codec.encode(name))
-                    current = type_key
-                else:
-                    parts.append(b"," + codec.encode(name))
-            yield b"".join(parts)
-        yield b"}\n" if current is None else b"]}\n"
+        yield from resource_list(cursor)
 
 
 def _described(

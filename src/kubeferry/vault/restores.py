@@ -6,7 +6,7 @@ Vault). A small owner file says whose a folder is.
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ from kubeferry import codec
 from kubeferry.errors import AlreadyStored, ArchiveDamaged, ObjectMissing, VaultMismatch
 from kubeferry.vault import gzips, layout
 from kubeferry.vault.commit import packed_json
+from kubeferry.vault.resource_list import packed, resource_list
 from kubeferry.vault.store import Store
 
 MAX_ITEMS_BYTES = 256 << 20
@@ -71,7 +72,7 @@ def items_sink(store: Store, folder: str) -> Callable[[int, bytes], Awaitable[No
     """What ``journal.Journal`` stores its files with."""
 
     async def sink(number: int, data: bytes) -> None:
-        await store.put(layout.restore_items(folder, number), data)
+        await store.put(layout.restore_items(folder, number), data, create=True)
 
     return sink
 
@@ -114,16 +115,15 @@ async def put_restore_files(
     *,
     log: str,
     results: dict[str, Any],
-    resource_list: dict[str, list[str]],
+    resources: Iterable[tuple[str, str]],
 ) -> None:
     """Stores log, results and resource list in Velero's formats.
 
-    ``resource_list``: ``apps/v1/StatefulSet`` to ``default1/web(created)``, sorted here.
+    ``resources`` are ``apps/v1/StatefulSet`` and ``default1/web(created)``, sorted.
     """
-    ordered = {kind: sorted(names) for kind, names in sorted(resource_list.items())}
     for kind, data in (
         ("logs.gz", gzips.pack(log.encode())),
         ("results.gz", packed_json(results)),
-        ("resource-list.json.gz", packed_json(ordered)),
+        ("resource-list.json.gz", packed(resource_list(resources))),
     ):
         await store.put(layout.restore_file(folder, kind), data)

@@ -33,6 +33,9 @@ PARTS = 2
 CHUNK_BYTES = 1 << 20
 """About how many bytes a stream yields at a time."""
 
+_SETTLING = 0.05
+"""Seconds that obstore's threads need, generously, to let go of a call that has ended."""
+
 Backend = S3Store | LocalStore | MemoryStore
 Creation = Literal["unknown", "conditional", "checked"]
 
@@ -217,8 +220,12 @@ class Store:
             await self.delete(key)
 
     async def aclose(self) -> None:
-        """Ends the use of the store; nothing is held open between calls."""
-        self._quick = None
+        """Ends the use of the store; a process must not end before it has returned.
+
+        obstore's threads still let go of Python objects when their answer is already here; a Python
+        that is shutting down aborts the process then (pyo3-async-runtimes issue 40).
+        """
+        await asyncio.sleep(_SETTLING)
 
     @contextmanager
     def translating(self, verb: str, key: str) -> Iterator[None]:

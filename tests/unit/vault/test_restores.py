@@ -62,12 +62,16 @@ async def test_a_damaged_item_file_is_named(store: Store) -> None:
 
 
 async def test_the_side_files_are_veleros(store: Store, folder: Path) -> None:
-    resources = {"v1/Pod": ["b/x(created)", "a/x(failed)"], "apps/v1/Deployment": []}
-    await put_restore_files(store, "r", log="l\n", results={"errors": {}}, resource_list=resources)
+    resources = [
+        ("apps/v1/Deployment", "a/y(created)"),
+        ("v1/Pod", "a/x(failed)"),
+        ("v1/Pod", "b/x(created)"),
+    ]
+    await put_restore_files(store, "r", log="l\n", results={"errors": {}}, resources=resources)
     assert unpacked(folder) == {
         "restore-r-logs.gz": b"l\n",
         "restore-r-results.gz": b'{"errors":{}}\n',
         "restore-r-resource-list.json.gz": (
-            b'{"apps/v1/Deployment":[],"v1/Pod":["a/x(failed)","b/x(created)"]}\n'
+            b'{"apps/v1/Deployment":["a/y(created)"],"v1/Pod":["a/x(failed)","b/x(created)"]}\n'
         ),
     }

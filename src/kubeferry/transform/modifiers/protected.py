@@ -26,10 +26,10 @@ Comparison = Callable[[Any, Any], bool]
 
 @dataclass(frozen=True, slots=True)
 class Protected:
-    """One protected part: where it is, how to read what counts of it, and what to do instead.
+    """One protected part: where it is, what counts of it, and what to do instead.
 
-    ``path`` leads there from the root, or from the pod spec if ``kinds`` is None. ``reading``
-    reduces the part to what is compared; None compares all of it.
+    ``path`` leads there from the root; in ``POD_SPEC``, from the pod spec. ``agree`` says whether
+    the part before and the part after are the same in what counts: by default all of it.
     """
 
     path: tuple[str, ...]
@@ -50,8 +50,9 @@ def _storage(templates: Any) -> Any:
 
 
 def _volumes(old: Any, new: Any) -> bool:
-    """Whether the volumes that reach the node or tokens agree; the others are free."""
-    return equal(_sensitive(old), _sensitive(new))
+    """Whether no volume that reaches the node or tokens came in; taking one out is free."""
+    before = _sensitive(old)
+    return all(any(equal(one, other) for other in before) for one in _sensitive(new))
 
 
 def _sensitive(volumes: Any) -> Any:
@@ -65,21 +66,22 @@ def _sensitive(volumes: Any) -> Any:
 
 
 def _containers(old: Any, new: Any) -> bool:
-    """Whether the same containers, by name and order, have the same security contexts and ports."""
-    if not isinstance(old, list) or not isinstance(new, list) or len(old) != len(new):
+    """Whether each container was there before, by name, with the same security context and ports.
+
+    Taking a container out is free.
+    """
+    if new is None:
+        return True
+    if not isinstance(old, list) or not isinstance(new, list):
         return False
-    for one, other in zip(old, new, strict=True):
-        if one is other:
-            continue
-        if not isinstance(one, dict) or not isinstance(other, dict):
+    before = {one.get("name"): one for one in old if isinstance(one, dict)}
+    for other in new:
+        one = before.get(other.get("name")) if isinstance(other, dict) else None
+        if one is None:
             return False
-        for field in ("name", "securityContext"):
-            if one.get(field) is not other.get(field) and not equal(
-                one.get(field), other.get(field)
-            ):
-                return False
-        if one.get("ports") is not other.get("ports") and not equal(
-            _host_ports(one.get("ports")), _host_ports(other.get("ports"))
+        if one is not other and not (
+            equal(one.get("securityContext"), other.get("securityContext"))
+            and equal(_host_ports(one.get("ports")), _host_ports(other.get("ports")))
         ):
             return False
     return True

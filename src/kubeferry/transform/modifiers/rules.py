@@ -235,7 +235,9 @@ def _fields(value: Any, names: tuple[str, ...], place: str) -> dict[str, Any]:
     for key, inner in value.items():
         name = right.get(key.lower())
         if name is None:
-            close = get_close_matches(key.lower(), right, n=1, cutoff=0.4)
+            close = get_close_matches(key.lower(), right, n=1) or [
+                one for one in right if one.startswith(key.lower())
+            ]
             raise InvalidModifier(
                 f"unknown field {key!r}",
                 place=place,

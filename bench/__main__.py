@@ -1,0 +1,110 @@
+"""``python -m bench``: every benchmark, on a real control plane and a real S3 server.
+
+Full size takes about half an hour on two idle cores. Ratios compare passes of one run; seconds vary
+with the machine.
+"""
+
+import argparse
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench import backup, restore
+from bench.cluster import fresh_cluster
+from bench.figures import Figure, Record, print_table
+from tests import s3server
+
+SIZES = (10_000, 100_000)
+PEAK_GOAL, GROWTH_GOAL = 200, 30
+"""MiB: the highest peak at 100,000 objects, and how far it may be above the peak at 10,000."""
+_BUCKET = "bench"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--objects", type=int, action="append", help="how many (default: 10000 and 100000)"
+    )
+    parser.add_argument("--only", choices=("restore", "backup", "transform"))
+    parser.add_argument("--rounds", type=int, help="passes of kubeferry (default: 3, from 100000 1)")
+    parser.add_argument("-o", "--output", type=Path, help="a file for every pass as a JSON line")
+    parser.add_argument("--profile", default="", help="prefix of files for cProfile's figures")
+    options = parser.parse_args()
+    record = Record(options.output)
+    figures: list[Figure] = []
+    if options.only in (None, "transform"):
+        pass
+    if options.only != "transform":
+        figures += _cluster_figures(options, record)
+    print_table(figures)
+    for figure in figures:
+        record.write({"figure": figure.name, "value": figure.value, "goal": figure.goal})
+
+
+def _cluster_figures(options: argparse.Namespace, record: Record) -> list[Figure]:
+    figures: list[Figure] = []
+    peaks: dict[str, dict[int, float]] = {"backup": {}, "restore": {}}
+    with (
+        TemporaryDirectory(prefix="kubeferry-bench-s3-") as folder,
+        s3server.running(Path(folder)) as s3,
+    ):
+        s3.make_bucket(_BUCKET)
+        key = (s3.credentials.access_key_id, s3.credentials.secret_access_key)
+        vault = {"endpoint": s3.endpoint, "bucket": _BUCKET, "key": key}
+        for count in options.objects or SIZES:
+            rounds = options.rounds or (1 if count >= SIZES[-1] else 3)
+            name = f"bench-{count}"
+            with fresh_cluster() as cluster:
+                kubeconfig = str(cluster.user_kubeconfig)
+                first = restore.bare_pass(kubeconfig, count, record)
+                if options.only == "restore":
+                    backup.ferry_pass(
+                        kubeconfig, count, vault=vault, name=f"{name}-0", record=record
+                    )
+                else:
+                    found, peaks["backup"][count] = backup.measure(
+                        kubeconfig,
+                        count,
+                        rounds=rounds,
+                        vault=vault,
+                        name=name,
+                        record=record,
+                        profile=options.profile,
+                    )
+                    figures += found
+            if options.only != "backup":
+                found, peaks["restore"][count] = restore.measure(
+                    count,
+                    rounds=rounds,
+                    first=first,
+                    vault=vault,
+                    backup=f"{name}-0",
+                    record=record,
+                    profile=options.profile,
+                )
+                figures += found
+    for task, found_peaks in peaks.items():
+        figures += _memory_figures(task, found_peaks)
+    return figures
+
+
+def _memory_figures(task: str, peaks: dict[int, float]) -> list[Figure]:
+    figures = [
+        Figure(f"{task} {count}: peak memory", peak, PEAK_GOAL, "at most", unit="MiB")
+        for count, peak in peaks.items()
+    ]
+    if len(peaks) > 1:
+        growth = peaks[max(peaks)] - peaks[min(peaks)]
+        figures.append(
+            Figure(
+                f"{task}: peak at {max(peaks)} over {min(peaks)}",
+                growth,
+                GROWTH_GOAL,
+                "at most",
+                unit="MiB",
+            )
+        )
+    return figures
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""How long a backup takes, against a bare paged list of the same kinds; order A-B-A-B-...
+
+A reads every collection that B lists, 500 objects a page, ``LISTERS`` collections at once as B
+does, and keeps nothing. B is the whole task, to an S3 server.
+"""
+
+from typing import Any
+
+from bench.figures import Figure, Record, between, median
+from bench.measure import run_child
+from kubeferry.backup.collect import LISTERS
+
+GOALS = {10_000: 2.0, 100_000: 1.5}
+
+
+def ferry_pass(
+    kubeconfig: str,
+    count: int,
+    *,
+    vault: dict[str, Any],
+    name: str,
+    record: Record,
+    profile: str = "",
+) -> dict[str, Any]:
+    """One pass of B."""
+    task = {"what": "backup", "kubeconfig": kubeconfig, "vault": vault, "name": name}
+    if profile:
+        task["profile"] = f"{profile}-{name}"
+    result = record.add("kubeferry backup", count, run_child("bench.ferry", task))
+    if result["phase"] != "Completed" or result["items"] < count:
+        raise RuntimeError(f"the backup is {result['phase']} with {result['items']} objects")
+    return result
+
+
+def measure(
+    kubeconfig: str,
+    count: int,
+    *,
+    rounds: int,
+    vault: dict[str, Any],
+    name: str,
+    record: Record,
+    profile: str = "",
+) -> tuple[list[Figure], float]:
+    """The figures, and the median peak in MiB. Leaves the backups ``<name>-<n>`` in the vault."""
+    paths = run_child("bench.ferry", {"what": "kinds", "kubeconfig": kubeconfig})["paths"]
+    bare, ferry = [], []
+
+    def list_pass(ways: int) -> dict[str, Any]:
+        task = {"what": "list", "kubeconfig": kubeconfig, "paths": paths, "ways": ways}
+        return record.add(f"bare list {ways}-way", count, run_child("bench.bare", task))
+
+    list_pass(LISTERS)  # the API server's caches are warm for all that follow
+    one_way = [list_pass(1)]
+    bare.append(list_pass(LISTERS))
+    for number in range(rounds):
+        ferry.append(
+            ferry_pass(
+                kubeconfig,
+                count,
+                vault=vault,
+                name=f"{name}-{number}",
+                record=record,
+                profile=profile,
+            )
+        )
+        bare.append(list_pass(LISTERS))
+        one_way.append(list_pass(1))
+    goal = GOALS.get(count, GOALS[10_000])
+    figures = []
+    for title, passes in (("as many lists at once", bare), ("one list at a time", one_way)):
+        seconds = [one["seconds"] for one in passes]
+        ratios = [one["seconds"] / between(seconds, n) for n, one in enumerate(ferry)]
+        note = f"bare, {title}: {count / median(seconds):,.0f}/s"
+        figures.append(Figure(f"backup {count}: whole task", median(ratios), goal, "at most", note))
+    return figures, median([one["peak_mib"] for one in ferry])

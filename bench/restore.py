@@ -1,0 +1,65 @@
+"""How fast a restore is, against the bare create loop; order A-B-A-B-..., each on an empty cluster.
+
+Each B stands between two A; its ratio is to their mean. The rate from the first to the last create
+is over the waves alone, the whole task has the reading of the archive and the report too.
+"""
+
+from typing import Any
+
+from bench.cluster import fresh_cluster
+from bench.figures import Figure, Record, between, median
+from bench.measure import run_child
+
+WHOLE_GOALS = {10_000: 0.75, 100_000: 0.85}
+RATE_GOAL = 0.85
+
+
+def bare_pass(kubeconfig: str, count: int, record: Record) -> dict[str, Any]:
+    """One pass of A on a cluster that is empty."""
+    task = {"what": "create", "kubeconfig": kubeconfig, "count": count}
+    return record.add("bare create", count, run_child("bench.bare", task))
+
+
+def measure(
+    count: int,
+    *,
+    rounds: int,
+    first: dict[str, Any],
+    vault: dict[str, Any],
+    backup: str,
+    record: Record,
+    profile: str = "",
+) -> tuple[list[Figure], float]:
+    """The figures, and the median peak in MiB; ``first`` is a pass of A that was run already."""
+    bare, ferry = [first], []
+    for number in range(rounds):
+        with fresh_cluster() as cluster:
+            task = {
+                "what": "restore",
+                "kubeconfig": str(cluster.user_kubeconfig),
+                "vault": vault,
+                "name": backup,
+            }
+            if profile:
+                task["profile"] = f"{profile}-restore-{count}-{number}"
+            result = record.add("kubeferry restore", count, run_child("bench.ferry", task))
+        if result["phase"] != "Completed" or result["counts"]["created"] < count:
+            raise RuntimeError(f"the restore is {result['phase']}: {result['counts']}")
+        ferry.append(result)
+        with fresh_cluster() as cluster:
+            bare.append(bare_pass(str(cluster.user_kubeconfig), count, record))
+    seconds = [one["seconds"] for one in bare]
+    rates = [between(seconds, n) / one["create_seconds"] for n, one in enumerate(ferry)]
+    wholes = [between(seconds, n) / one["seconds"] for n, one in enumerate(ferry)]
+    rate = f"bare {count / median(seconds):,.0f}/s"
+    peak = median([one["peak_mib"] for one in ferry])
+    return [
+        Figure(f"restore {count}: creates", median(rates), RATE_GOAL, "at least", rate),
+        Figure(
+            f"restore {count}: whole task",
+            median(wholes),
+            WHOLE_GOALS.get(count, WHOLE_GOALS[10_000]),
+            "at least",
+            rate,
+        ),
+    ], peak

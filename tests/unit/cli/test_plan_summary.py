@@ -1,0 +1,98 @@
+import json
+from collections.abc import Iterable
+
+from kubeferry.cli.plan_summary import Tally, json_lines, plan_lines
+from kubeferry.cli.plan_view import Look
+from kubeferry.kube.names import Identity, Resource
+from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.waves import STEPS, Step
+from kubeferry.transform.change import STRIPPED, Cause, Change, Note
+
+IMAGE = "registry.example.com/team/nginx:1"
+STEPS_OF_A_PLAN: list[tuple[Step, Iterable[PlanItem]]] = [
+    (
+        STEPS[8],
+        [
+            PlanItem(
+                Identity("secrets", "default", "key"),
+                Identity("secrets", "default1", "key"),
+                Resource("", "v1", "secrets", "Secret", True),
+                "create",
+                {},
+                changes=(STRIPPED, Change("/data/a", "b2xk", "bmV3", Cause("modifier", "rule 1"))),
+                warnings=(Note("Odd", "look"),),
+            )
+        ],
+    ),
+    (
+        STEPS[11],
+        [
+            PlanItem(
+                Identity("statefulsets.apps", "default", "web"),
+                Identity("statefulsets.apps", "default1", "web"),
+                Resource("apps", "v1", "statefulsets", "StatefulSet", True),
+                "create",
+                {},
+                changes=(STRIPPED,),
+                images=(IMAGE,),
+            ),
+            PlanItem(
+                Identity("endpoints", "default", "web"),
+                Identity("endpoints", "default1", "web"),
+                None,
+                "skip",
+                why=Note("NeverRestored", "never"),
+            ),
+        ],
+    ),
+]
+
+
+def test_the_summary_counts_objects_reasons_causes_and_names_images() -> None:
+    text = "\n".join(plan_lines(STEPS_OF_A_PLAN, Look()))
+    assert text.partition("\nSummary")[2].splitlines() == [
+        "  3 objects: 2 to create, 1 left out",
+        "  left out: NeverRestored 1",
+        "",
+        "Objects changed by",
+        "       2   automatic   server-fields",
+        "       1   modifier    rule 1",
+        "",
+        "Images that must exist before; a restore copies none",
+        f"  {IMAGE}",
+        "",
+        "0 errors and 1 warning above",
+    ]
+
+
+def test_json_is_a_line_an_object_and_a_summary_without_secrets() -> None:
+    text = list(json_lines(STEPS_OF_A_PLAN, Tally()))
+    secret, web, left_out, summary = [json.loads(line) for line in text]
+    assert secret["changes"][1] == {
+        "pointer": "/data/a",
+        "old": "(masked)",
+        "new": "(masked)",
+        "mechanism": "modifier",
+        "rule": "rule 1",
+    }
+    assert secret["warnings"] == [{"reason": "Odd", "message": "look"}]
+    assert web == {
+        "type": "item",
+        "wave": 6,
+        "action": "create",
+        "source": {"groupResource": "statefulsets.apps", "namespace": "default", "name": "web"},
+        "target": {"groupResource": "statefulsets.apps", "namespace": "default1", "name": "web"},
+        "changes": [{"pointer": "", "mechanism": "automatic", "rule": "server-fields"}],
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "images": [IMAGE],
+    }
+    assert (left_out["action"], left_out["reason"]) == ("skip", "NeverRestored")
+    assert summary == {
+        "type": "summary",
+        "objects": 3,
+        "actions": {"create": 2, "skip": 1, "refuse": 0, "fail": 0},
+        "warnings": 1,
+        "errors": 0,
+        "images": [IMAGE],
+    }

@@ -1,0 +1,145 @@
+"""What modifiers may not change (ack-backup-center.md §2.3.3)."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from kubeferry.transform.modifiers.protected import Guard
+from kubeferry.transform.patch.json_patch import apply_json_patch
+
+POD: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "web", "namespace": "shop", "labels": {"a": "1"}},
+    "spec": {
+        "serviceAccountName": "web",
+        "securityContext": {},
+        "volumes": [
+            {"name": "host", "hostPath": {"path": "/var"}},
+            {"name": "data", "emptyDir": {}},
+        ],
+        "containers": [
+            {"name": "a", "image": "a:1", "ports": [{"containerPort": 80}]},
+            {"name": "b", "image": "b:1"},
+        ],
+    },
+}
+
+
+def add(path: str, value: Any) -> dict[str, Any]:
+    return {"op": "add", "path": path, "value": value}
+
+
+def refused(obj: dict[str, Any], operation: dict[str, Any], kind: str = "pods") -> str:
+    note = Guard(kind).refuse(obj, apply_json_patch(obj, [operation]))
+    return "" if note is None else note.message
+
+
+@pytest.mark.parametrize(
+    ("operation", "field"),
+    [
+        pytest.param(add("/apiVersion", "v2"), "/apiVersion", id="apiVersion"),
+        pytest.param(add("/kind", "Job"), "/kind", id="kind"),
+        pytest.param(add("/metadata/name", "x"), "/metadata/name", id="name"),
+        pytest.param(add("/metadata/namespace", "x"), "/metadata/namespace", id="namespace"),
+        pytest.param(add("/metadata", {"name": "x"}), "/metadata/name", id="the whole metadata"),
+        pytest.param(add("/spec/hostNetwork", True), "/spec/hostNetwork", id="host network"),
+        pytest.param(add("/spec/hostPID", True), "/spec/hostPID", id="host processes"),
+        pytest.param(
+            add("/spec/securityContext", {"runAsUser": 0}),
+            "/spec/securityContext",
+            id="pod context",
+        ),
+        pytest.param(
+            {"op": "remove", "path": "/spec/serviceAccountName"},
+            "/spec/serviceAccountName",
+            id="the account",
+        ),
+        pytest.param(
+            add("/spec/containers/1/securityContext", {"privileged": True}),
+            "/spec/containers",
+            id="a privileged container",
+        ),
+        pytest.param(
+            add("/spec/containers/0/ports/0/hostPort", 80), "/spec/containers", id="a host port"
+        ),
+        pytest.param(
+            add("/spec/containers/-", {"name": "c", "image": "c"}),
+            "/spec/containers",
+            id="another container",
+        ),
+        pytest.param(
+            add("/spec/initContainers", [{"name": "c"}]),
+            "/spec/initContainers",
+            id="an init container",
+        ),
+        pytest.param(
+            add("/spec/volumes/-", {"name": "x", "hostPath": {"path": "/"}}),
+            "/spec/volumes",
+            id="a host volume",
+        ),
+        pytest.param(
+            add("/spec/volumes/0/hostPath/path", "/"), "/spec/volumes", id="another host path"
+        ),
+        pytest.param(
+            add("/spec", {**POD["spec"], "hostIPC": True}), "/spec/hostIPC", id="the whole spec"
+        ),
+        pytest.param(
+            {"op": "copy", "from": "/metadata/labels", "path": "/spec/securityContext"},
+            "/spec/securityContext",
+            id="by a copy",
+        ),
+    ],
+)
+def test_refused(operation: dict[str, Any], field: str) -> None:
+    assert f"a modifier changes {field};" in refused(POD, operation)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param(add("/metadata/labels/b", "2"), id="a label"),
+        pytest.param(add("/spec/containers/0/image", "a:2"), id="an image"),
+        pytest.param(add("/spec/containers/0/env", []), id="the environment"),
+        pytest.param({"op": "remove", "path": "/spec/containers/1"}, id="a container less"),
+        pytest.param({"op": "remove", "path": "/spec/volumes/0"}, id="a host volume less"),
+        pytest.param(add("/spec/volumes/1/emptyDir", {"medium": "Memory"}), id="another volume"),
+        pytest.param(add("/spec", copy.deepcopy(POD["spec"])), id="the same spec again"),
+    ],
+)
+def test_allowed(operation: dict[str, Any]) -> None:
+    assert refused(POD, operation) == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "obj", "path"),
+    [
+        ("persistentvolumeclaims", {"spec": {"storageClassName": "a"}}, "/spec/storageClassName"),
+        ("persistentvolumes", {"spec": {"csi": {"driver": "a"}}}, "/spec/csi/driver"),
+        ("roles.rbac.authorization.k8s.io", {"rules": []}, "/rules"),
+        ("rolebindings.rbac.authorization.k8s.io", {"subjects": []}, "/subjects"),
+        ("secrets", {"data": {"a": "eA=="}}, "/data/a"),
+        (
+            "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+            {"webhooks": [{"name": "a"}]},
+            "/webhooks/0/name",
+        ),
+        (
+            "cronjobs.batch",
+            {"spec": {"jobTemplate": {"spec": {"template": {"spec": {"hostNetwork": False}}}}}},
+            "/spec/jobTemplate/spec/template/spec/hostNetwork",
+        ),
+    ],
+)
+def test_refused_by_kind(kind: str, obj: dict[str, Any], path: str) -> None:
+    assert refused(obj, add(path, "x"), kind)
+    assert not refused({**obj, "note": 1}, add("/note", 2), kind)
+
+
+def test_labels_of_claim_templates_are_free_and_their_storage_is_not() -> None:
+    obj = {"spec": {"volumeClaimTemplates": [{"metadata": {"name": "a"}, "spec": {"x": 1}}]}}
+    template = "/spec/volumeClaimTemplates/0"
+    kind = "statefulsets.apps"
+    assert not refused(obj, add(f"{template}/metadata/labels", {"a": "1"}), kind)
+    assert "storage class conversion" in refused(obj, add(f"{template}/spec/x", 2), kind)
