@@ -8,10 +8,11 @@ pods);
 - ``tenth``: the same where they match one object in ten of a mix of kinds;
 - ``bytes``: from bytes to bytes (decode, pipeline, encode) where they match every object.
 
-The objects have about 4 KB as a server sends them: managed fields, status and the last-applied
-annotation included. In A and in B objects come in batches of 20, as in a restore, so that both find
-their input in the processor's cache. The garbage collector runs in both; what is older than the
-measurement is frozen. Image and namespace mapping and both labels are in force throughout.
+The objects have about 4 KB as a server sends them, with managed fields and status; half of them
+were applied with kubectl (its annotation repeats the object as one text), half with Helm. In A and
+in B objects come in batches of 20, as in a restore, so that both find their input in the
+processor's cache. The garbage collector runs in both; what is older than the measurement is frozen.
+Image and namespace mapping and both labels are in force throughout.
 
     python bench/transform.py [--objects 2000] [--profile]
 """
@@ -33,7 +34,7 @@ from kubeferry.transform.parameters.images import ImageMap
 from kubeferry.transform.pipeline import Pipeline, Rules, restore_labels
 
 REGISTRY = "anolis-registry.cn-zhangjiakou.cr.aliyuncs.com/openanolis"
-MODIFIER = Path(__file__).parent / "seed-modifier.yaml"
+MODIFIER = Path(__file__).parent.parent / "examples" / "03-resource-modifier.yaml"
 ROUNDS = 3
 BATCH = 20
 Case = list[tuple[str, bytes]]
@@ -54,36 +55,44 @@ def owned(value: Any) -> Any:
     return fields
 
 
-def as_served(random_: random.Random, applied: dict[str, Any], status: dict[str, Any]) -> None:
-    """Adds what a server and kubectl add to an applied object."""
+def as_served(
+    random_: random.Random, applied: dict[str, Any], status: dict[str, Any], *, by_kubectl: bool
+) -> None:
+    """Adds what the server, the controllers, and kubectl (not Helm) add to an applied object."""
     meta = applied["metadata"]
     text = codec.encode(applied).decode()
-    fields = {"f:metadata": {"f:labels": owned(meta["labels"])}}
+    fields: dict[str, Any] = {"f:metadata": {"f:labels": owned(meta["labels"])}}
     for key in ("spec", "data"):
         if key in applied:
             fields[f"f:{key}"] = owned(applied[key])
+    managers = [("kubectl-client-side-apply" if by_kubectl else "helm", fields)]
+    if status:
+        applied["status"] = status
+        managers.append(("kube-controller-manager", {"f:status": owned(status)}))
     meta.update(
         uid=f"{random_.getrandbits(128):032x}",
         resourceVersion=str(random_.randrange(10**7)),
         generation=1,
         creationTimestamp="2026-01-02T03:04:05Z",
-        annotations={"kubectl.kubernetes.io/last-applied-configuration": text},
         managedFields=[
             {
-                "manager": "kubectl-client-side-apply",
+                "manager": manager,
                 "operation": "Update",
                 "apiVersion": applied["apiVersion"],
                 "time": "2026-01-02T03:04:05Z",
                 "fieldsType": "FieldsV1",
                 "fieldsV1": fields,
             }
+            for manager, fields in managers
         ],
     )
-    if status:
-        applied["status"] = status
+    if by_kubectl:
+        meta["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": text}
+    else:
+        meta["annotations"] = {"meta.helm.sh/release-name": "web"}
 
 
-def pod_spec(name: str) -> dict[str, Any]:
+def pod_spec(name: str, variables: int) -> dict[str, Any]:
     return {
         "affinity": {
             "nodeAffinity": {
@@ -108,7 +117,7 @@ def pod_spec(name: str) -> dict[str, Any]:
                 "image": f"{REGISTRY}/{name}:1.14.1-8.6",
                 "imagePullPolicy": "IfNotPresent",
                 "ports": [{"containerPort": 80, "name": "web", "protocol": "TCP"}],
-                "env": [{"name": f"SETTING_{n}", "value": f"value-{n}"} for n in range(4)],
+                "env": [{"name": f"SETTING_{n}", "value": f"value-{n}"} for n in range(variables)],
                 "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
                 "volumeMounts": [{"mountPath": "/usr/share/nginx/html/", "name": "www"}],
                 "terminationMessagePath": "/dev/termination-log",
@@ -137,20 +146,27 @@ def make(random_: random.Random, kind: str, index: int, app: str) -> tuple[str, 
         },
     }
     status: dict[str, Any] = {}
+    by_kubectl = index % 4 < 2
+    size = 2 if by_kubectl else 14
+    conditions = [
+        {"type": kind_, "status": "True", "lastTransitionTime": "2026-01-02T03:04:05Z"}
+        for kind_ in ("Available", "Progressing")
+    ]
     if kind == "ConfigMap":
-        obj["data"] = {f"key-{n}": f"{random_.getrandbits(256):064x}" for n in range(19)}
+        keys = 16 if by_kubectl else 36
+        obj["data"] = {f"key-{n}": f"{random_.getrandbits(256):064x}" for n in range(keys)}
     elif kind == "Pod":
-        obj["spec"] = {**pod_spec("nginx"), "nodeName": "node-1", "priority": 0}
-        status = {"phase": "Running", "podIP": "10.0.0.1"}
+        obj["spec"] = {**pod_spec("nginx", size), "nodeName": "node-1", "priority": 0}
+        status = {"phase": "Running", "podIP": "10.0.0.1", "conditions": conditions}
     else:
         obj["apiVersion"] = "apps/v1"
         obj["spec"] = {
             "replicas": 2,
             "selector": {"matchLabels": {"app": app}},
-            "template": {"metadata": {"labels": {"app": app}}, "spec": pod_spec("nginx")},
+            "template": {"metadata": {"labels": {"app": app}}, "spec": pod_spec("nginx", size)},
         }
-        status = {"replicas": 2, "observedGeneration": 1}
-    as_served(random_, obj, status)
+        status = {"replicas": 2, "observedGeneration": 1, "conditions": conditions}
+    as_served(random_, obj, status, by_kubectl=by_kubectl)
     plural = {"ConfigMap": "configmaps", "Pod": "pods"}.get(kind, f"{kind.lower()}s.apps")
     return plural, codec.encode(obj)
 

@@ -1,10 +1,11 @@
-"""Writes src/kubeferry/sandbox/data/kinds.json: what a real API server serves, as a table for the sandbox.
+"""Prints src/kubeferry/sandbox/data/kinds.json: what a real API server serves, as a table.
 
-    python hack/sandbox_kinds.py --server https://127.0.0.1:6443 --token TOKEN > src/kubeferry/sandbox/data/kinds.json
+    python hack/sandbox_kinds.py --server https://127.0.0.1:6443 --token TOKEN > kinds.json
 
-Taken over: the resources of its discovery that can be listed (with the subresources the sandbox serves), the
-OpenAPI schemas they are made of without their descriptions, and the columns of ``kubectl get``. One line an entry, so
-that the next Kubernetes version shows as a readable difference.
+Taken over: the resources of its discovery that can be listed (with the subresources the sandbox
+serves), the OpenAPI schemas they are made of without their descriptions, and the columns of
+``kubectl get``. One line an entry, so that the next Kubernetes version shows as a readable
+difference.
 """
 
 import argparse

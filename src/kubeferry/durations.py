@@ -2,15 +2,20 @@
 
 import re
 
+from kubeferry.errors import InvalidInput
+
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
 
 PATTERN = r"^([0-9]+(\.[0-9]*)?(ns|us|µs|ms|s|m|h))+$"
 """What a schema says of a duration that may not be negative."""
 
+_LONGEST = 2**63 / 1e9
+"""Seconds that Go's durations can hold: 292 years."""
+
 
 def parse_duration(text: str) -> float:
-    """Seconds of a Go duration. Raises ``ValueError`` for what is none, or is negative."""
+    """Seconds of a Go duration. Raises ``ValueError`` for what is none, negative or too long."""
     if text == "0":
         return 0.0
     total, end = 0.0, 0
@@ -21,7 +26,17 @@ def parse_duration(text: str) -> float:
         end = part.end()
     if end != len(text) or not text:
         raise ValueError(f"{text!r} is no duration such as 720h0m0s")
+    if total > _LONGEST:
+        raise ValueError(f"{text!r} is longer than 292 years")
     return total
+
+
+def read_duration(text: str, *, place: str) -> float:
+    """Seconds of a duration that a person wrote. Raises ``InvalidInput`` naming the field."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise InvalidInput(str(error), place=place) from error
 
 
 def format_duration(seconds: float) -> str:

@@ -48,6 +48,14 @@ class FerryError(Exception):
         return f"{text}; {self.remedy}" if self.remedy else text
 
 
+def first_error(group: BaseExceptionGroup[FerryError]) -> FerryError:
+    """The first error of a group, such as a TaskGroup raises."""
+    error: FerryError | BaseExceptionGroup[FerryError] = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 class InvalidInput(FerryError):
     """What a person wrote cannot be done."""
 

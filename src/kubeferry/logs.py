@@ -2,6 +2,7 @@
 
 import logging
 import tempfile
+import time
 from types import TracebackType
 
 from kubeferry import codec
@@ -73,6 +74,8 @@ def _quoted(text: str) -> str:
 
 
 class _JsonLines(logging.Formatter):
+    converter = time.gmtime
+
     def format(self, record: logging.LogRecord) -> str:
         line = {
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%SZ"),

@@ -8,6 +8,7 @@ steps themselves are in ``api_steps``.
 import asyncio
 import json
 import re
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,12 +51,16 @@ class Answer:
 
 
 async def run(
-    steps: Sequence[Step], *, server: str, headers: Mapping[str, str], ssl: bool = True
+    steps: Sequence[Step],
+    *,
+    server: str,
+    headers: Mapping[str, str],
+    trusted: ssl.SSLContext | None = None,
 ) -> list[Answer]:
     """Sends the steps one after the other."""
     saved: dict[str, str] = {}
     answers = []
-    connector = aiohttp.TCPConnector(ssl=ssl)
+    connector = aiohttp.TCPConnector(ssl=trusted if trusted is not None else True)
     agent = {"User-Agent": "conformance/1", **headers}
     async with aiohttp.ClientSession(connector=connector, headers=agent) as session:
         for step in steps:
@@ -72,12 +77,12 @@ async def _until(
     async with asyncio.timeout(_WAIT_SECONDS):
         while True:
             answer = await _send(session, server, step, saved)
-            if step.gone and answer.code != 404:
-                await asyncio.sleep(0.1)
-            elif step.until and _at(answer.body, step.until[0]) != step.until[1]:
-                await asyncio.sleep(0.1)
-            else:
+            waiting = step.gone and answer.code != 404
+            if step.until and _at(answer.body, step.until[0]) != step.until[1]:
+                waiting = True
+            if not waiting:
                 return answer
+            await asyncio.sleep(0.1)
 
 
 async def _send(

@@ -98,13 +98,14 @@ async def pages(client: Client, wanted: Sequence[Source]) -> AsyncIterator[Liste
                 await queue.put(Listed(source, error=error))
 
     async def produce() -> None:
-        failure: Exception | None = None
+        failure: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(LISTERS, len(wanted))):
                     group.create_task(lister())
-        except* ApiUnreachable as errors:
+        except* Exception as errors:
             failure = errors.exceptions[0]
+        # Whatever happened, or the consumer would wait for ever.
         await queue.put(None)
         if failure is not None:
             raise failure
@@ -125,8 +126,8 @@ async def _list(client: Client, source: Source) -> AsyncGenerator[Listed, None]:
     async with aclosing(found):
         async for page in found:
             if page.restarted:
-                before = last
-            items = [(head(raw), raw) for raw in page.items]
+                before = max(before, last)
+            items = [(_sound_head(raw), raw) for raw in page.items]
             if not items:
                 continue
             last = _key(items[-1][0])
@@ -137,6 +138,14 @@ async def _list(client: Client, source: Source) -> AsyncGenerator[Listed, None]:
 
 def _key(one: Head) -> str:
     return f"{one.metadata.namespace}/{one.metadata.name}"
+
+
+def _sound_head(raw: msgspec.Raw) -> Head:
+    """Raises ``ApiError``: an extension server may answer with what is no Kubernetes object."""
+    try:
+        return head(raw)
+    except msgspec.DecodeError as error:
+        raise ApiError(f"the server sent what is no object: {error}") from error
 
 
 def head(raw: msgspec.Raw | bytes) -> Head:

@@ -12,6 +12,7 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+CUT_SHORT = 141
 EXIT_CODES: Mapping[int, str] = {
     0: "done",
     1: "something went wrong that has no number of its own",
@@ -24,6 +25,7 @@ EXIT_CODES: Mapping[int, str] = {
     8: "the task that was waited for ended PartiallyFailed",
     9: "the work was interrupted and will be resumed",
     130: "Ctrl-C",
+    CUT_SHORT: "who read the output closed it, as head does",
 }
 """Exit codes and what they tell a script; 1 to 9 are the ``exit_code`` of our errors."""
 

@@ -85,7 +85,7 @@ async def get(session: Session, names: Sequence[str], how: Listing) -> None:
     elif objects:
         emit(table(how.table(objects)))
     else:
-        say(f"No {how.resource.plural} found in namespace {session.namespace}.")
+        say(f"No resources found in {session.namespace} namespace.")
 
 
 async def watch(session: Session, names: Sequence[str], how: Listing) -> None:

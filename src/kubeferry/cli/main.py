@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from kubeferry.cli.command import (
+    CUT_SHORT,
     EXIT_CODES,
     Flags,
     Lazy,
@@ -44,6 +45,10 @@ EXAMPLES = (
 )
 
 
+class _ReaderGone(Exception):
+    """Who read our output (``| head``) has closed it."""
+
+
 class Root(LazyGroup):
     """The root group: turns every error into a message and an exit code; ends the process."""
 
@@ -69,15 +74,24 @@ class Root(LazyGroup):
                 obj=flags,
                 **extra,
             )
-        except BrokenPipeError:
-            # Who read us (``| head``) has seen enough; nothing more can or need be written.
+        except _ReaderGone:
+            # Nothing more can be written, not even what is buffered.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(0)
+            sys.exit(CUT_SHORT)
         except (Exception, KeyboardInterrupt) as error:
             from kubeferry.cli.failure import show
 
             sys.exit(show(error, verbose=bool(flags.verbose), name=name))
         sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command; click would take a reader that went away for an error of ours."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError as error:
+            raise _ReaderGone from error
+        return result
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the examples and the exit codes."""

@@ -90,8 +90,9 @@ def summary_lines(tally: Tally, look: Look) -> Iterator[str]:
     if tally.causes:
         yield ""
         yield "Objects changed by"
+        width = len(f"{max(tally.causes.values()):,}")
         rows = [
-            (f"  {count:>6,}", mechanism, printable(rule))
+            (f"  {count:>{width},}", mechanism, printable(rule))
             for (mechanism, rule), count in sorted(tally.causes.items(), key=_order)
         ]
         yield from table(rows)

@@ -12,32 +12,29 @@ from kubeferry.clock import timestamp
 from kubeferry.controller import vaults
 from kubeferry.controller.context import Context
 from kubeferry.controller.resources import BACKUPS
-from kubeferry.controller.status import ProgressWriter
+from kubeferry.controller.status import ProgressWriter, patch_status
 from kubeferry.controller.sync import LOCATION_LABEL, write_synced_status
-from kubeferry.controller.task import ending, run_task, wait_for_vault, wants_running
-from kubeferry.durations import parse_duration
+from kubeferry.controller.task import ending, keep_running, wait_for_vault, wants_running
+from kubeferry.durations import read_duration
+from kubeferry.errors import ArchiveError, BackupMissing
 from kubeferry.kube.names import label_value
 from kubeferry.kube.objects import Object, annotations
 from kubeferry.vault.metadata import load_backup
 
 
 class BackupReconciler:
-    """Starts the work of backups; ``requeue`` queues a name again when its work ended."""
+    """Starts the work of backups."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
     async def __call__(self, name: str) -> float | None:
         """Looks at one backup."""
-        context, key = self._context, f"backup/{name}"
-        obj = context.backups.objects.get(name)
-        if obj is None or not wants_running(obj):
-            context.runner.cancel(key)
-            return None
-        if SYNCED_FROM in annotations(obj):
+        obj = self._context.backups.objects.get(name)
+        if obj is None or SYNCED_FROM not in annotations(obj):
+            return keep_running(self._context, BACKUPS, name, obj, self._work)
+        if wants_running(obj):
             await self._complete_synced(name, annotations(obj)[SYNCED_FROM])
-            return None
-        context.runner.start(key, lambda: run_task(context, BACKUPS, name, self._work))
         return None
 
     async def _complete_synced(self, name: str, location: str) -> None:
@@ -47,7 +44,12 @@ class BackupReconciler:
             context.client, location, settings=context.settings, credentials=context.credentials
         )
         try:
-            await write_synced_status(context, await load_backup(store, name))
+            facts = await load_backup(store, name)
+        except (BackupMissing, ArchiveError) as error:
+            gone = {"phase": "Failed", "message": f"{error.reason}: {error}"}
+            await patch_status(context.client, BACKUPS, name, gone, namespace=context.namespace)
+        else:
+            await write_synced_status(context, facts)
         finally:
             await store.aclose()
 
@@ -56,8 +58,12 @@ class BackupReconciler:
         backup = read(obj, ApplicationBackup)
         spec = backup.spec
         check_namespaces(spec.included_namespaces, spec.excluded_namespaces)
+        ttl = read_duration(spec.ttl, place="spec.ttl")
         await vaults.register_annotated(
-            context.client, backup.metadata, namespace=context.namespace
+            context.client,
+            backup.metadata,
+            namespace=context.namespace,
+            used=spec.storage_location,
         )
         await wait_for_vault(context, spec.storage_location)
         request = BackupRequest(
@@ -67,7 +73,7 @@ class BackupReconciler:
             included_namespaces=tuple(spec.included_namespaces),
             excluded_namespaces=tuple(spec.excluded_namespaces),
             volume_data=spec.wants_volume_data,
-            ttl=parse_duration(spec.ttl),
+            ttl=ttl,
             labels={LOCATION_LABEL: label_value(spec.storage_location)},
             cluster=context.cluster,
         )

@@ -21,8 +21,9 @@ from kubeferry.controller.context import Context
 from kubeferry.controller.resources import LOCATIONS
 from kubeferry.controller.status import patch_status
 from kubeferry.controller.sync import sync_backups
-from kubeferry.durations import parse_duration
-from kubeferry.errors import FerryError, InvalidInput, VaultError
+from kubeferry.durations import read_duration
+from kubeferry.errors import InvalidInput, VaultError
+from kubeferry.kube.objects import Object
 from kubeferry.vault.identity import identify
 from kubeferry.vault.store import Store
 
@@ -33,10 +34,15 @@ _log = logging.getLogger("kubeferry.controller")
 class _Seen:
     """What this process last saw of a vault; the status is for others to read."""
 
+    uid: str
     spec: LocationSpec
     validated: datetime
     available: bool
     synced: datetime | None = None
+
+    def is_of(self, location: BackupLocation) -> bool:
+        """Whether it was seen of this very vault, as it is now."""
+        return self.uid == location.metadata.uid and self.spec == location.spec
 
 
 class LocationReconciler:
@@ -52,26 +58,48 @@ class LocationReconciler:
         if found is None:
             self._seen.pop(name, None)
             return None
-        location = read(found, BackupLocation)
-        frequency = parse_duration(location.spec.validation_frequency)
+        try:
+            location, frequency, period = self._read(found)
+        except InvalidInput as error:
+            # Without a time: it would be a change, and bring us here again at once.
+            await self._patch(name, {"phase": "Unavailable", "message": str(error)})
+            return None
         seen = self._seen.get(name)
-        if seen is None or seen.spec != location.spec or self._left(seen.validated, frequency) <= 0:
-            if location.status.phase is None:
-                await self._patch(name, {"phase": "InProgress"})
-            available = await self._validate(location)
-            seen = _Seen(location.spec, self._context.clock(), available)
+        if seen is not None and not seen.is_of(location):
+            seen = None
+        if seen is None or self._until_validation(seen, frequency) <= 0:
+            seen = await self._look(location, before=seen)
             self._seen[name] = seen
-        again = max(1.0, self._left(seen.validated, frequency))
+        again = self._until_validation(seen, frequency)
         if not seen.available:
-            del self._seen[name]
-            return min(again, self._context.settings.sync_period)
-        period = (
-            parse_duration(location.spec.backup_sync_period) or self._context.settings.sync_period
-        )
+            return max(1.0, again)
         if seen.synced is None or self._left(seen.synced, period) <= 0:
             await self._sync(location)
             seen.synced = self._context.clock()
         return max(1.0, min(again, self._left(seen.synced, period)))
+
+    @property
+    def _default_period(self) -> float:
+        return self._context.settings.sync_period
+
+    def _read(self, found: Object) -> tuple[BackupLocation, float, float]:
+        """The vault, and how often it is validated and synced. Raises ``InvalidInput``."""
+        location = read(found, BackupLocation)
+        spec = location.spec
+        frequency = read_duration(spec.validation_frequency, place="spec.validationFrequency")
+        period = read_duration(spec.backup_sync_period, place="spec.backupSyncPeriod")
+        return location, frequency, period or self._default_period
+
+    async def _look(self, location: BackupLocation, *, before: _Seen | None) -> _Seen:
+        if location.status.phase is None:
+            await self._patch(location.metadata.name, {"phase": "InProgress"})
+        return _Seen(
+            uid=location.metadata.uid,
+            spec=location.spec,
+            available=await self._validate(location),
+            validated=self._context.clock(),
+            synced=before.synced if before is not None else None,
+        )
 
     async def _validate(self, location: BackupLocation) -> bool:
         name = location.metadata.name
@@ -99,9 +127,6 @@ class LocationReconciler:
         store = await self._open(location)
         try:
             await sync_backups(self._context, name, store)
-        except FerryError as error:
-            _log.warning("vault %s: its backups could not be synced: %s", name, error)
-            return
         finally:
             await store.aclose()
         await self._patch(name, {"lastSyncTime": timestamp(self._context.clock())})
@@ -114,6 +139,12 @@ class LocationReconciler:
 
     def _now(self) -> dict[str, Any]:
         return {"lastValidationTime": timestamp(self._context.clock())}
+
+    def _until_validation(self, seen: _Seen, frequency: float) -> float:
+        """Seconds until the vault is probed again; one out of reach is asked again sooner."""
+        if not seen.available:
+            frequency = min(frequency, self._default_period)
+        return self._left(seen.validated, frequency)
 
     def _left(self, last: datetime, period: float) -> float:
         """Seconds until something that was done at ``last`` is to be done again."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 from kubeferry.api.backup import ApplicationBackup
+from kubeferry.api.definition import SYNCED_FROM
 from kubeferry.api.metadata import read
 from kubeferry.api.restore import ApplicationRestore
 from kubeferry.clock import timestamp
@@ -11,7 +12,7 @@ from kubeferry.controller.context import Context
 from kubeferry.controller.resources import BACKUPS, RESTORES
 from kubeferry.controller.status import ProgressWriter, patch_status
 from kubeferry.controller.sync import RESTORABLE, create_synced
-from kubeferry.controller.task import ending, run_task, wait_for_vault, wants_running
+from kubeferry.controller.task import ending, keep_running, wait_for_vault
 from kubeferry.errors import BackupMissing, InvalidInput, NotFound, VaultUnavailable
 from kubeferry.kube.objects import Object, at
 from kubeferry.restore.prepare import prepare
@@ -30,13 +31,8 @@ class RestoreReconciler:
 
     async def __call__(self, name: str) -> float | None:
         """Looks at one restore."""
-        context, key = self._context, f"restore/{name}"
-        obj = context.restores.objects.get(name)
-        if obj is None or not wants_running(obj):
-            context.runner.cancel(key)
-            return None
-        context.runner.start(key, lambda: run_task(context, RESTORES, name, self._work))
-        return None
+        obj = self._context.restores.objects.get(name)
+        return keep_running(self._context, RESTORES, name, obj, self._work)
 
     async def _work(self, obj: Object, progress: ProgressWriter) -> dict[str, Any]:
         context = self._context
@@ -47,6 +43,7 @@ class RestoreReconciler:
             namespace=context.namespace,
             resumed=at(obj, ("status", "phase")) is not None,
         )
+        _check_unchanged(request.modifier_digest, restore.status.resource_modifier_digest)
         if request.modifier_digest:
             digest = {"resourceModifierDigest": request.modifier_digest}
             await patch_status(
@@ -106,6 +103,8 @@ class RestoreReconciler:
                 place="metadata.annotations",
                 remedy="leave the annotation out",
             )
+        if known.status.phase is None and SYNCED_FROM in known.metadata.annotations:
+            return await self._search(backup, location)  # it is just appearing
         if known.status.phase not in RESTORABLE:
             raise InvalidInput(
                 f"backup {backup!r} is {known.status.phase or 'not started'}",
@@ -134,9 +133,20 @@ class RestoreReconciler:
                 continue
             finally:
                 await store.aclose()
-            await create_synced(context, name, facts)
+            if facts.phase in RESTORABLE:
+                await create_synced(context, name, facts)
             return name
         raise _missing(backup, names, unavailable)
+
+
+def _check_unchanged(digest: str, before: str) -> None:
+    """An interrupted restore does not go on by other rules than it began with."""
+    if before and before != digest:
+        raise InvalidInput(
+            "the modifier was changed while the restore was interrupted",
+            place="spec.resourceModifier",
+            remedy="create a new restore: what was restored already is left alone",
+        )
 
 
 def _missing(backup: str, names: list[str], unavailable: list[str]) -> BackupMissing:

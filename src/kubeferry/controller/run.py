@@ -16,7 +16,7 @@ from kubeferry.controller.loop.informer import Informer
 from kubeferry.controller.resources import BACKUPS, LOCATIONS, NAMESPACES, RESTORES
 from kubeferry.controller.restore import RestoreReconciler
 from kubeferry.controller.runner import Runner
-from kubeferry.errors import ConfigError, NotFound
+from kubeferry.errors import ConfigError, FerryError, NotFound, first_error
 from kubeferry.kube.client import Client
 from kubeferry.kube.config import ClusterConfig
 from kubeferry.kube.discovery import ServerVersion
@@ -62,7 +62,10 @@ async def run_controller(
         ready.set()
 
         async def lead() -> None:
-            await _reconcile(client, settings, credentials, cluster, clock)
+            try:
+                await _reconcile(client, settings, credentials, cluster, clock)
+            except* FerryError as errors:
+                raise first_error(errors) from None
 
         if not elect:
             await lead()

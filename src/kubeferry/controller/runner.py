@@ -8,6 +8,7 @@ resumes it.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from kubeferry.errors import FerryError
 
@@ -17,43 +18,55 @@ RETRY_SECONDS = 5.0
 _log = logging.getLogger("kubeferry.controller")
 
 
+@dataclass(frozen=True, slots=True)
+class _Running:
+    uid: str
+    task: asyncio.Task[None]
+
+
 class Runner:
     """Runs the tasks of one controller process; an async context manager that cancels them all."""
 
     def __init__(self, *, limit: int) -> None:
         self._limit = asyncio.Semaphore(limit)
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[str, _Running] = {}
 
     async def __aenter__(self) -> "Runner":
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks.values():
+        tasks = [one.task for one in self._running.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-        self._tasks.clear()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._running.clear()
 
     def is_running(self, key: str) -> bool:
         """Whether the task runs or waits for its turn."""
-        return key in self._tasks
+        return key in self._running
 
-    def start(self, key: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Starts a task unless it runs.
+    def start(self, key: str, uid: str, work: Callable[[], Awaitable[None]]) -> bool:
+        """Starts the task of an object unless it runs; False while an older one is in its place.
 
-        ``work`` is called again after a pause when it raises: it must resume. What is wrong with
-        the task itself it writes into the task's status.
+        That older task, whose object was deleted and made anew under the same name, is cancelled:
+        ask again a moment later. ``work`` is called again after a pause when it raises: it must
+        resume. What is wrong with the task itself it writes into the task's status.
         """
-        if key in self._tasks:
-            return
+        before = self._running.get(key)
+        if before is not None:
+            if before.uid != uid:
+                before.task.cancel()
+            return before.uid == uid
         task = asyncio.create_task(self._run(key, work), name=key)
-        self._tasks[key] = task
-        task.add_done_callback(lambda _: self._tasks.pop(key, None))
+        self._running[key] = _Running(uid, task)
+        task.add_done_callback(lambda _: self._running.pop(key, None))
+        return True
 
     def cancel(self, key: str) -> None:
         """Cancels a task; nothing if there is none."""
-        task = self._tasks.get(key)
-        if task is not None:
-            task.cancel()
+        running = self._running.get(key)
+        if running is not None:
+            running.task.cancel()
 
     async def _run(self, key: str, work: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from kubeferry.api.fields import Progress
-from kubeferry.errors import ApiError, NotFound
+from kubeferry.errors import ApiError, Conflict, NotFound
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Resource
+from kubeferry.kube.objects import metadata
 from kubeferry.report import Problem
 
 PROGRESS_SECONDS = 1.0
@@ -15,16 +15,28 @@ FIELD_MANAGER = "kubeferry-controller"
 
 
 async def patch_status(
-    client: Client, resource: Resource, name: str, status: dict[str, Any], *, namespace: str
+    client: Client,
+    resource: Resource,
+    name: str,
+    status: dict[str, Any],
+    *,
+    namespace: str,
+    uid: str = "",
 ) -> None:
-    """Merges ``status`` into the object's; an object that is gone needs none."""
+    """Merges ``status`` into the object's; an object that is gone needs none.
+
+    With ``uid`` only that object is written, not another one made under its name since.
+    """
     if not status:
         return
+    body: dict[str, Any] = {"status": status}
+    if uid:
+        body["metadata"] = {"uid": uid}
     try:
         await client.patch(
             resource,
             name,
-            {"status": status},
+            body,
             kind="merge",
             namespace=namespace,
             subresource="status",
@@ -32,13 +44,24 @@ async def patch_status(
         )
     except NotFound:
         return
+    except Conflict:
+        if not uid or await _uid(client, resource, name, namespace=namespace) == uid:
+            raise
+
+
+async def _uid(client: Client, resource: Resource, name: str, *, namespace: str) -> str:
+    try:
+        found = await client.get(resource, name, namespace=namespace)
+    except NotFound:
+        return ""
+    return str(metadata(found).get("uid", ""))
 
 
 class ProgressWriter:
     """A reporter that keeps a task's ``status.progress``, ``warnings`` and ``errors`` up to date.
 
-    ``run`` writes what changed, once a second, until it is cancelled; the end of the task writes
-    the final figures itself.
+    ``run`` writes what changed, once a second, until ``stop``; the end of the task writes the final
+    figures itself, after ``run`` has returned, or an older figure could arrive later.
     """
 
     def __init__(self, write: Callable[[dict[str, Any]], Any]) -> None:
@@ -46,6 +69,7 @@ class ProgressWriter:
         self._done = 0
         self._total = 0
         self._counts = {"warning": 0, "error": 0}
+        self._stopped = asyncio.Event()
 
     def phase(self, name: str) -> None:
         """Phases are told by events and logs."""
@@ -60,10 +84,9 @@ class ProgressWriter:
         self._counts[problem.level] += 1
 
     async def run(self) -> None:
-        """Writes the status while the task runs; never returns."""
+        """Writes the status while the task runs."""
         written: dict[str, Any] = {}
-        while True:
-            await asyncio.sleep(PROGRESS_SECONDS)
+        while not await self._paused():
             status = {
                 "progress": {"itemsDone": self._done, "totalItems": self._total},
                 "warnings": self._counts["warning"],
@@ -76,7 +99,15 @@ class ProgressWriter:
                     continue  # progress is told again in a second
                 written = status
 
+    def stop(self) -> None:
+        """Makes ``run`` return, once what it is writing is written."""
+        self._stopped.set()
 
-def progress(done: int, total: int) -> Progress:
-    """A finished task's progress."""
-    return Progress(items_done=done, total_items=total)
+    async def _paused(self) -> bool:
+        """Waits between two writes; True when there is to be none any more."""
+        try:
+            async with asyncio.timeout(PROGRESS_SECONDS):
+                await self._stopped.wait()
+        except TimeoutError:
+            return False
+        return True

@@ -38,11 +38,35 @@ Body = Callable[[Object, ProgressWriter], Awaitable[dict[str, Any]]]
 _log = logging.getLogger("kubeferry.controller")
 
 
+PLACE_SECONDS = 0.2
+"""How soon a task is looked at again whose place an older one is just leaving."""
+
+
 def wants_running(obj: Object) -> bool:
     """Whether the object is a task that is not over and not being deleted."""
-    return at(obj, ("status", "phase")) not in TERMINAL_PHASES and not metadata(obj).get(
-        "deletionTimestamp"
-    )
+    return at(obj, ("status", "phase")) not in TERMINAL_PHASES and not _is_going(obj)
+
+
+def _is_going(obj: Object) -> bool:
+    return bool(metadata(obj).get("deletionTimestamp"))
+
+
+def keep_running(
+    context: Context, resource: Resource, name: str, obj: Object | None, body: Body
+) -> float | None:
+    """Starts the task of an object, or cancels it when the object is gone.
+
+    Returns the seconds until it should be looked at again, if it should. What has ended, ends by
+    itself.
+    """
+    key = f"{resource.plural}/{name}"
+    if obj is None or _is_going(obj):
+        context.runner.cancel(key)
+    elif wants_running(obj):
+        uid = str(metadata(obj)["uid"])
+        if not context.runner.start(key, uid, lambda: run_task(context, resource, name, body)):
+            return PLACE_SECONDS
+    return None
 
 
 async def run_task(context: Context, resource: Resource, name: str, body: Body) -> None:
@@ -57,8 +81,12 @@ async def run_task(context: Context, resource: Resource, name: str, body: Body) 
     if not wants_running(obj):
         return
 
+    uid = metadata(obj)["uid"]
+
     async def write(status: dict[str, Any]) -> None:
-        await patch_status(context.client, resource, name, status, namespace=context.namespace)
+        await patch_status(
+            context.client, resource, name, status, namespace=context.namespace, uid=uid
+        )
 
     started = at(obj, ("status", "startTimestamp")) or timestamp(context.clock())
     if at(obj, ("status", "phase")) is None:
@@ -67,6 +95,8 @@ async def run_task(context: Context, resource: Resource, name: str, body: Body) 
     progress = asyncio.create_task(writer.run())
     try:
         final = await body(obj, writer)
+        writer.stop()
+        await progress
     except (ApiUnreachable, Interrupted):
         raise
     except FerryError as error:
@@ -74,7 +104,7 @@ async def run_task(context: Context, resource: Resource, name: str, body: Body) 
     except Exception as error:
         # A defect of ours must not leave a task that looks as if it ran.
         _log.exception("%s %s: a defect of kubeferry", resource.kind, name)
-        final = _failed(context, f"InternalError: {type(error).__name__}, see the controller's log")
+        final = _failed(context, _defect(error))
     finally:
         progress.cancel()
         await asyncio.gather(progress, return_exceptions=True)
@@ -88,6 +118,12 @@ def _failed(context: Context, message: str) -> dict[str, Any]:
         "message": message,
         "completionTimestamp": timestamp(context.clock()),
     }
+
+
+def _defect(error: Exception) -> str:
+    """What a person is told; the error's own text may hold anything, so it stays in the log."""
+    what = f": {error.strerror}" if isinstance(error, OSError) and error.strerror else ""
+    return f"InternalError: {type(error).__name__}{what}, see the controller's log"
 
 
 def ending(*, warnings: int, errors: int, first: str) -> str | None:

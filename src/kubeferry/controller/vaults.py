@@ -9,6 +9,7 @@ from kubeferry.kube.objects import Object, secret_data
 from kubeferry.settings import Settings
 from kubeferry.vault.credentials import credentials_from_secret
 from kubeferry.vault.locations import Credentials, Location, open_store
+from kubeferry.vault.places import normal_prefix
 from kubeferry.vault.store import Store
 
 CREDENTIAL_SECRETS = ("alibaba-addon-secret", "cloud-credentials")
@@ -89,15 +90,24 @@ async def find_credentials(client: Client, *, namespace: str) -> Credentials | N
     return None
 
 
-async def register_annotated(client: Client, metadata: Metadata, *, namespace: str) -> str | None:
+async def register_annotated(
+    client: Client, metadata: Metadata, *, namespace: str, used: str = ""
+) -> str | None:
     """Registers the vault that a task's annotation names; returns its name, None without
     annotation.
 
-    Raises ``VaultMismatch`` when a vault of that name is registered as something else.
+    ``used`` is the vault that the task itself names. Raises ``InvalidInput`` when the annotation
+    means another one, ``VaultMismatch`` when a vault of that name is registered as something else.
     """
     annotated = annotated_vault(metadata)
     if annotated is None:
         return None
+    if used and annotated[0] != used:
+        raise InvalidInput(
+            f"is {used!r}, and the annotation {ANNOTATION} registers {annotated[0]!r}",
+            place="spec.storageLocation",
+            remedy="name the same vault in both",
+        )
     name, spec = annotated
     try:
         registered = read(await client.get(LOCATIONS, name, namespace=namespace), BackupLocation)
@@ -120,7 +130,11 @@ def check_same(name: str, *, annotated: LocationSpec, registered: LocationSpec) 
         for field, theirs, ours in (
             ("provider", registered.provider, annotated.provider),
             ("bucket", registered.object_storage.bucket, annotated.object_storage.bucket),
-            ("prefix", registered.object_storage.prefix, annotated.object_storage.prefix),
+            (
+                "prefix",
+                normal_prefix(registered.object_storage.prefix),
+                normal_prefix(annotated.object_storage.prefix),
+            ),
             ("region", registered.config.region, annotated.config.region),
             ("network", registered.config.network, annotated.config.network),
             ("endpoint", registered.config.endpoint, annotated.config.endpoint),
@@ -131,5 +145,6 @@ def check_same(name: str, *, annotated: LocationSpec, registered: LocationSpec) 
         raise VaultMismatch(
             f"the annotation differs from the registered vault: {'; '.join(differ)}",
             place=f"vault {name}",
-            remedy="leave the annotation out, or give it the registered vault's values",
+            remedy="leave the annotation out, or give it the registered vault's values; network "
+            "and region of the registered vault can be corrected",
         )

@@ -8,6 +8,7 @@ is missed.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from kubeferry import codec
@@ -19,10 +20,12 @@ from kubeferry.errors import (
     Forbidden,
     Invalid,
     NotFound,
+    first_error,
 )
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, metadata
+from kubeferry.restore.definitions import served_resources
 from kubeferry.restore.plan import PlanItem
 from kubeferry.restore.waves import DEFINITIONS, NAMESPACES
 from kubeferry.transform.change import Note
@@ -90,7 +93,7 @@ class Applier:
                 for _ in range(self._workers):
                     group.create_task(work())
         except* FerryError as errors:
-            raise _first(errors) from None
+            raise first_error(errors) from None
 
     async def _apply(self, item: PlanItem) -> Result:
         try:
@@ -101,20 +104,26 @@ class Applier:
             return Result(item, "failed", Note(error.kubernetes_reason or error.reason, str(error)))
         return Result(item, "created" if why is None else "skipped", why)
 
-    async def _create(self, item: PlanItem) -> Note | None:
-        """Creates one object; a note says why it was not necessary."""
+    async def _create(self, item: PlanItem, *, again: bool = True) -> Note | None:
+        """Creates one object; a note says why it was not necessary.
+
+        ``again`` is false for the second try, after what was in the way has gone.
+        """
         if item.resource is None or item.object is None:
             raise ValueError(f"{item.target} is no item to create")
         resource, body = item.resource, codec.encode(item.object)
         try:
             await self._post(resource, body, item)
         except AlreadyExists as error:
+            if not again:
+                raise
             return await self._existing(item, resource, retried=error.after_retry)
         except Invalid:
             # A Service's node port may be taken by the very Service (velero.md §3.6).
-            if resource.group_resource != "services" or not await self._find(item, resource):
+            taken = resource.group_resource == "services" and await self._find(item, resource)
+            if not taken:
                 raise
-            return _EXISTS
+            return self._judge(taken)
         if resource.group_resource == DEFINITIONS:
             await self._established(item, resource)
         return None
@@ -143,10 +152,14 @@ class Applier:
             return _EXISTS
         live = await self._find(item, resource)
         if live is None:
-            return await self._create(item)
+            return await self._create(item, again=False)
         if is_namespace and metadata(live).get("deletionTimestamp"):
             await self._gone(item, resource)
-            return await self._create(item)
+            return await self._create(item, again=False)
+        return self._judge(live)
+
+    def _judge(self, live: Object) -> Note | None:
+        """Whether what is there already was made by an earlier run of this very task."""
         managers = {entry.get("manager") for entry in metadata(live).get("managedFields") or ()}
         return None if self._field_manager in managers else _EXISTS
 
@@ -178,6 +191,9 @@ class Applier:
             async with asyncio.timeout(_ESTABLISHED_SECONDS):
                 while not _is_established(await self._find(item, resource)):  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
+                for served in served_resources(item.object or {}):
+                    while not await self._is_served(served):  # noqa: ASYNC110
+                        await asyncio.sleep(0.1)
         except TimeoutError:
             raise ApiError(
                 f"was created but not established in {_ESTABLISHED_SECONDS:.0f} s",
@@ -185,6 +201,16 @@ class Applier:
                 remedy="see its status.conditions",
                 kubernetes_reason="NotEstablished",
             ) from None
+
+    async def _is_served(self, resource: Resource) -> bool:
+        """Whether the kind can be asked for: a moment later than its condition says."""
+        try:
+            async with aclosing(self._client.pages(resource, limit=1)) as pages:
+                async for _ in pages:
+                    break
+        except NotFound:
+            return False
+        return True
 
 
 _EXISTS = Note("Exists", "is there already and is not overwritten")
@@ -196,10 +222,3 @@ def _is_established(definition: Object | None) -> bool:
     return any(
         one.get("type") == "Established" and one.get("status") == "True" for one in conditions
     )
-
-
-def _first(group: ExceptionGroup[FerryError]) -> FerryError:
-    error: FerryError | ExceptionGroup[FerryError] = group
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -1,10 +1,17 @@
 """What the archive's own definitions will serve once they are restored."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
 import msgspec
 
 from kubeferry.kube.names import Resource
+from kubeferry.kube.objects import Object
 from kubeferry.restore.spool import Spool
 from kubeferry.restore.waves import DEFINITIONS
+
+T = TypeVar("T")
 
 
 class _Names(msgspec.Struct):
@@ -37,20 +44,31 @@ def defined_resources(spool: Spool) -> dict[tuple[str, str], Resource]:
 
     A definition that is none is passed over here; the API server says what is wrong with it.
     """
-    found: dict[tuple[str, str], Resource] = {}
-    for spooled in spool.walk(DEFINITIONS):
-        try:
-            spec = _DECODER.decode(spooled.body).spec
-        except msgspec.DecodeError:
-            continue
-        for version in spec.versions or [_Version(spec.version)]:
-            if version.served:
-                resource = Resource(
-                    group=spec.group,
-                    version=version.name,
-                    plural=spec.names.plural,
-                    kind=spec.names.kind,
-                    namespaced=spec.scope == "Namespaced",
-                )
-                found[resource.api_version, resource.kind] = resource
-    return found
+    return {
+        (resource.api_version, resource.kind): resource
+        for spooled in spool.walk(DEFINITIONS)
+        for resource in _resources(_DECODER.decode, spooled.body)
+    }
+
+
+def served_resources(definition: Object) -> list[Resource]:
+    """The resources of one definition, one a served version."""
+    return _resources(partial(msgspec.convert, type=_Definition), definition)
+
+
+def _resources(read: Callable[[T], _Definition], given: T) -> list[Resource]:
+    try:
+        spec = read(given).spec
+    except msgspec.DecodeError:
+        return []
+    return [
+        Resource(
+            group=spec.group,
+            version=version.name,
+            plural=spec.names.plural,
+            kind=spec.names.kind,
+            namespaced=spec.scope == "Namespaced",
+        )
+        for version in spec.versions or [_Version(spec.version)]
+        if version.served
+    ]

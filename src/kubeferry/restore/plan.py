@@ -83,9 +83,8 @@ class Planner:
         for name, target in self._namespace_names():
             source = Identity(NAMESPACES, "", name)
             body = self.spool.get(source)
-            obj, changes = plan_namespace(
-                None if body is None else codec.decode(body), name, target
-            )
+            archived, unfit = (None, None) if body is None else _decoded(source, body)
+            obj, changes = plan_namespace(None if unfit else archived, name, target)
             yield PlanItem(
                 source=source,
                 target=Identity(NAMESPACES, "", target),
@@ -93,6 +92,7 @@ class Planner:
                 action="create",
                 object=obj,
                 changes=changes,
+                errors=(unfit,) if unfit else (),
             )
 
     def _namespace_names(self) -> list[tuple[str, str]]:

@@ -25,7 +25,7 @@ _QUIET = {("serviceaccounts", "default")}
 def change_line(change: Change, *, secret: bool) -> dict[str, Any]:
     """A change as JSON: ``pointer``, ``old`` and ``new`` where there are any, mechanism, rule."""
     line: dict[str, Any] = {"pointer": change.pointer}
-    hidden = secret and _holds_values(change.pointer)
+    hidden = secret and _may_hold_values(change)
     for name, value in (("old", change.old), ("new", change.new)):
         if value is not MISSING:
             line[name] = MASKED if hidden else value
@@ -34,9 +34,12 @@ def change_line(change: Change, *, secret: bool) -> dict[str, Any]:
     return line
 
 
-def _holds_values(pointer: str) -> bool:
-    return pointer in ("", "/metadata/annotations", _LAST_APPLIED) or pointer.startswith(
-        ("/data", "/stringData")
+def _may_hold_values(change: Change) -> bool:
+    """A modifier can copy or move a value to anywhere."""
+    return (
+        change.cause.mechanism == "modifier"
+        or change.pointer in ("", "/metadata", "/metadata/annotations", _LAST_APPLIED)
+        or change.pointer.startswith(("/data", "/stringData"))
     )
 
 
@@ -85,7 +88,9 @@ class Recorder:
             await self._journal.flush()
 
     def resume(self, line: Item) -> None:
-        """Counts an object that an earlier run of this task was through with."""
+        """Counts an object that an earlier run of this task was through with, once."""
+        if self._spool.is_done(Identity(*line.source)):
+            return
         self._spool.mark_done(Identity(*line.source))
         self._count(line)
         self._tell(line)

@@ -8,8 +8,8 @@ import secrets
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from kubeferry.kube.objects import Object, at
 from kubeferry.kube.names import Resource
+from kubeferry.kube.objects import Object, at
 from kubeferry.sandbox import answers
 from kubeferry.sandbox.answers import Cause
 from kubeferry.sandbox.kinds import Kind

@@ -84,7 +84,8 @@ def already_exists(resource: Resource, name: str) -> Refused:
 def conflict(resource: Resource, name: str, why: str = "") -> Refused:
     """409: it changed since it was read, or a precondition does not hold."""
     why = why or (
-        "the object has been modified; please apply your changes to the latest version and try again"
+        "the object has been modified; please apply your changes to the latest version "
+        "and try again"
     )
     return Refused(
         409,

@@ -9,19 +9,28 @@ Anything else is refused when the CRD is created (``InvalidInput``), never passe
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kubeferry.errors import InvalidInput
 from kubeferry.kube.regex import compile_regex
-
-Scope = Mapping[str, Any]
-Expression = Callable[[Scope], Any]
-
-
-class CelError(Exception):
-    """An expression failed while it was evaluated: a missing field, a wrong type."""
+from kubeferry.sandbox.celvalues import (
+    FUNCTIONS,
+    MACROS,
+    METHODS,
+    CelError,
+    Expression,
+    Scope,
+    arithmetic,
+    boolean,
+    either,
+    field_of,
+    has_field,
+    index_of,
+    literal,
+    relation,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +47,7 @@ class Rule:
 
 
 def compile_rule(rule: Mapping[str, Any], *, place: str) -> Rule:
-    """A rule of ``x-kubernetes-validations``. Raises ``InvalidInput`` for what is not understood."""
+    """A rule of ``x-kubernetes-validations``. Raises ``InvalidInput`` for what it cannot read."""
     text = rule.get("rule", "")
     names, evaluate = parse(text, place=place)
     spoken = rule.get("messageExpression")
@@ -69,12 +78,6 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-_COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-}
 
 
 class _Parser:
@@ -135,42 +138,42 @@ class _Parser:
         yes = self._ternary()
         self._expect(":")
         no = self._ternary()
-        return lambda scope: yes(scope) if _boolean(condition(scope)) else no(scope)
+        return lambda scope: yes(scope) if boolean(condition(scope)) else no(scope)
 
     def _or(self) -> Expression:
         left = self._and()
         while self._take("||"):
-            left = _either(left, self._and(), decides=True)
+            left = either(left, self._and(), decides=True)
         return left
 
     def _and(self) -> Expression:
         left = self._relation()
         while self._take("&&"):
-            left = _either(left, self._relation(), decides=False)
+            left = either(left, self._relation(), decides=False)
         return left
 
     def _relation(self) -> Expression:
         left = self._sum()
         while sign := self._take("==", "!=", "<", "<=", ">", ">=", "in"):
-            left = _relation(sign, left, self._sum())
+            left = relation(sign, left, self._sum())
         return left
 
     def _sum(self) -> Expression:
         left = self._product()
         while sign := self._take("+", "-"):
-            left = _arithmetic(sign, left, self._product())
+            left = arithmetic(sign, left, self._product())
         return left
 
     def _product(self) -> Expression:
         left = self._unary()
         while sign := self._take("*", "/", "%"):
-            left = _arithmetic(sign, left, self._unary())
+            left = arithmetic(sign, left, self._unary())
         return left
 
     def _unary(self) -> Expression:
         if self._take("!"):
             inner = self._unary()
-            return lambda scope: not _boolean(inner(scope))
+            return lambda scope: not boolean(inner(scope))
         if self._take("-"):
             inner = self._unary()
             return lambda scope: -inner(scope)
@@ -182,10 +185,10 @@ class _Parser:
             if sign == "[":
                 index = self._ternary()
                 self._expect("]")
-                value = _index(value, index)
+                value = index_of(value, index)
                 continue
             name = self._name()
-            value = self._method(value, name) if self._take("(") else _field(value, name)
+            value = self._method(value, name) if self._take("(") else field_of(value, name)
         return value
 
     def _name(self) -> str:
@@ -209,8 +212,8 @@ class _Parser:
         if kind == "sign":
             raise self._refused(f"{value!r} is not expected")
         if kind != "name":
-            literal = _literal(kind, value)
-            return lambda scope: literal
+            read = literal(kind, value)
+            return lambda scope: read
         if value in ("true", "false", "null"):
             constant = {"true": True, "false": False, "null": None}[value]
             return lambda scope: constant
@@ -233,8 +236,8 @@ class _Parser:
         if name == "has":
             return self._has()
         arguments = self._arguments(")")
-        if name in _FUNCTIONS and len(arguments) == 1:
-            function, only = _FUNCTIONS[name], arguments[0]
+        if name in FUNCTIONS and len(arguments) == 1:
+            function, only = FUNCTIONS[name], arguments[0]
             return lambda scope: function(only(scope))
         raise self._refused(f"{name}() is not known")
 
@@ -257,16 +260,16 @@ class _Parser:
         self.tokens, self.position = whole, end
         if not complete:
             raise self._refused("has() takes a field, has(self.a)")
-        return lambda scope: _has(holder(scope), field)
+        return lambda scope: has_field(holder(scope), field)
 
     def _method(self, target: Expression, name: str) -> Expression:
-        if name in _MACROS:
+        if name in MACROS:
             return self._macro(target, name)
         arguments = self._arguments(")")
         if name == "matches" and len(arguments) == 1:
             return self._matches(target, arguments[0])
-        if name in _METHODS and len(arguments) == _METHODS[name][0]:
-            method = _METHODS[name][1]
+        if name in METHODS and len(arguments) == METHODS[name][0]:
+            method = METHODS[name][1]
             return lambda scope: method(target(scope), *(one(scope) for one in arguments))
         raise self._refused(f".{name}() is not known")
 
@@ -285,7 +288,7 @@ class _Parser:
         body = self._ternary()
         self.bound.pop()
         self._expect(")")
-        macro = _MACROS[name]
+        macro = MACROS[name]
 
         def evaluate(scope: Scope) -> Any:
             items = target(scope)
@@ -294,152 +297,3 @@ class _Parser:
             return macro(items, lambda item: body({**scope, variable: item}))
 
         return evaluate
-
-
-def _literal(kind: str, value: str) -> Any:
-    if kind == "number":
-        return float(value) if re.search(r"[.]", value) else int(value, 0)
-    if kind == "raw":
-        return value[2:-1]
-    escapes = {"n": "\n", "t": "\t", "r": "\r"}
-    return re.sub(r"\\(.)", lambda match: escapes.get(match[1], match[1]), value[1:-1])
-
-
-def _boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise CelError("no such overload")
-    return value
-
-
-def _either(left: Expression, right: Expression, *, decides: bool) -> Expression:
-    """``||`` (True decides) or ``&&`` (False decides)."""
-
-    def evaluate(scope: Scope) -> bool:
-        try:
-            if _boolean(left(scope)) is decides:
-                return decides
-        except CelError:
-            if _boolean(right(scope)) is decides:
-                return decides
-            raise
-        return _boolean(right(scope))
-
-    return evaluate
-
-
-def _relation(sign: str, left: Expression, right: Expression) -> Expression:
-    if sign in ("==", "!="):
-        return lambda scope: _equal(left(scope), right(scope)) is (sign == "==")
-    if sign == "in":
-        return lambda scope: _contains(right(scope), left(scope))
-    compare = _COMPARISONS[sign]
-
-    def evaluate(scope: Scope) -> bool:
-        try:
-            return compare(left(scope), right(scope))
-        except TypeError as error:
-            raise CelError("no such overload") from error
-
-    return evaluate
-
-
-def _equal(left: Any, right: Any) -> bool:
-    """Equality that keeps booleans apart from numbers."""
-    return isinstance(left, bool) is isinstance(right, bool) and bool(left == right)
-
-
-def _contains(holder: Any, value: Any) -> bool:
-    if not isinstance(holder, list | dict):
-        raise CelError("no such overload")
-    return value in holder
-
-
-def _arithmetic(sign: str, left: Expression, right: Expression) -> Expression:
-    def evaluate(scope: Scope) -> Any:
-        one, two = left(scope), right(scope)
-        try:
-            match sign:
-                case "+":
-                    return one + two
-                case "-":
-                    return one - two
-                case "*":
-                    return one * two
-            if isinstance(one, int):
-                quotient = abs(one) // abs(two) * (1 if (one < 0) == (two < 0) else -1)
-                return quotient if sign == "/" else one - two * quotient
-            return one / two
-        except (TypeError, ZeroDivisionError) as error:
-            raise CelError(str(error)) from error
-
-    return evaluate
-
-
-def _field(target: Expression, name: str) -> Expression:
-    def evaluate(scope: Scope) -> Any:
-        holder = target(scope)
-        if not isinstance(holder, dict) or name not in holder:
-            raise CelError(f"no such key: {name}")
-        return holder[name]
-
-    return evaluate
-
-
-def _index(target: Expression, index: Expression) -> Expression:
-    def evaluate(scope: Scope) -> Any:
-        key = index(scope)
-        try:
-            return target(scope)[key]
-        except (KeyError, IndexError, TypeError) as error:
-            raise CelError(f"no such key: {key}") from error
-
-    return evaluate
-
-
-def _has(holder: Any, name: str) -> bool:
-    return isinstance(holder, dict) and name in holder
-
-
-def _size(value: Any) -> int:
-    if not isinstance(value, str | list | dict):
-        raise CelError("no such overload")
-    return len(value)
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _whole(value: Any) -> int:
-    try:
-        return int(value)
-    except (TypeError, ValueError) as error:
-        raise CelError(str(error)) from error
-
-
-def _method(function: Callable[..., Any]) -> Callable[..., Any]:
-    def call(target: Any, *arguments: Any) -> Any:
-        if not isinstance(target, str):
-            raise CelError("no such overload")
-        return function(target, *arguments)
-
-    return call
-
-
-_FUNCTIONS: Mapping[str, Callable[[Any], Any]] = {"size": _size, "string": _text, "int": _whole}
-_METHODS: Mapping[str, tuple[int, Callable[..., Any]]] = {
-    "startsWith": (1, _method(str.startswith)),
-    "endsWith": (1, _method(str.endswith)),
-    "contains": (1, _method(str.__contains__)),
-    "lowerAscii": (0, _method(str.lower)),
-    "upperAscii": (0, _method(str.upper)),
-    "trim": (0, _method(str.strip)),
-    "size": (0, _size),
-}
-_MACROS: Mapping[str, Callable[[Any, Callable[[Any], Any]], Any]] = {
-    "all": lambda items, holds: all(_boolean(holds(item)) for item in items),
-    "exists": lambda items, holds: any(_boolean(holds(item)) for item in items),
-    "exists_one": lambda items, holds: sum(_boolean(holds(item)) for item in items) == 1,
-    "filter": lambda items, holds: [item for item in items if _boolean(holds(item))],
-    "map": lambda items, of: [of(item) for item in items],
-}

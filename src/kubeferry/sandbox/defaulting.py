@@ -1,4 +1,4 @@
-"""Defaults of schemas: of a CRD as its author wrote them, of a built-in kind as its Go type has them."""
+"""Defaults of schemas: a CRD's as its author wrote them, a built-in kind's as Go writes it."""
 
 import copy
 from typing import Any

@@ -80,7 +80,7 @@ def delete(objects: Objects, kind: Kind, entry: Entry, options: Options) -> tupl
         meta["finalizers"] = finalizers
     else:
         meta.pop("finalizers", None)
-    held = finalizers or at(obj, ("spec", "finalizers")) and stored.table == "namespaces"
+    held = finalizers or (stored.table == "namespaces" and at(obj, ("spec", "finalizers")))
     if not held:
         if options.dry_run:
             return entry, True

@@ -1,4 +1,4 @@
-"""Sets of fields in the form of ``fieldsV1``: which fields an object has, which differ, and set algebra.
+"""Sets of fields in the form of ``fieldsV1``: what an object has, what differs, set algebra.
 
 A set is a tree of maps. A key is ``f:<field>``, ``k:<keys of a list item>`` or ``v:<value of a set
 item>``; an empty map is a leaf that is in the set; a map with the key ``.`` is in the set itself

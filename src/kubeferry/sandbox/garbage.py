@@ -1,7 +1,7 @@
 """Cleaning up, as the namespace and garbage controllers of a real cluster do.
 
 A deleted namespace is emptied before it goes; what belonged to a deleted owner goes with it, or is
-let go of (Orphan), or goes first (Foreground); claims and volumes in use are kept until they are not.
+let go of (Orphan), or goes first (Foreground); claims and volumes stay as long as they are used.
 """
 
 from collections.abc import Hashable, Iterator

@@ -26,7 +26,7 @@ Entry = dict[str, Any]
 
 
 class Manager(NamedTuple):
-    """Who writes: name, ``Apply`` or ``Update``, with which apiVersion, through which subresource."""
+    """Who writes: name, ``Apply`` or ``Update``, in which apiVersion, through which subresource."""
 
     name: str
     operation: str

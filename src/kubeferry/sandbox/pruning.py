@@ -1,7 +1,7 @@
 """What the server does not know it does not keep: unknown fields go, and are told of.
 
-Custom resources are pruned to their schema. Built-in kinds are decoded into it, as Go would: null is
-no value, a field of the wrong type fails the request, a quantity written as a number becomes text.
+Custom resources are pruned to their schema. Built-in kinds are decoded into it, as Go would: null
+is no value, a field of the wrong type fails the request, a quantity that is a number becomes text.
 """
 
 from typing import Any

@@ -16,7 +16,8 @@ from kubeferry.errors import InvalidInput
 from kubeferry.kube.regex import compile_regex
 from kubeferry.sandbox import answers
 from kubeferry.sandbox.answers import Cause, required
-from kubeferry.sandbox.cel import CelError, Rule
+from kubeferry.sandbox.cel import Rule
+from kubeferry.sandbox.celvalues import CelError
 from kubeferry.sandbox.schema import Node
 
 _NOTHING: Any = object()

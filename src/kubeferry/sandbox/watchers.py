@@ -62,11 +62,12 @@ class Watchers:
 
         Raises ``Refused`` (410) when that is too long ago.
         """
-        missed: list[Event] | None = []
+        missed: list[Event] = []
         if revision is not None:
-            missed = self._storage.since(revision)
-            if missed is None:
+            since = self._storage.since(revision)
+            if since is None:
                 raise expired(f"too old resource version: {revision} ({self._storage.oldest})")
+            missed = since
         self._watches.setdefault(watch.table, set()).add(watch)
         return (seen for event in missed if (seen := watch.sees(event)) is not None)
 

@@ -116,7 +116,8 @@ class Objects:
         meta = new["metadata"]
         if meta.get("name", name) != name:
             raise answers.bad_request(
-                f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
+                f"the name of the object ({meta['name']}) does not match the name on the URL "
+                f"({name})"
             )
         meta["name"] = name
         _place(kind, meta, namespace)

@@ -74,9 +74,11 @@ class Pipeline:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._kinds: dict[str, _Kind] = {}
+        self._labels = dict(rules.labels)
+        self._label_keys = frozenset(rules.labels)
         self._added = [
             Change(f"/metadata/labels/{escape(key)}", MISSING, value, _LABELS)
-            for key, value in rules.labels.items()
+            for key, value in self._labels.items()
         ]
         self._moved = {
             source: Change("/metadata/namespace", source, target, namespaces.cause(source))
@@ -152,12 +154,13 @@ class Pipeline:
         if self._added:
             labels = metadata.get("labels")
             if not labels:
-                changes.append(_all_labels(metadata, self._rules.labels))
-            elif self._rules.labels.keys().isdisjoint(labels):
+                changes.append(_all_labels(metadata, self._labels))
+                labels = {}
+            elif self._label_keys.isdisjoint(labels):
                 changes += self._added
             else:
                 changes += _changed_labels(labels, self._added)
-            metadata["labels"] = {**(labels or {}), **self._rules.labels}
+            metadata["labels"] = labels | self._labels
         return {**obj, "metadata": metadata}
 
     def _place_namespace(self, obj: Object, changes: list[Change]) -> Object:

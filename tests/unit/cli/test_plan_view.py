@@ -111,7 +111,7 @@ def test_a_long_change_puts_old_and_new_below_each_other() -> None:
         new,
         Cause("parameter", "imageRegistryMapping registry.one.example.com/team"),
     )
-    heading, *shown = lines(item(change))
+    _, *shown = lines(item(change))
     assert [line.strip() for line in shown] == [
         f"~ /spec/template/spec/containers/0/image:{' ' * 25}(imageRegistryMapping)",
         old,

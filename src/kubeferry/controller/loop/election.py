@@ -2,7 +2,7 @@
 
 The leader renews its lease every ``RETRY`` seconds. Once it could not for ``DEADLINE`` seconds,
 which is before the lease runs out for the others, its work is cancelled: after that it writes
-nothing (design.md, Interruption).
+nothing (design.md, Interruption). A replica that waits outlives an API server that does not answer.
 """
 
 import asyncio
@@ -11,7 +11,16 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from kubeferry.clock import Clock
-from kubeferry.errors import AlreadyExists, ApiError, Conflict, Interrupted, NotFound
+from kubeferry.errors import (
+    AlreadyExists,
+    ApiError,
+    ApiUnreachable,
+    Conflict,
+    Interrupted,
+    NotFound,
+    ServerTimeout,
+    TooManyRequests,
+)
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object
@@ -22,6 +31,9 @@ DURATION = 15.0
 DEADLINE = 10.0
 """Seconds without a renewal after which the leader stops."""
 RETRY = 2.0
+
+_PASSING = (ApiUnreachable, Conflict, ServerTimeout, TooManyRequests)
+"""What another try may get over: a Conflict tells that another replica was faster."""
 
 _log = logging.getLogger("kubeferry.controller")
 
@@ -41,7 +53,7 @@ class Election:
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
         """Waits for the lease, leads, and raises ``Interrupted`` when the lease is lost."""
-        while not await self._try():  # noqa: ASYNC110 - what it waits for is another machine's
+        while not await self._try_to_lead():  # noqa: ASYNC110 - it waits for another machine
             await asyncio.sleep(RETRY)
         _log.info("leading as %s", self._identity)
         work = asyncio.ensure_future(lead())
@@ -57,6 +69,13 @@ class Election:
             task.result()
         if renewal in done:
             raise Interrupted(f"the lease {self._namespace}/{self._name} was lost")
+
+    async def _try_to_lead(self) -> bool:
+        try:
+            return await self._try()
+        except _PASSING as error:
+            _log.info("the lease could not be taken: %s", error)
+            return False
 
     async def _renew(self) -> None:
         """Returns when the lease is lost."""
@@ -77,7 +96,10 @@ class Election:
                 _log.warning("the lease could not be renewed: %s", error)
 
     async def _try(self) -> bool:
-        """Takes or renews the lease if it is free, run out or ours."""
+        """Takes or renews the lease if it is free, run out or ours; False if another has it.
+
+        Raises ``Conflict`` when the lease was written in between, be it by an earlier try of ours.
+        """
         try:
             lease = await self._client.get(LEASES, self._name, namespace=self._namespace)
         except NotFound:
@@ -91,11 +113,8 @@ class Election:
             acquired=spec.get("acquireTime") if not changes else None,
             transitions=int(spec.get("leaseTransitions") or 0) + changes,
         )
-        try:
-            # The resourceVersion that was read goes along: of two takers one wins.
-            await self._client.replace(LEASES, self._name, lease, namespace=self._namespace)
-        except Conflict:
-            return False
+        # The resourceVersion that was read goes along: of two takers one wins.
+        await self._client.replace(LEASES, self._name, lease, namespace=self._namespace)
         return True
 
     async def _create(self) -> bool:

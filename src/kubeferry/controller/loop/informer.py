@@ -22,7 +22,6 @@ class Informer:
         self._resource = resource
         self._namespace = namespace
         self._handlers: list[Callable[[str], None]] = []
-        self._fresh: set[str] = set()
         self.objects: dict[str, Object] = {}
         self.synced = asyncio.Event()
 
@@ -39,24 +38,12 @@ class Informer:
     async def _follow(self, events: AsyncIterator[WatchEvent]) -> None:
         async for event in events:
             if event.type == "SYNCED":
-                self._end_of_list()
+                self.synced.set()
                 continue
             name = metadata(event.object)["name"]
             if event.type == "DELETED":
                 self.objects.pop(name, None)
             else:
                 self.objects[name] = event.object
-                self._fresh.add(name)
-            self._notify(name)
-
-    def _end_of_list(self) -> None:
-        """After a list, what it did not name is gone."""
-        for name in [name for name in self.objects if name not in self._fresh]:
-            del self.objects[name]
-            self._notify(name)
-        self._fresh = set()
-        self.synced.set()
-
-    def _notify(self, name: str) -> None:
-        for handler in self._handlers:
-            handler(name)
+            for handler in self._handlers:
+                handler(name)

@@ -47,6 +47,8 @@ def token_volumes(facts: Facts, obj: Object) -> list[Change]:
     account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
     prefix = f"{account}-token-"
     changes = _named(spec.get("volumes"), "/spec/volumes", prefix)
+    if not changes:  # a mount without its volume cannot be
+        return changes
     for field in ("containers", "initContainers"):
         for index, container in enumerate(spec.get(field) or ()):
             if isinstance(container, dict):
@@ -58,7 +60,9 @@ def token_volumes(facts: Facts, obj: Object) -> list[Change]:
 def _named(items: Any, pointer: str, prefix: str) -> list[Change]:
     """Takes out the items whose name begins so; from the end, so that indexes stay true."""
     found: list[Change] = []
-    for index, item in enumerate(items if isinstance(items, list) else ()):
-        if isinstance(item, dict) and str(item.get("name")).startswith(prefix):
-            found.insert(0, Change(f"{pointer}/{index}", item, MISSING, _TOKENS))
+    if isinstance(items, list):
+        for index, item in enumerate(items):
+            name = item.get("name") if isinstance(item, dict) else None
+            if isinstance(name, str) and name.startswith(prefix):
+                found.insert(0, Change(f"{pointer}/{index}", item, MISSING, _TOKENS))
     return found

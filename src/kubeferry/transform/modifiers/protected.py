@@ -6,7 +6,7 @@ object in which a protected field differs is refused: not created, and reported 
 work; ack-backup-center.md §2.3.3).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,12 +79,16 @@ def _containers(old: Any, new: Any) -> bool:
         one = before.get(other.get("name")) if isinstance(other, dict) else None
         if one is None:
             return False
-        if one is not other and not (
+        if not (
             equal(one.get("securityContext"), other.get("securityContext"))
-            and equal(_host_ports(one.get("ports")), _host_ports(other.get("ports")))
+            and _same_host_ports(one.get("ports"), other.get("ports"))
         ):
             return False
     return True
+
+
+def _same_host_ports(old: Any, new: Any) -> bool:
+    return old is new or equal(_host_ports(old), _host_ports(new))
 
 
 def _host_ports(ports: Any) -> Any:
@@ -150,6 +154,10 @@ POD_SPEC = (
 )
 
 
+Groups = Mapping[str, tuple[Protected, ...]]
+"""Entries by the first key of their paths."""
+
+
 class Guard:
     """The protected parts of one kind."""
 
@@ -173,27 +181,26 @@ class Guard:
         return Note("ProtectedField", f"a modifier changes /{path}; {difference.advice}")
 
 
-def _by_first_key(entries: Sequence[Protected]) -> tuple[tuple[str, tuple[Protected, ...]], ...]:
-    keys = dict.fromkeys(entry.path[0] for entry in entries)
-    return tuple((key, tuple(e for e in entries if e.path[0] == key)) for key in keys)
+def _by_first_key(entries: Iterable[Protected]) -> Groups:
+    groups: dict[str, tuple[Protected, ...]] = {}
+    for entry in entries:
+        groups[entry.path[0]] = (*groups.get(entry.path[0], ()), entry)
+    return groups
 
 
 _POD_ENTRIES = _by_first_key(POD_SPEC)
 
 
-def _first_difference(
-    before: Any, after: Any, groups: Iterable[tuple[str, tuple[Protected, ...]]]
-) -> Protected | None:
+def _first_difference(before: Any, after: Any, groups: Groups) -> Protected | None:
     """The first entry that differs. Edits copy only their path: the same part is an equal part."""
     if before is after:
         return None
     if not isinstance(before, dict) or not isinstance(after, dict):
-        return next((entry for _, entries in groups for entry in entries), None)
-    for key, entries in groups:
-        if before.get(key) is after.get(key):
-            continue
-        for entry in entries:
-            old, new = at(before, entry.path), at(after, entry.path)
-            if old is not new and not entry.agree(old, new):
-                return entry
+        return next((entry for entries in groups.values() for entry in entries), None)
+    for key in groups:
+        if before.get(key) is not after.get(key):
+            for entry in groups[key]:
+                old, new = at(before, entry.path), at(after, entry.path)
+                if old is not new and not entry.agree(old, new):
+                    return entry
     return None

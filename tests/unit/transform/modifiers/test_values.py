@@ -47,20 +47,8 @@ def test_as_velero(text: str, value: Any) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "True",
-        "TRUE",
-        "+1",
-        ".5",
-        "5.",
-        "007",
-        "1_000",
-        "NaN",
-        "Inf",
-        "-Infinity",
-        "0x1p4",
-        'a"b',
-        "line\nbreak",
-        "C:\\x",
+        *("True", "TRUE", "+1", ".5", "5.", "007", "1_000", "NaN", "Inf", "-Infinity", "0x1p4"),
+        *('a"b', "line\nbreak", "C:\\x"),
     ],
 )
 def test_what_velero_cannot_decode_is_the_text_and_is_noted(text: str) -> None:
