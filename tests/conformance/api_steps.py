@@ -155,34 +155,49 @@ def patching() -> Iterator[Step]:
 
 
 def workloads() -> Iterator[Step]:
-    deployment = workload("Deployment", "app", replicas=2)
+    """Changes to what no controller touches meanwhile: a template, an ingress, nothing running."""
+    deployment = workload("Deployment", "app", replicas=0)
     yield Step("a deployment's defaults", "POST", f"{APPS}/deployments", deployment)
     one = f"{APPS}/deployments/app"
+    selector = {"spec": {"selector": {"matchLabels": {"app": "z"}}}}
+    yield Step("a selector is kept", "PATCH", one, selector, MERGE)
+    yield Step("scale is read", "GET", f"{one}/scale")
+    scaled = f"{one}/scale?dryRun=All"
+    yield Step("scale is written", "PATCH", scaled, {"spec": {"replicas": 5}}, MERGE)
+    template = {
+        "apiVersion": "v1",
+        "kind": "PodTemplate",
+        "metadata": {"name": "template"},
+        "template": {"metadata": {"labels": {"a": "b"}}, "spec": POD_SPEC},
+    }
+    yield Step("a template's defaults", "POST", f"{CORE}/podtemplates", template)
+    one = f"{CORE}/podtemplates/template"
     containers = [{"name": "web", "image": "new:2"}, {"name": "side", "image": "side:latest"}]
-    patch: dict[str, Any] = {"spec": {"template": {"spec": {"containers": containers}}}}
+    patch: dict[str, Any] = {"template": {"spec": {"containers": containers}}}
     yield Step("strategic: containers by name", "PATCH", one, patch, STRATEGIC)
-    patch = {"spec": {"template": {"spec": {"containers": [{"$patch": "delete", "name": "side"}]}}}}
+    patch = {"template": {"spec": {"containers": [{"$patch": "delete", "name": "side"}]}}}
     yield Step("strategic: delete an item", "PATCH", one, patch, STRATEGIC)
     env = [{"name": "web", "env": [{"name": "B", "value": "2"}]}]
-    patch = {"spec": {"template": {"spec": {"containers": env}}}}
+    patch = {"template": {"spec": {"containers": env}}}
     yield Step("strategic: lists in lists", "PATCH", one, patch, STRATEGIC)
+    ingress = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": "counted"},
+        "spec": {"rules": [{"host": "a.example.com"}]},
+    }
+    ingresses = f"/apis/networking.k8s.io/v1/namespaces/{NS}/ingresses"
+    yield Step("a generation begins", "POST", ingresses, ingress)
+    one = f"{ingresses}/counted"
     patch = {"metadata": {"labels": {"more": "x"}}}
     yield Step("labels do not count as a generation", "PATCH", one, patch, STRATEGIC)
-    yield Step(
-        "a selector is kept",
-        "PATCH",
-        one,
-        {"spec": {"selector": {"matchLabels": {"app": "z"}}}},
-        MERGE,
-    )
-    yield Step(
-        "status is not written with the object", "PATCH", one, {"status": {"replicas": 7}}, MERGE
-    )
-    status = {"status": {"replicas": 7}, "spec": {"replicas": 9}}
-    yield Step("status only through its subresource", "PATCH", f"{one}/status", status, MERGE)
-    yield Step("scale is read", "GET", f"{one}/scale")
-    yield Step("scale is written", "PATCH", f"{one}/scale", {"spec": {"replicas": 5}}, MERGE)
-    yield Step("after scaling", "GET", one)
+    patch = {"spec": {"rules": [{"host": "b.example.com"}]}}
+    yield Step("a spec does", "PATCH", one, patch, STRATEGIC)
+    addressed = {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}
+    yield Step("status is not written with the object", "PATCH", one, addressed, MERGE)
+    both = {**addressed, "spec": {"rules": [{"host": "c.example.com"}]}}
+    yield Step("status only through its subresource", "PATCH", f"{one}/status", both, MERGE)
+    yield Step("status and spec have their own writers", "GET", one)
     sets = f"{APPS}/statefulsets"
     claim = {
         "metadata": {"name": "data"},
@@ -455,21 +470,20 @@ def applying() -> Iterator[Step]:
         MERGE,
     )
     yield Step("and then it conflicts", "PATCH", f"{one}?fieldManager=second", other, APPLY)
-    deployment = workload("Deployment", "applied", replicas=1)
-    path = f"{APPS}/deployments/applied?fieldManager=first"
-    yield Step("apply of a workload", "PATCH", path, deployment, APPLY)
-    side = {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
+    template = {
+        "apiVersion": "v1",
+        "kind": "PodTemplate",
         "metadata": {"name": "applied"},
-        "spec": {
-            "template": {
-                "spec": {"containers": [{"name": "web", "env": [{"name": "B", "value": "x"}]}]}
-            }
-        },
+        "template": {"spec": POD_SPEC},
     }
-    second = f"{APPS}/deployments/applied?fieldManager=second"
-    yield Step("lists merge by their keys", "PATCH", second, side, APPLY)
+    path = f"{CORE}/podtemplates/applied?fieldManager="
+    yield Step("apply of a pod's spec", "PATCH", f"{path}first", template, APPLY)
+    env = [{"name": "web", "env": [{"name": "B", "value": "x"}]}]
+    side = {**template, "template": {"spec": {"containers": env}}}
+    yield Step("lists merge by their keys", "PATCH", f"{path}second", side, APPLY)
+    image = [{"name": "web", "image": "other:1"}]
+    side = {**template, "template": {"spec": {"containers": image}}}
+    yield Step("one field in a list conflicts", "PATCH", f"{path}third", side, APPLY)
     yield Step(
         "applied as YAML",
         "PATCH",

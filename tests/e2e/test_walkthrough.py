@@ -201,7 +201,7 @@ def test_a_task_that_failed_ends_the_wait_with_7(backed_up: Machine) -> None:
     )
     assert done.exit_code == 7
     assert "error: backup lost: InvalidInput: " in done.stderr
-    assert "hint: kubeferry backup describe lost --details" in done.stderr
+    assert "hint: kubeferry backup describe lost\n" in done.stderr
 
 
 def test_a_wait_that_is_too_long_says_that_the_task_goes_on(backed_up: Machine) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from tests.clusters import Cluster
 from tests.processes import Server
 from tests.s3server import S3Server
-from tests.unit.api.seed import EXAMPLES
+from tests.unit.api.seed import EXAMPLES, seed
 from tests.waiting import until
 
 GROUP = "csdr.alibabacloud.com"
@@ -83,6 +83,12 @@ class Site:
         self.controllers.append(controller)
         return controller
 
+    def leader(self) -> str:
+        """Who holds the controllers' lease, empty if nobody does."""
+        path = "jsonpath={.spec.holderIdentity}"
+        asked = ("get", "lease", ACCOUNT, "-n", "csdr", "-o", path, "--ignore-not-found")
+        return self.cluster.kubectl(*asked).strip()
+
     def stop(self) -> None:
         """Ends all controllers at once, as ``kill -9`` does."""
         for controller in self.controllers:
@@ -96,6 +102,39 @@ class Site:
     def example(self, file: str) -> None:
         """``kubectl apply -f examples/<file>``: the manifest of the seed, as it is."""
         self.cluster.kubectl("apply", "-f", str(EXAMPLES / file))
+
+    def register(self, name: str, *, prefix: str, phase: str = "Available", **spec: Any) -> None:
+        """Registers the seed's vault under another name and prefix, and waits for its phase."""
+        vault = seed("04-backuplocation.yaml")
+        vault["metadata"]["name"] = name
+        vault["spec"]["objectStorage"]["prefix"] = prefix
+        vault["spec"] |= spec
+        self.apply(vault)
+        what = f"vault {name} of cluster {self.cluster.name} is {phase}"
+        until(lambda: self.phase("backuplocation", name) == phase, what=what)
+
+    def back_up(self, name: str, vault: str, *namespaces: str, **spec: Any) -> None:
+        """Creates a backup task."""
+        self.create(
+            "ApplicationBackup",
+            name,
+            {"storageLocation": vault, "includedNamespaces": list(namespaces), **spec},
+        )
+
+    def restore(self, name: str, backup: str, **spec: Any) -> None:
+        """Creates a restore task."""
+        self.create("ApplicationRestore", name, {"backupName": backup, **spec})
+
+    def create(self, kind: str, name: str, spec: Mapping[str, Any]) -> None:
+        """Creates an object of ours in csdr."""
+        self.apply(
+            {
+                "apiVersion": f"{GROUP}/v1beta1",
+                "kind": kind,
+                "metadata": {"name": name, "namespace": "csdr"},
+                "spec": spec,
+            }
+        )
 
     def task(self, kind: str, name: str) -> dict[str, Any]:
         """A task as it is now."""

@@ -10,7 +10,7 @@ name, so what is not behind the last object that came before is left out.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -36,15 +36,15 @@ class Metadata(msgspec.Struct, rename="camel"):
 
 
 class Head(msgspec.Struct):
-    """The head of any object; ``type`` is a Secret's."""
+    """The head of any object; ``type`` is a Secret's, and anything in other kinds."""
 
     metadata: Metadata
-    type: msgspec.Raw | None = None
+    type: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
 
     @property
     def secret_type(self) -> str:
         """A Secret's type; empty where ``type`` is anything but a text."""
-        raw = b"" if self.type is None else bytes(self.type)
+        raw = bytes(self.type)
         return raw[1:-1].decode() if raw.startswith(b'"') else ""
 
 
@@ -72,13 +72,15 @@ class Listed:
 def sources(
     resources: Sequence[Resource], namespaces: Sequence[str], *, most: bool
 ) -> list[Source]:
-    """The lists to make: one a kind if most namespaces are wanted, else one a kind and namespace."""
+    """The lists to make: one a kind if most namespaces are wanted, else one a kind and
+    namespace.
+    """
     if most:
         return [Source(resource) for resource in resources]
     return [Source(resource, namespace) for resource in resources for namespace in namespaces]
 
 
-async def pages(client: Client, wanted: Sequence[Source]) -> AsyncIterator[Listed]:
+async def pages(client: Client, wanted: Sequence[Source]) -> AsyncGenerator[Listed, None]:
     """Every page of every list; a list that fails yields its error and the others go on.
 
     Raises ``ApiUnreachable`` when the server answers no more: then nothing can go on.

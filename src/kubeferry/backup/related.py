@@ -5,16 +5,15 @@ A volume is put beside its bound claim, or Velero would restore a claim that poi
 volumeinfo as skipped; where its data was asked for, that is an error: `Completed` means complete.
 """
 
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncGenerator, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from kubeferry import codec
-from kubeferry.errors import NotFound
+from kubeferry.errors import ApiError, ApiUnreachable, NotFound
 from kubeferry.kube.client import Client
-from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, labels, metadata
 from kubeferry.vault.commit import skipped_volume
@@ -80,7 +79,10 @@ def volume_info(claim: BoundClaim, *, asked: bool, volume: Object | None) -> dic
 
 
 async def volumes(client: Client, resource: Resource, names: Collection[str]) -> dict[str, Object]:
-    """The named volumes as far as they exist: a few are asked for one by one, many are listed."""
+    """The named volumes as far as they exist: a few are asked for one by one, many are listed.
+
+    Raises ``ApiError``.
+    """
     found: dict[str, Object] = {}
     if len(names) > _MANY:
         async for page in client.pages(resource):
@@ -98,16 +100,20 @@ async def volumes(client: Client, resource: Resource, names: Collection[str]) ->
 
 
 async def definitions(
-    client: Client, discovery: Discovery, archived: Iterable[str]
-) -> AsyncIterator[tuple[Resource, dict[str, Any]]]:
-    """The definition of each archived kind that has one; ``archived`` are group resources."""
-    resource = discovery.find(DEFINITIONS)
-    if resource is None:
-        return
+    client: Client, resource: Resource, archived: Iterable[str]
+) -> AsyncGenerator[tuple[str, Object | ApiError], None]:
+    """The definition of each archived kind that has one, or why it could not be had.
+
+    ``archived`` are group resources, which are the definitions' names. Raises ``ApiUnreachable``.
+    """
     for name in sorted(archived):
         if "." not in name:
             continue
         try:
-            yield resource, await client.get(resource, name)
+            yield name, await client.get(resource, name)
         except NotFound:
             continue
+        except ApiUnreachable:
+            raise
+        except ApiError as error:
+            yield name, error

@@ -11,6 +11,7 @@ again.
 """
 
 from collections import Counter
+from contextlib import aclosing
 from datetime import datetime, timedelta
 
 from kubeferry import codec
@@ -126,6 +127,9 @@ class _Run:
             )
         for name in self.scope.missing:
             self._problem("error", "NamespaceMissing", "was asked for and does not exist", name)
+        for name in self.scope.left_out:
+            why = f"was asked for; it is being deleted or has the label {select.EXCLUDE_LABEL}"
+            self._problem("warning", "NamespaceLeftOut", why, name)
 
     async def collect(self, archive: ArchiveWriter) -> None:
         """Archives everything."""
@@ -139,18 +143,17 @@ class _Run:
             most=self.scope.most,
         )
         inside = frozenset(self.scope.namespaces)
-        async for listed in pages(self._client, wanted):
-            if listed.error is not None:
-                self._unlisted(listed.source, listed.error)
-                continue
-            self._add_page(archive, listed, inside)
-            await archive.flush()
-            self._reporter.progress(self._done, None)
+        async with aclosing(pages(self._client, wanted)) as found:
+            async for listed in found:
+                if listed.error is not None:
+                    self._unlisted(listed.source, listed.error)
+                    continue
+                self._add_page(archive, listed, inside)
+                await archive.flush()
+                self._reporter.progress(self._done, None)
         self._reporter.phase("adding what they need")
         await self._add_volumes(archive)
-        definitions = related.definitions(self._client, self._discovery, list(self._archived))
-        async for resource, obj in definitions:
-            self._add_object(archive, resource, obj)
+        await self._add_definitions(archive)
         await archive.flush()
         self._reporter.progress(self._done, self._done)
 
@@ -206,15 +209,35 @@ class _Run:
         )
         self._done += 1
 
+    async def _add_definitions(self, archive: ArchiveWriter) -> None:
+        """Puts the definition of each custom kind beside its objects."""
+        resource = self._discovery.find(related.DEFINITIONS)
+        if resource is None:
+            return
+        found = related.definitions(self._client, resource, list(self._archived))
+        async with aclosing(found):
+            async for name, definition in found:
+                if isinstance(definition, ApiError):
+                    subject = f"{related.DEFINITIONS} {name}"
+                    self._unread(definition, subject)
+                else:
+                    self._add_object(archive, resource, definition)
+
     async def _add_volumes(self, archive: ArchiveWriter) -> None:
         """Puts each bound claim's volume beside it and records that its data is not taken."""
         if not self._claims:
             return
         resource = _resource(self._discovery, related.VOLUMES)
         asked = self._request.volume_data
-        volumes = await related.volumes(
-            self._client, resource, {one.volume for one in self._claims}
-        )
+        try:
+            volumes = await related.volumes(
+                self._client, resource, {one.volume for one in self._claims}
+            )
+        except ApiUnreachable:
+            raise
+        except ApiError as error:
+            self._unread(error, related.VOLUMES)
+            volumes = {}
         for archived in volumes.values():
             self._add_object(archive, resource, archived)
         for claim in self._claims:
@@ -234,13 +257,12 @@ class _Run:
             self.volumes.append(related.volume_info(claim, asked=asked, volume=volume))
 
     def _unlisted(self, source: Source, error: ApiError) -> None:
-        where = f" in {source.namespace}" if source.namespace else ""
-        self._problem(
-            "error",
-            error.kubernetes_reason or error.reason,
-            f"could not be listed{where}: {error.problem}",
-            source.resource.group_resource,
-        )
+        self._unread(error, source.resource.group_resource, namespace=source.namespace)
+
+    def _unread(self, error: ApiError, subject: str, *, namespace: str = "") -> None:
+        where = f" in {namespace}" if namespace else ""
+        reason = error.kubernetes_reason or error.reason
+        self._problem("error", reason, f"could not be read{where}: {error.problem}", subject)
 
     def _problem(
         self, level: Level, reason: str, message: str, subject: str = "", *, namespace: str = ""

@@ -33,13 +33,13 @@ GENERATED_KINDS = frozenset(
 """Kinds that controllers write for themselves."""
 
 GENERATED_LABELS = {
-    "endpoints": ("endpoints.kubernetes.io/managed-by", "endpoint-controller"),
+    "endpoints": ("endpoints.kubernetes.io/managed-by", frozenset({"endpoint-controller"})),
     "endpointslices.discovery.k8s.io": (
         "endpointslice.kubernetes.io/managed-by",
-        "endpointslice-controller.k8s.io",
+        frozenset({"endpointslice-controller.k8s.io", "endpointslicemirroring-controller.k8s.io"}),
     ),
 }
-"""Objects that a Service's selector makes, told by the label of their controller."""
+"""Objects that a Service's selector or another object makes, told by their controller's label."""
 
 _COHABITING = {
     "deployments.extensions": "deployments.apps",
@@ -62,10 +62,18 @@ _NEVER_KINDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The namespaces of one backup: sorted names, and whether that is most of the cluster."""
+    """The namespaces of one backup, all sorted.
+
+    Attributes:
+        namespaces: to back up.
+        missing: asked for by name and not there.
+        left_out: asked for by name, there, and not to be backed up.
+        most: whether ``namespaces`` is most of the cluster.
+    """
 
     namespaces: tuple[str, ...]
     missing: tuple[str, ...]
+    left_out: tuple[str, ...]
     most: bool
 
 
@@ -100,16 +108,20 @@ def choose_namespaces(
     """The namespaces to back up of those that exist.
 
     ``existing`` are names with whether the namespace itself says it is not to be backed up (by
-    ``EXCLUDE_LABEL``, or because it is being deleted). Names that were asked for and are not there
-    are returned as ``missing``.
+    ``EXCLUDE_LABEL``, or because it is being deleted).
     """
     everything = not included or "*" in included
     there = dict(existing)
     usable = {name for name, left_out in there.items() if not left_out}
     wanted = usable if everything else usable & set(included)
     names = sorted(wanted - set(excluded) - RESERVED_NAMESPACES)
-    missing = () if everything else tuple(sorted(set(included) - there.keys()))
-    return Scope(tuple(names), missing, most=2 * len(names) >= len(there))
+    asked = set() if everything else set(included)
+    return Scope(
+        namespaces=tuple(names),
+        missing=tuple(sorted(asked - there.keys())),
+        left_out=tuple(sorted(asked & (there.keys() - usable))),
+        most=2 * len(names) >= len(there),
+    )
 
 
 def choose_resources(resources: Iterable[Resource]) -> list[Resource]:
@@ -152,7 +164,7 @@ def is_generated(
     """Whether others make this object anew where its application is restored."""
     label = GENERATED_LABELS.get(group_resource)
     if label is not None:
-        return labels.get(label[0]) == label[1]
+        return labels.get(label[0]) in label[1]
     if group_resource == "configmaps":
         return name == "kube-root-ca.crt"
     return group_resource == "secrets" and secret_type == "kubernetes.io/service-account-token"

@@ -164,10 +164,12 @@ def _moment(text: str | None, now: datetime) -> str:
 
 def objects_lines(listed: Any) -> Iterator[str]:
     """Velero's resource list, type by type."""
-    kinds = listed if isinstance(listed, dict) else {}
     yield ""
-    yield f"Contents: {counted(sum(map(len, kinds.values())), 'object')}"
-    for kind, names in sorted(kinds.items()):
+    if not isinstance(listed, dict):
+        yield "Contents: none in the vault"
+        return
+    yield f"Contents: {counted(sum(map(len, listed.values())), 'object')}"
+    for kind, names in sorted(listed.items()):
         yield f"  {printable(kind)}"
         yield from (f"    {printable(str(name))}" for name in names)
 

@@ -4,9 +4,11 @@ Tables have three spaces between columns and go to stdout; what is said about th
 Machine output has no colour and no truncation.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 
 import click
 
@@ -18,6 +20,8 @@ from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, at, metadata
 
 NONE = "<none>"
+_UNUSUAL = re.compile("[^\x00-\u02ff\u2500-\u257f]")
+"""What may take no cell or two; letters and the lines of a tree take one."""
 
 
 def columns_for(columns: Sequence[Column], output: str) -> list[Column]:
@@ -66,7 +70,7 @@ def table(rows: Iterable[Sequence[str]], *, widths: list[int] | None = None) -> 
 
 def cells(text: str) -> int:
     """How many cells of a terminal a text takes."""
-    if text.isascii():
+    if not _UNUSUAL.search(text):
         return len(text)
     return sum(
         0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
@@ -120,9 +124,10 @@ def listed(objects: Sequence[Object], *, single: bool) -> object:
 
 
 def emit(lines: Iterable[str]) -> None:
-    """Prints lines to stdout."""
-    for line in lines:
-        click.echo(line)
+    """Prints lines to stdout, many at a time: each write is flushed."""
+    left = iter(lines)
+    while batch := list(islice(left, 200)):
+        click.echo("\n".join(batch))
 
 
 def say(text: str) -> None:

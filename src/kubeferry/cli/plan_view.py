@@ -60,6 +60,10 @@ class Look:
         """The text in a style, if there are colours."""
         return click.style(text, **style) if self.colour else text
 
+    def cells(self, text: str) -> int:
+        """The cells that a text takes, its colours aside."""
+        return cells(click.unstyle(text) if self.colour else text)
+
     @property
     def branches(self) -> tuple[str, str, str, str]:
         """Before an item, before the last item, and below each of them."""
@@ -249,13 +253,12 @@ def _note(note: Note, indent: str, look: Look, *, fg: str) -> Iterator[str]:
 
 def _fits(text: str, right: str, look: Look) -> bool:
     room = cells(right) + 5 if right else 0
-    return cells(click.unstyle(text)) + room <= look.width
+    return look.cells(text) + room <= look.width
 
 
 def _aligned(text: str, right: str, look: Look) -> str:
     """The text with its cause in parentheses at the right margin, three spaces apart at least."""
     if not right:
         return text
-    width = cells(click.unstyle(text))
-    gap = max(3, look.width - width - cells(right) - 2)
+    gap = max(3, look.width - look.cells(text) - cells(right) - 2)
     return f"{text}{pad('', gap)}{look.paint(f'({right})', dim=True)}"

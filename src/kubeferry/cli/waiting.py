@@ -22,6 +22,9 @@ from kubeferry.kube.objects import Object, at, metadata
 QUIET_SECONDS = 15.0
 """After so long without a phase a person is told that nobody has taken the task."""
 
+_DETAILS = {"Failed": "", "PartiallyFailed": " --details"}
+"""What failed as a whole has said why; what failed in part has a report in the vault."""
+
 Finished = Callable[[Object], bool]
 
 
@@ -82,7 +85,7 @@ async def wait_for_task(
         raise error(
             str(at(ended, ("status", "message")) or f"ended {_phase(ended)}"),
             place=_subject(resource, name),
-            remedy=f"{program()} {noun(resource)} describe {name} --details",
+            remedy=f"{program()} {noun(resource)} describe {name}{_DETAILS[_phase(ended)]}",
         )
 
 

@@ -16,7 +16,6 @@ from kubeferry import codec
 from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import RESERVED_NAMESPACES, Identity, Resource
 from kubeferry.kube.objects import Object
-from kubeferry.restore.namespaces import plan_namespace
 from kubeferry.restore.spool import Spool, Spooled
 from kubeferry.restore.waves import NAMESPACES, STEPS, Step, rank
 from kubeferry.transform.change import Change, Note, Outcome
@@ -84,14 +83,16 @@ class Planner:
             source = Identity(NAMESPACES, "", name)
             body = self.spool.get(source)
             archived, unfit = (None, None) if body is None else _decoded(source, body)
-            obj, changes = plan_namespace(None if unfit else archived, name, target)
+            if archived is None or unfit is not None:
+                archived = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+            outcome = self.pipeline(archived, NAMESPACES)
             yield PlanItem(
                 source=source,
                 target=Identity(NAMESPACES, "", target),
                 resource=resource,
                 action="create",
-                object=obj,
-                changes=changes,
+                object=outcome.object,
+                changes=tuple(outcome.changes),
                 errors=(unfit,) if unfit else (),
             )
 
@@ -129,6 +130,10 @@ class Planner:
                 "or create the object by hand",
             )
             return PlanItem(source, target, None, "fail", why=missing)
+        is_forged = resource.group_resource != source.group_resource
+        if is_forged and key == (obj["apiVersion"], obj["kind"]):
+            forged = Note("PathDisagrees", f"the object in it is a {key[1]} of {key[0]}")
+            return PlanItem(source, target, None, "fail", why=forged)
         return PlanItem(
             source,
             target,
@@ -165,5 +170,7 @@ def _decoded(source: Identity, body: bytes) -> tuple[Object, Note | None]:
         return {}, Note("Undecodable", f"the archive's copy is no JSON: {error}")
     if not isinstance(obj, dict):
         return {}, Note("Undecodable", "the archive's copy is no JSON object")
+    if not isinstance(obj.get("apiVersion"), str) or not isinstance(obj.get("kind"), str):
+        return {}, Note("Undecodable", "the archive's copy has no apiVersion and kind")
     how = disagreement(source, obj)
     return obj, Note("PathDisagrees", how) if how else None

@@ -11,12 +11,12 @@ left alone, what was created and did not get into it is recognised by its field 
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import msgspec
 
 from kubeferry.clock import Clock, timestamp
-from kubeferry.errors import ArchiveDamaged
+from kubeferry.errors import ArchiveDamaged, FerryError
 from kubeferry.journal import Item, Journal
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Identity
@@ -33,9 +33,9 @@ from kubeferry.restore.spool import Spool
 from kubeferry.settings import Settings
 from kubeferry.transform.facts import Facts
 from kubeferry.transform.parameters.namespaces import (
-    Clash,
     check_clashes,
     check_sources,
+    find_clashes,
     shared_targets,
 )
 from kubeferry.transform.pipeline import Pipeline, Rules
@@ -47,6 +47,11 @@ from kubeferry.vault.restores import (
     put_restore_files,
 )
 from kubeferry.vault.store import Store
+
+FLUSH_SECONDS = 3.0
+"""How long a restore that stops may take to store its last journal file: less than is left then of
+its controller's lease.
+"""
 
 
 @asynccontextmanager
@@ -69,8 +74,10 @@ async def open_plan(
         opened = await open_archive(store, request.backup, spool=spool, now=clock())
         for note in opened.read.notes:
             reporter.problem(Problem("warning", "Archive", note))
+        for told in request.modifiers.notes if request.modifiers else ():
+            reporter.problem(Problem("warning", told.reason, told.message))
         check_sources(request.namespaces, spool.namespaces() | _archived_namespaces(spool))
-        check_clashes(list(_clashes(request, spool)))
+        _check_clashes(request, spool)
         rules = Rules(
             namespaces=request.namespaces,
             images=request.images,
@@ -125,9 +132,10 @@ async def run_restore(
                 for step, items in planner.steps():
                     several.phase(f"wave {step.wave}: {step.title}")
                     await applier.run(_left(items, planner.spool.is_done if first > 1 else None))
-            finally:
-                # What was done is told even when the task is interrupted here.
-                await asyncio.shield(journal.flush())
+            except BaseException:
+                await _flush_soon(journal)
+                raise
+            await journal.flush()
             await put_restore_files(
                 store,
                 folder,
@@ -146,6 +154,16 @@ async def run_restore(
         target_images=tuple(sorted(recorder.target_images)),
         first_problem=problem or next(iter(findings.problems), None),
     )
+
+
+async def _flush_soon(journal: Journal) -> None:
+    """What was done is told even when the task stops in the middle, if that can be done at once.
+
+    What is not told is found again by its field manager.
+    """
+    with suppress(FerryError, TimeoutError):
+        async with asyncio.timeout(FLUSH_SECONDS):
+            await journal.flush()
 
 
 async def _resume(store: Store, folder: str, recorder: Recorder) -> None:
@@ -170,10 +188,9 @@ def _archived_namespaces(spool: Spool) -> set[str]:
     return {name for _, name in spool.names("namespaces")}
 
 
-def _clashes(request: RestoreRequest, spool: Spool) -> Iterator[Clash]:
-    """What two namespaces that become one would both bring; found on disk."""
-    for target, sources in shared_targets(request.namespaces, spool.namespaces()).items():
-        for index, one in enumerate(sources):
-            for other in sources[index + 1 :]:
-                for identity in spool.clashes(one, other):
-                    yield Clash(target, identity.group_resource, identity.name, (one, other))
+def _check_clashes(request: RestoreRequest, spool: Spool) -> None:
+    """Refuses two namespaces that become one where both would bring the same object."""
+    present = spool.namespaces()
+    for sources in shared_targets(request.namespaces, present).values():
+        namesakes = spool.namesakes(sources)
+        check_clashes(find_clashes(request.namespaces, present, namesakes))

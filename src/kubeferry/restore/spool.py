@@ -9,7 +9,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
@@ -111,16 +111,18 @@ class Spool:
         query = "select namespace, name from objects where kind = ? order by namespace, name"
         yield from self._index.execute(query, (kind,))
 
-    def clashes(self, first: str, second: str) -> Iterator[Identity]:
-        """The objects of namespace ``first`` whose kind and name are in ``second`` too."""
-        names = {number: name for name, number in self._kinds.items()}
+    def namesakes(self, namespaces: Collection[str]) -> Iterator[Identity]:
+        """The objects whose kind and name are in more than one of these namespaces."""
+        kinds = {number: name for name, number in self._kinds.items()}
+        marks = ", ".join("?" * len(namespaces))
         rows = self._index.execute(
-            "select a.kind, a.name from objects a join objects b on a.kind = b.kind "
-            "and a.name = b.name where a.namespace = ? and b.namespace = ? order by a.kind, a.name",
-            (first, second),
+            f"select kind, namespace, name from objects where namespace in ({marks}) "
+            "and (kind, name) in (select kind, name from objects "
+            f"where namespace in ({marks}) group by kind, name having count(*) > 1)",
+            (*namespaces, *namespaces),
         )
-        for kind, name in rows:
-            yield Identity(names[kind], first, name)
+        for kind, namespace, name in rows:
+            yield Identity(kinds[kind], namespace, name)
 
     def get(self, identity: Identity) -> bytes | None:
         """The JSON of one object, None if the archive has none."""

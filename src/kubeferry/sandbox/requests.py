@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from kubeferry import codec
 from kubeferry.errors import FerryError
-from kubeferry.sandbox import answers
+from kubeferry.sandbox import answers, protobuf
 from kubeferry.sandbox.kinds import Kind, Kinds
 from kubeferry.sandbox.writes import Write
 
@@ -58,6 +58,11 @@ def read_body(body: bytes, content_type: str, kind: Kind) -> Any:
             return codec.load_yaml(body)
         except FerryError as error:
             raise answers.bad_request(f"error decoding YAML: {error}") from error
+    if form == protobuf.CONTENT_TYPE:
+        try:
+            return protobuf.read_object(body)
+        except (ValueError, KeyError) as error:
+            raise answers.bad_request(f"error decoding protobuf: {error}") from error
     if form not in ("", "application/json", "application/octet-stream"):
         raise answers.unsupported_media_type(
             "the body of the request was in an unknown format - accepted media types include: "

@@ -31,6 +31,7 @@ _DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
 COUNTED = frozenset(
     {
         "pods",
+        "podtemplates",
         "replicationcontrollers",
         "deployments.apps",
         "statefulsets.apps",

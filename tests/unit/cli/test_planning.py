@@ -1,0 +1,50 @@
+from kubeferry.api.metadata import Metadata
+from kubeferry.api.restore import ApplicationRestore, ModifierReference, RestoreSpec
+from kubeferry.cli.planning import farewell, heading
+from kubeferry.transform.change import Note
+
+LONG = "registry.one.example.com/a-team-with-a-long-name/" + "x" * 20
+RESTORE = ApplicationRestore(
+    metadata=Metadata(name="plan"),
+    spec=RestoreSpec(
+        backup_name="b",
+        namespace_mapping={"x": "y"},
+        image_registry_mapping={LONG: "registry.two.example.com/team"},
+        resource_modifier=ModifierReference(kind="ConfigMap", name="m"),
+    ),
+)
+
+
+def test_the_heading_names_all_that_changes_objects() -> None:
+    notes = [Note("Unknown", "nothing is called foos")]
+    assert list(heading(RESTORE, vault="v", cluster="c", notes=notes)) == [
+        "Plan  backup b of vault v into c",
+        "  namespaceMapping       x -> y",
+        f"  imageRegistryMapping   {LONG}",
+        "                         -> registry.two.example.com/team",
+        "  resourceModifier       m",
+        "  ! Unknown: nothing is called foos",
+    ]
+
+
+def test_the_farewell_is_a_command_that_can_be_copied() -> None:
+    lines = list(farewell(None, RESTORE, full=True))
+    assert lines == [
+        "",
+        "Nothing was written. To do it:",
+        "  kubeferry restore create NAME \\",
+        "    --from-backup b \\",
+        "    --namespace-mapping x=y \\",
+        f"    --image-registry-mapping {LONG}=registry.two.example.com/team \\",
+        "    --resource-modifier m \\",
+        "    --wait",
+    ]
+
+
+def test_a_file_with_a_space_is_quoted() -> None:
+    last = list(farewell("my restore.yaml", RESTORE, full=True))[-1]
+    assert last == "  kubeferry restore create -f 'my restore.yaml' --wait"
+
+
+def test_what_is_not_shown_is_said() -> None:
+    assert "--full shows them." in "".join(farewell(None, RESTORE, full=False))
