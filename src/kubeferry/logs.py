@@ -74,7 +74,7 @@ def _quoted(text: str) -> str:
 
 
 class _JsonLines(logging.Formatter):
-    converter = staticmethod(time.gmtime)  # type: ignore[assignment]
+    converter = staticmethod(time.gmtime)
 
     def format(self, record: logging.LogRecord) -> str:
         line = {

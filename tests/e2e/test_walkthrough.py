@@ -75,6 +75,12 @@ def test_the_backup_is_described_with_what_is_in_it(backed_up: Machine) -> None:
     assert "  apps/v1/StatefulSet\n    default/web\n" in text
 
 
+def test_the_log_of_a_backup_is_printed(backed_up: Machine) -> None:
+    done = backed_up.ferry("backup", "backup", "logs", "nginx-1")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.strip()
+
+
 def test_the_archive_is_downloaded_and_verified(backed_up: Machine, tmp_path: Path) -> None:
     args = ("backup", "download", "nginx-1", "--output-dir", str(tmp_path))
     done = backed_up.ferry("backup", *args)
@@ -139,6 +145,55 @@ def test_a_plan_of_a_manifest_is_the_plan_of_its_options(
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "bucket", "code"),
+    [
+        pytest.param("disk", "ferry", 0, id="of a registered vault"),
+        pytest.param("new", "ferry", 0, id="of a vault that is not registered"),
+        pytest.param("disk", "other", 5, id="that differs from the registered vault"),
+    ],
+)
+def test_a_plan_follows_the_manifests_annotation(
+    backed_up: Machine, tmp_path: Path, name: str, bucket: str, code: int
+) -> None:
+    vault = json.dumps({"name": name, "bucket": bucket, "provider": "local"})
+    manifest = codec.load_yaml((EXAMPLES / "05-applicationrestore.yaml").read_text())
+    manifest["metadata"]["annotations"] = {"csdr.alibabacloud.com/backuplocations": vault}
+    manifest["spec"]["backupName"] = "nginx-1"
+    file = tmp_path / "restore.yaml"
+    file.write_text(codec.dump_yaml(manifest))
+    done = backed_up.ferry("restore", "restore", "plan", "-f", str(file))
+    assert done.exit_code == code, done.output
+    assert (f"of vault {name} into" in done.stdout) == (code == 0)
+    assert "new" not in backed_up.objects("restore", "backuplocations", "csdr")
+
+
+def test_a_plan_may_name_the_vault(backed_up: Machine) -> None:
+    done = backed_up.ferry(
+        "restore", "restore", "plan", "--from-backup", "nginx-1", "--vault", "disk"
+    )
+    assert done.exit_code == 0, done.output
+
+
+def test_a_backup_the_cluster_does_not_know_is_looked_for_in_its_vaults(
+    backed_up: Machine,
+) -> None:
+    made = backed_up.ferry(
+        "backup", "backup", "create", "unknown", "--vault", "disk", "-o", "name",
+        "--include-namespaces", "default", "--wait",
+    )  # fmt: skip
+    assert made.exit_code == 0, made.output
+    # A namespace of its own: nothing is synced into it.
+    register = ("-n", "quiet", "--provider", "local", "--bucket", "ferry")
+    backed_up.create(
+        "restore", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "quiet"}}
+    )
+    assert backed_up.ferry("restore", "vault", "create", "disk", *register).exit_code == 0
+    done = backed_up.ferry("restore", "restore", "plan", "-n", "quiet", "--from-backup", "unknown")
+    assert done.exit_code == 0, done.output
+    assert "backup unknown of vault disk" in done.stdout
+
+
 def test_the_restore_does_what_the_plan_said(backed_up: Machine) -> None:
     done = backed_up.ferry("restore", "restore", "create", "nginx", *RESTORE, "--wait")
     assert done.exit_code == 0, done.output
@@ -148,6 +203,7 @@ def test_the_restore_does_what_the_plan_said(backed_up: Machine) -> None:
     described = backed_up.ferry("restore", "restore", "describe", "nginx", "--details").stdout
     assert f"Images needed:      {IMAGE}" in described
     assert "    default1/web(created)" in described
+    assert "wave 6" in backed_up.ferry("restore", "restore", "logs", "nginx").stdout
 
 
 def test_a_second_restore_of_the_same_name_is_refused(backed_up: Machine) -> None:

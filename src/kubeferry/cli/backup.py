@@ -167,3 +167,15 @@ def download(
     target = output or (output_dir or Path()) / f"{name}.tar.gz"
     downloading.check_target(target, overwrite=force)
     asyncio.run(downloading.download(flags(), name, vault=vault, target=target))
+
+
+@backup.command(cls=Command, examples=("backup logs shop-1",))
+@name_argument("BACKUPS")
+@connection_options
+def logs(name: str) -> None:
+    """Print the log of a backup that has ended, from its vault."""
+    import asyncio
+
+    from kubeferry.cli import tasklogs
+
+    asyncio.run(tasklogs.backup(flags(), name))

@@ -25,16 +25,14 @@ from kubeferry.cli.output import (
     size_text,
     table,
 )
-from kubeferry.cli.stores import restore_folder, vault_of_backup
+from kubeferry.cli.stores import load_restore_file, restore_folder, vault_of_backup
 from kubeferry.clock import parse_timestamp, utc_now
 from kubeferry.controller.resources import BACKUPS, EVENTS, LOCATIONS, RESTORES
 from kubeferry.durations import format_age
-from kubeferry.errors import ApiError, ArchiveDamaged, ObjectMissing
+from kubeferry.errors import ApiError, ArchiveDamaged
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, metadata
-from kubeferry.vault import gzips, layout
-from kubeferry.vault.sidefiles import MAX_BYTES, load_side_file
-from kubeferry.vault.store import Store
+from kubeferry.vault.sidefiles import load_side_file
 
 Pairs = Iterator[tuple[str, object]]
 
@@ -76,8 +74,8 @@ async def restore(flags: Flags, name: str, *, details: bool) -> None:
                     emit(["", "No report in the vault yet."])
                 else:
                     place = f"restore {name}"
-                    listed = await _file(opened.store, folder, "resource-list.json.gz")
-                    results = await _file(opened.store, folder, "results.gz")
+                    listed = await load_restore_file(opened.store, folder, "resource-list.json.gz")
+                    results = await load_restore_file(opened.store, folder, "results.gz")
                     emit(objects_lines(_decoded(listed, place)))
                     emit(problems_lines(_decoded(results, place)))
         await _events(session, RESTORES, obj)
@@ -199,16 +197,6 @@ def _decoded(data: bytes | None, place: str) -> Any:
         raise ArchiveDamaged(
             f"a file of its report does not decode: {error}", place=place
         ) from error
-
-
-async def _file(store: Store, folder: str, kind: str) -> bytes | None:
-    key = layout.restore_file(folder, kind)
-    try:
-        return gzips.unpack(await store.get(key), limit=MAX_BYTES)
-    except ObjectMissing:
-        return None
-    except gzips.BadGzip as error:
-        raise ArchiveDamaged(str(error), place=f"{store.url}/{key}") from error
 
 
 async def _events(session: Session, resource: Resource, obj: Object) -> None:

@@ -178,3 +178,15 @@ def describe(name: str, details: bool) -> None:
     from kubeferry.cli import describing
 
     asyncio.run(describing.restore(flags(), name, details=details))
+
+
+@restore.command(cls=Command, examples=("restore logs shop-test",))
+@name_argument("RESTORES")
+@connection_options
+def logs(name: str) -> None:
+    """Print the log of a restore that has ended, from its vault."""
+    import asyncio
+
+    from kubeferry.cli import tasklogs
+
+    asyncio.run(tasklogs.restore(flags(), name))

@@ -13,9 +13,10 @@ from kubeferry.cli.connection import Session
 from kubeferry.cli.output import say
 from kubeferry.controller import vaults
 from kubeferry.controller.resources import BACKUPS, LOCATIONS
-from kubeferry.errors import BackupMissing, NotFound, ObjectMissing, VaultError
+from kubeferry.errors import ArchiveDamaged, BackupMissing, NotFound, ObjectMissing, VaultError
 from kubeferry.kube.objects import metadata
-from kubeferry.vault import layout
+from kubeferry.vault import gzips, layout
+from kubeferry.vault.sidefiles import MAX_BYTES
 from kubeferry.vault.store import Store
 
 
@@ -118,3 +119,17 @@ async def restore_folder(store: Store, name: str, uid: str) -> str | None:
         if isinstance(owner, dict) and owner.get("uid") == uid:
             return folder
     return None
+
+
+async def load_restore_file(store: Store, folder: str, kind: str) -> bytes | None:
+    """One unpacked file of a restore's report (``results.gz`` ...), None where there is none.
+
+    Raises ``ArchiveDamaged``.
+    """
+    key = layout.restore_file(folder, kind)
+    try:
+        return gzips.unpack(await store.get(key), limit=MAX_BYTES)
+    except ObjectMissing:
+        return None
+    except gzips.BadGzip as error:
+        raise ArchiveDamaged(str(error), place=f"{store.url}/{key}") from error

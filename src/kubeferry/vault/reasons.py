@@ -77,8 +77,12 @@ def explain(message: str, *, hidden: tuple[str, ...]) -> Reason:
     return Reason(_strike(_QUERY.sub(r"\1", first), hidden))
 
 
+_SHORTEST_SECRET = 4
+"""A shorter text is no key of any storage, and striking it would garble the message."""
+
+
 def _strike(text: str, hidden: tuple[str, ...]) -> str:
     for secret in hidden:
-        if secret:
+        if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, "***")
     return text
