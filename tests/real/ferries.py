@@ -18,6 +18,8 @@ TERMINAL = ("Completed", "PartiallyFailed", "Failed")
 PROGRAM = Path(sys.executable).parent / "kubeferry"
 ACCOUNT = "kubeferry-controller"
 SYNC_PERIOD = "1s"
+DEAD_ENDPOINT = "http://127.0.0.1:1"
+"""An endpoint that a vault may name and where nobody listens."""
 
 
 @dataclass
@@ -62,6 +64,7 @@ class Site:
         """Starts a controller, as the service account it is installed with."""
         settings = {
             "KUBEFERRY_ENDPOINT_ALIBABACLOUD": self.storage.endpoint,
+            "KUBEFERRY_ALLOWED_ENDPOINTS": DEAD_ENDPOINT,
             "KUBEFERRY_SYNC_PERIOD": SYNC_PERIOD,
             **self.environ,
             **environ,

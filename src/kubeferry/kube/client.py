@@ -180,7 +180,8 @@ class Client:
                 "POST",
                 resource.path(namespace, name, subresource) + query,
                 data,
-                repeat="write",
+                # A name that the server makes would be another one the second time.
+                repeat="never" if b'"generateName"' in data else "write",
                 place=place_of("create", resource, namespace, name),
             )
         except ApiError as error:

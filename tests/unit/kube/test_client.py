@@ -100,6 +100,13 @@ async def test_a_create_whose_connection_broke_may_find_its_own_object() -> None
     assert taken.value.after_retry
 
 
+async def test_a_create_whose_name_the_server_makes_is_not_sent_again() -> None:
+    async with serving(broken) as server, server.client() as client:
+        with pytest.raises(ApiUnreachable):
+            await client.create(CONFIGMAPS, b'{"metadata":{"generateName":"web-"}}', namespace="a")
+    assert len(server.requests) == 1
+
+
 async def test_a_json_patch_whose_connection_broke_is_not_sent_again() -> None:
     async def handler(request: web.Request) -> web.Response:
         return web.json_response({}) if request.method == "GET" else broken(request)
