@@ -97,9 +97,7 @@ class Shell:
             await process.wait()
         return printed
 
-    async def _start(
-        self, text: str, *, stderr: int | None = None
-    ) -> asyncio.subprocess.Process:
+    async def _start(self, text: str, *, stderr: int | None = None) -> asyncio.subprocess.Process:
         path = os.pathsep.join(map(str, (PROGRAMS, *self.programs, os.environ["PATH"])))
         return await asyncio.create_subprocess_exec(
             "/bin/sh",
