@@ -52,8 +52,8 @@ controlplane-down: setup ## ends them
 bench: setup ## the benchmarks, on a real control plane (docs/performance.md)
 	$(BIN)/python -m bench
 
-golden: setup ## rewrites the golden files; look at the difference before you commit it
-	$(BIN)/pytest --update-golden tests/golden
+golden: setup ## rewrites golden files and generated pages; look at the difference before you commit it
+	$(BIN)/pytest --update-golden tests/golden tests/docs/test_pages.py
 
 crds: setup ## rewrites deploy/crds.yaml from the types
 	$(BIN)/kubeferry crds > deploy/crds.yaml

@@ -1,1 +1,1 @@
-"""The benchmarks: ``python -m bench`` (``make bench``); what they found is in docs/performance.md."""
+"""The benchmarks (``make bench``); what they found is in docs/performance.md."""

@@ -25,9 +25,11 @@ def main() -> None:
         "--objects", type=int, action="append", help="how many (default: 10000 and 100000)"
     )
     parser.add_argument("--only", choices=("restore", "backup", "transform"))
-    parser.add_argument("--rounds", type=int, help="passes of kubeferry (default: 3, from 100000 1)")
+    parser.add_argument(
+        "--rounds", type=int, help="passes of kubeferry (default: 3, from 100000 1)"
+    )
     parser.add_argument("-o", "--output", type=Path, help="a file for every pass as a JSON line")
-    parser.add_argument("--profile", default="", help="prefix of files for cProfile's figures")
+    parser.add_argument("--profile", default="", help="prefix of files for profiles of kubeferry")
     options = parser.parse_args()
     record = Record(options.output)
     figures: list[Figure] = []
@@ -54,15 +56,12 @@ def _cluster_figures(options: argparse.Namespace, record: Record) -> list[Figure
             rounds = options.rounds or (1 if count >= SIZES[-1] else 3)
             name = f"bench-{count}"
             with fresh_cluster() as cluster:
-                kubeconfig = str(cluster.user_kubeconfig)
-                first = restore.bare_pass(kubeconfig, count, record)
+                first = restore.bare_pass(cluster, count, record)
                 if options.only == "restore":
-                    backup.ferry_pass(
-                        kubeconfig, count, vault=vault, name=f"{name}-0", record=record
-                    )
+                    backup.ferry_pass(cluster, count, vault=vault, name=f"{name}-0", record=record)
                 else:
                     found, peaks["backup"][count] = backup.measure(
-                        kubeconfig,
+                        cluster,
                         count,
                         rounds=rounds,
                         vault=vault,

@@ -9,12 +9,13 @@ from typing import Any
 from bench.figures import Figure, Record, between, median
 from bench.measure import run_child
 from kubeferry.backup.collect import LISTERS
+from tests.clusters import Cluster
 
 GOALS = {10_000: 2.0, 100_000: 1.5}
 
 
 def ferry_pass(
-    kubeconfig: str,
+    cluster: Cluster,
     count: int,
     *,
     vault: dict[str, Any],
@@ -23,17 +24,22 @@ def ferry_pass(
     profile: str = "",
 ) -> dict[str, Any]:
     """One pass of B."""
-    task = {"what": "backup", "kubeconfig": kubeconfig, "vault": vault, "name": name}
-    if profile:
-        task["profile"] = f"{profile}-{name}"
-    result = record.add("kubeferry backup", count, run_child("bench.ferry", task))
+    result = run_child(
+        "bench.ferry",
+        "backup",
+        cluster,
+        vault=vault,
+        name=name,
+        profile=profile and f"{profile}-{name}",
+    )
+    record.add("kubeferry backup", count, result)
     if result["phase"] != "Completed" or result["items"] < count:
         raise RuntimeError(f"the backup is {result['phase']} with {result['items']} objects")
     return result
 
 
 def measure(
-    kubeconfig: str,
+    cluster: Cluster,
     count: int,
     *,
     rounds: int,
@@ -43,12 +49,12 @@ def measure(
     profile: str = "",
 ) -> tuple[list[Figure], float]:
     """The figures, and the median peak in MiB. Leaves the backups ``<name>-<n>`` in the vault."""
-    paths = run_child("bench.ferry", {"what": "kinds", "kubeconfig": kubeconfig})["paths"]
+    paths = run_child("bench.ferry", "kinds", cluster)["paths"]
     bare, ferry = [], []
 
     def list_pass(ways: int) -> dict[str, Any]:
-        task = {"what": "list", "kubeconfig": kubeconfig, "paths": paths, "ways": ways}
-        return record.add(f"bare list {ways}-way", count, run_child("bench.bare", task))
+        result = run_child("bench.bare", "list", cluster, paths=paths, ways=ways)
+        return record.add(f"bare list {ways}-way", count, result)
 
     list_pass(LISTERS)  # the API server's caches are warm for all that follow
     one_way = [list_pass(1)]
@@ -56,7 +62,7 @@ def measure(
     for number in range(rounds):
         ferry.append(
             ferry_pass(
-                kubeconfig,
+                cluster,
                 count,
                 vault=vault,
                 name=f"{name}-{number}",

@@ -41,7 +41,7 @@ async def create(kubeconfig: str, count: int) -> dict[str, Any]:
     async with Access.of(kubeconfig).session(connections=WAYS) as session:
         cpu, begun = cpu_seconds(), time.perf_counter()
         await _post_all(session, iter([objects.definition()]))
-        while not await _is_established(session):
+        while not await _is_established(session):  # noqa: ASYNC110 - polled
             await asyncio.sleep(0.1)
         await _post_all(session, chain(objects.namespaces()))
         await _post_all(session, iter(bodies))

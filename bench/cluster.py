@@ -5,6 +5,7 @@ user is no member of system:masters; it speaks TLS and shows a token.
 """
 
 import base64
+import os
 import ssl
 import time
 from collections.abc import Iterator
@@ -26,7 +27,9 @@ CONTROLLERS = (
     "serviceaccount-token-controller",
     "garbage-collector-controller",
 )
+PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager")
 _SETTLE_SECONDS = 5.0
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -39,6 +42,21 @@ def fresh_cluster() -> Iterator[Cluster]:
     ):
         time.sleep(_SETTLE_SECONDS)
         yield cluster
+
+
+def server_cpu(cluster: Cluster) -> dict[str, float]:
+    """CPU seconds that each of the cluster's processes has used so far, by program."""
+    used: dict[str, float] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            program, *flags = (folder / "cmdline").read_bytes().split(b"\0")
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has ended meanwhile
+        name = Path(program.decode(errors="replace")).name
+        if name in PROGRAMS and any(str(cluster.folder).encode() in flag for flag in flags):
+            used[name] = (int(fields[11]) + int(fields[12])) / _TICKS
+    return used
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from typing import Any
 
 from bench import objects
 from bench.measure import cpu_seconds, serve_parent
-from kubeferry import codec
 from kubeferry.backup.request import BackupRequest
 from kubeferry.backup.run import run_backup
 from kubeferry.backup.select import choose_resources
@@ -32,13 +31,15 @@ class Times:
 
     def __init__(self) -> None:
         self.begun = time.perf_counter()
-        self.phases: dict[str, float] = {}
+        self._cpu = cpu_seconds()
+        self.phases: dict[str, tuple[float, float]] = {}
         self.last = 0.0
         self.problems: list[str] = []
 
     def phase(self, name: str) -> None:
-        """Keeps the time of its first beginning."""
-        self.phases.setdefault(name, time.perf_counter() - self.begun)
+        """Keeps the time and the CPU time at its first beginning."""
+        now = (time.perf_counter() - self.begun, cpu_seconds() - self._cpu)
+        self.phases.setdefault(name, (round(now[0], 3), round(now[1], 3)))
 
     def progress(self, done: int, total: int | None) -> None:
         """Keeps the time."""
@@ -74,12 +75,14 @@ async def backup(kubeconfig: str, vault: dict[str, Any], name: str) -> dict[str,
     }
 
 
-async def restore(kubeconfig: str, vault: dict[str, Any], name: str) -> dict[str, Any]:
-    """Restores with all three mechanisms."""
+async def restore(
+    kubeconfig: str, vault: dict[str, Any], name: str, restore_name: str
+) -> dict[str, Any]:
+    """Restores with all three mechanisms; a restore's name is used once, or it is resumed."""
     modifiers = parse_modifiers({"modifier": MODIFIER.read_text()}, place="bench")
     request = RestoreRequest(
-        name="bench",
-        uid="0b1c2d3e-restore-bench",
+        name=restore_name,
+        uid=f"0b1c2d3e-{restore_name}",
         backup=name,
         namespaces=objects.mapping(),
         images=ImageMap({objects.REGISTRY: objects.MIRROR}),
@@ -97,7 +100,7 @@ async def restore(kubeconfig: str, vault: dict[str, Any], name: str) -> dict[str
             clock=utc_now,
         )
     seconds = time.perf_counter() - begun
-    first = min(at for name, at in times.phases.items() if name.startswith("wave"))
+    first = min(at for name, (at, _) in times.phases.items() if name.startswith("wave"))
     return {
         "phase": result.phase,
         "counts": dict(result.counts),

@@ -49,6 +49,7 @@ class Record:
         if "create_seconds" in result:
             shown += f"  creates {count / result['create_seconds']:,.0f}/s"
         shown += f"  cpu {result['cpu']:.1f} s  peak {result['peak_mib']:.0f} MiB"
+        shown += f"  servers' cpu {sum(result['server_cpu'].values()):.1f} s"
         at = time.monotonic() - self._begun
         print(f"[{at:6.0f} s] {what:<16}{count:>8}  {shown}  load {result['load']}", flush=True)
         for problem in result.get("problems", ()):

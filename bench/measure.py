@@ -1,11 +1,11 @@
 """Runs a measured piece of work in a process of its own and reads what it took.
 
 Each child is ``python -m <module>``: it reads what to do as JSON from its standard input, does it
-and prints one line of JSON. ``profile`` in it names a file for cProfile's figures. Seconds are measured inside the child, around the work: neither the
-start of Python nor the making of the objects counts.
+and prints one line of JSON. ``profile`` in it names a file for the figures of ``sampler``. Seconds
+are measured inside the child, around the work: neither the start of Python nor the making of the
+objects counts.
 """
 
-import cProfile
 import json
 import os
 import resource
@@ -15,6 +15,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from bench.cluster import server_cpu
+from bench.sampler import Sampler
+from tests.clusters import Cluster
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -22,9 +26,14 @@ class ChildFailed(RuntimeError):
     """A child did not end well; its standard error is in the message."""
 
 
-def run_child(module: str, task: dict[str, Any]) -> dict[str, Any]:
-    """What the child printed, and the machine's load when it began and ended."""
-    before = os.getloadavg()[0]
+def run_child(module: str, what: str, cluster: Cluster, **task: Any) -> dict[str, Any]:
+    """What the child printed for ``what``, as the cluster's user.
+
+    With it go the machine's load when it began and ended, and the CPU seconds of the cluster's
+    processes meanwhile.
+    """
+    task |= {"what": what, "kubeconfig": str(cluster.user_kubeconfig)}
+    before, used = os.getloadavg()[0], server_cpu(cluster)
     done = subprocess.run(
         [sys.executable, "-m", module],
         input=json.dumps(task),
@@ -34,9 +43,11 @@ def run_child(module: str, task: dict[str, Any]) -> dict[str, Any]:
         check=False,
     )
     if done.returncode:
-        raise ChildFailed(f"{module} {task['what']}: exit code {done.returncode}\n{done.stderr}")
+        raise ChildFailed(f"{module} {what}: exit code {done.returncode}\n{done.stderr}")
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return result | {"load": [round(before, 2), round(os.getloadavg()[0], 2)]}
+    servers = {name: round(cpu - used[name], 2) for name, cpu in server_cpu(cluster).items()}
+    load = [round(before, 2), round(os.getloadavg()[0], 2)]
+    return result | {"load": load, "server_cpu": servers}
 
 
 async def serve_parent(works: dict[str, Callable[..., Awaitable[dict[str, Any]]]]) -> None:
@@ -44,9 +55,8 @@ async def serve_parent(works: dict[str, Callable[..., Awaitable[dict[str, Any]]]
     task = json.load(sys.stdin)
     work, profile = works[task.pop("what")], task.pop("profile", None)
     if profile:
-        with cProfile.Profile() as profiler:
+        with Sampler(profile):
             result = await work(**task)
-        profiler.dump_stats(profile)
     else:
         result = await work(**task)
     usage = resource.getrusage(resource.RUSAGE_SELF)

@@ -150,9 +150,7 @@ def _made(random_: random.Random, kind: str, where: str, name: str) -> Made:
     }
     rest = size - 320
     if kind == "ConfigMap":
-        obj["data"] = {
-            f"part-{part}.properties": _text(random_, rest // 3) for part in range(3)
-        }
+        obj["data"] = {f"part-{part}.properties": _text(random_, rest // 3) for part in range(3)}
     elif kind == "Secret":
         raw = random_.randbytes(rest * 3 // 4)
         obj |= {"type": "Opaque", "data": {"blob": base64.b64encode(raw).decode()}}

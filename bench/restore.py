@@ -9,15 +9,15 @@ from typing import Any
 from bench.cluster import fresh_cluster
 from bench.figures import Figure, Record, between, median
 from bench.measure import run_child
+from tests.clusters import Cluster
 
 WHOLE_GOALS = {10_000: 0.75, 100_000: 0.85}
 RATE_GOAL = 0.85
 
 
-def bare_pass(kubeconfig: str, count: int, record: Record) -> dict[str, Any]:
+def bare_pass(cluster: Cluster, count: int, record: Record) -> dict[str, Any]:
     """One pass of A on a cluster that is empty."""
-    task = {"what": "create", "kubeconfig": kubeconfig, "count": count}
-    return record.add("bare create", count, run_child("bench.bare", task))
+    return record.add("bare create", count, run_child("bench.bare", "create", cluster, count=count))
 
 
 def measure(
@@ -34,20 +34,21 @@ def measure(
     bare, ferry = [first], []
     for number in range(rounds):
         with fresh_cluster() as cluster:
-            task = {
-                "what": "restore",
-                "kubeconfig": str(cluster.user_kubeconfig),
-                "vault": vault,
-                "name": backup,
-            }
-            if profile:
-                task["profile"] = f"{profile}-restore-{count}-{number}"
-            result = record.add("kubeferry restore", count, run_child("bench.ferry", task))
+            result = run_child(
+                "bench.ferry",
+                "restore",
+                cluster,
+                vault=vault,
+                name=backup,
+                restore_name=f"restore-{count}-{number}",
+                profile=profile and f"{profile}-restore-{count}-{number}",
+            )
+        record.add("kubeferry restore", count, result)
         if result["phase"] != "Completed" or result["counts"]["created"] < count:
             raise RuntimeError(f"the restore is {result['phase']}: {result['counts']}")
         ferry.append(result)
         with fresh_cluster() as cluster:
-            bare.append(bare_pass(str(cluster.user_kubeconfig), count, record))
+            bare.append(bare_pass(cluster, count, record))
     seconds = [one["seconds"] for one in bare]
     rates = [between(seconds, n) / one["create_seconds"] for n, one in enumerate(ferry)]
     wholes = [between(seconds, n) / one["seconds"] for n, one in enumerate(ferry)]

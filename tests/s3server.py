@@ -55,8 +55,8 @@ def program() -> Path:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[S3Server]:
-    """A server on a free port of 127.0.0.1 that ends with the context."""
+def running(folder: Path, *, region: str = "cn-beijing") -> Iterator[S3Server]:
+    """A server on a free port of 127.0.0.1 that ends with the context; it serves one region."""
     [port] = free_ports(1)
     data = folder / "buckets"
     data.mkdir(parents=True)
@@ -66,7 +66,7 @@ def running(folder: Path) -> Iterator[S3Server]:
             program(),
             *("--access", credentials.access_key_id),
             *("--secret", credentials.secret_access_key),
-            *("--region", "cn-beijing", "--port", f"127.0.0.1:{port}", "--quiet"),
+            *("--region", region, "--port", f"127.0.0.1:{port}", "--quiet"),
             *("posix", data),
         ],
         log=folder / "versitygw.log",

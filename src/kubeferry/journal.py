@@ -7,7 +7,7 @@ object it speaks of is recognised in the cluster by its field manager.
 """
 
 import zlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -91,8 +91,9 @@ class Journal:
             return
 
 
-def read_items(data: bytes) -> Iterator[Item]:
-    """The lines of one stored file. Raises ``zlib.error`` or ``msgspec.DecodeError`` if damaged."""
-    decoder = msgspec.json.Decoder(Item)
-    for line in zlib.decompress(data, 31).splitlines():
-        yield decoder.decode(line)
+_ITEMS = msgspec.json.Decoder(Item)
+
+
+def read_item(line: bytes) -> Item:
+    """One line of a stored file, unpacked. Raises ``msgspec.DecodeError`` if it is none."""
+    return _ITEMS.decode(line)

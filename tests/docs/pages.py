@@ -4,12 +4,14 @@ A comment before a block says how it is tested; without one its commands run in 
 
     <!-- not run: why -->     no test can run it
     <!-- real: why -->        it needs a real cluster or storage: ``make test-real`` runs it
-    <!-- output: rough -->    what follows a block of commands is shown, not compared
+
+A block ``text`` right after it shows what its last command prints.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
@@ -25,7 +27,7 @@ SHELL = frozenset({"sh", "console"})
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A fenced block: its lines, its first line's number in the page (from 1), the comment above."""
+    """A fenced block: its lines, the number of the first one (from 1), the comment above it."""
 
     language: str
     lines: tuple[str, ...]
@@ -73,19 +75,16 @@ class Command:
 def commands(page: Path) -> Iterator[Command | Block]:
     """The commands of a page, in order, and the files (YAML blocks that begin with their name)."""
     found = blocks(page)
-    for block, after in zip(found, [*found[1:], None], strict=True):
+    for block, after in zip_longest(found, found[1:]):
         if block.language == "console":
             yield from _console(block)
         elif block.language == "sh":
-            lines = list(_logical(block))
-            told = after if after is not None and after.language == "text" else None
-            near = told is not None and told.number - block.number <= len(block.lines) + 6
-            for index, (text, line) in enumerate(lines):
-                is_last = index == len(lines) - 1
-                expected = told.lines if told is not None and near and is_last else None
-                if told is not None and told.mark == "output: rough":
-                    expected = None
-                yield Command(text, line, block.mark, expected)
+            *first, last = _logical(block)
+            for text, line in first:
+                yield Command(text, line, block.mark)
+            end = block.number + len(block.lines)
+            told = after is not None and after.language == "text" and after.number <= end + 3
+            yield Command(*last, block.mark, after.lines if told else None)
         elif block.language == "yaml" and file_name(block):
             yield block
 

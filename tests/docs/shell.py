@@ -5,9 +5,10 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from tests.docs.pages import ROOT, Command
 
@@ -21,6 +22,7 @@ _VOLATILE = (
     (re.compile(r"\b[\d,.]+ (bytes|[KM]iB)"), "SIZE"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "DIGEST"),
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "UID"),
+    (re.compile(r"/\S+/vaults(?=/)"), "VAULTS"),
     (re.compile(r"http://127\.0\.0\.1:\d+"), "https://SERVER"),
     (re.compile(r"https://127\.0\.0\.1:\d+"), "https://SERVER"),
     (re.compile(r"[ \t]+"), " "),
@@ -51,17 +53,22 @@ class Shell:
             self.environ[export["name"]] = (await self._output(text, command)).strip()
             return ""
         if "kubeferry controller" in command.text:
-            self.background.append(await self._start(command.text))
+            log = (self.folder / f"background-{len(self.background)}.log").open("wb")
+            self.background.append(await self._start(command.text, stdout=log, stderr=log))
+            log.close()
             return ""
         if "--watch" in command.text:
             return await self._watched(command)
         return await self._output(command.text, command)
 
     async def stop(self) -> None:
-        """Ends what runs in the background."""
+        """Ends what runs in the background; it is a failure if one has ended by itself."""
+        ended = [one.returncode is not None for one in self.background]
         for process in self.background:
             _end(process, signal.SIGTERM)
             await process.wait()
+        logs = [path.read_text() for path in sorted(self.folder.glob("background-*.log"))]
+        assert not any(ended), "\n".join(logs)
 
     async def _output(self, text: str, command: Command) -> str:
         process = await self._start(text, stderr=asyncio.subprocess.STDOUT)
@@ -97,7 +104,13 @@ class Shell:
             await process.wait()
         return printed
 
-    async def _start(self, text: str, *, stderr: int | None = None) -> asyncio.subprocess.Process:
+    async def _start(
+        self,
+        text: str,
+        *,
+        stdout: int | IO[bytes] = asyncio.subprocess.PIPE,
+        stderr: int | IO[bytes] | None = None,
+    ) -> asyncio.subprocess.Process:
         path = os.pathsep.join(map(str, (PROGRAMS, *self.programs, os.environ["PATH"])))
         return await asyncio.create_subprocess_exec(
             "/bin/sh",
@@ -106,7 +119,7 @@ class Shell:
             cwd=self.folder,
             env={"PATH": path, "HOME": str(self.folder), "LANG": "C.UTF-8", **self.environ},
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=stdout,
             stderr=stderr,
             start_new_session=True,
         )
@@ -141,14 +154,23 @@ def agree(printed: str, expected: Sequence[str]) -> bool:
     return re.fullmatch(pattern, text) is not None
 
 
-def check(command: Command, printed: str) -> None:
-    """Fails with both texts where they differ."""
-    if command.expected is not None:
-        shown = "\n".join(command.expected)
-        assert agree(printed, command.expected), (
-            f"line {command.line}: {command.text}\nthe page shows:\n{shown}\nprinted is:\n{printed}"
-        )
+_LOOKS = re.compile(r"kube(ferry|ctl) .*\b(get|describe)\b")
+_LOOK_SECONDS = 30.0
 
 
-Skip = Callable[[Command], bool]
-Environ = Mapping[str, str]
+async def run_and_compare(shell: Shell, command: Command) -> None:
+    """Runs a command; fails with both texts where it prints something else than the page shows.
+
+    What only looks may have to look again: a controller needs its moment.
+    """
+    end = asyncio.get_running_loop().time() + _LOOK_SECONDS
+    while True:
+        printed = await shell.run(command)
+        if command.expected is None or agree(printed, command.expected):
+            return
+        if not _LOOKS.match(command.text) or asyncio.get_running_loop().time() > end:
+            shown = "\n".join(command.expected)
+            raise AssertionError(
+                f"line {command.line}: {command.text}\nthe page shows:\n{shown}\n"
+                f"printed is:\n{printed}"
+            )

@@ -84,9 +84,7 @@ def test_a_backup_of_namespaces_that_do_not_exist(shops: None, source: Site, buc
     assert not archives.backup_folder(bucket, "nothing", VAULT).exists()
 
 
-def test_a_backup_whose_name_is_taken_in_the_vault(
-    shops: None, source: Site, bucket: Path
-) -> None:
+def test_a_backup_whose_name_is_taken_in_the_vault(shops: None, source: Site, bucket: Path) -> None:
     assert taken(source, "first")["phase"] == "Completed"
     folder = archives.backup_folder(bucket, "first", VAULT)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -179,12 +177,7 @@ def refused(target: Site, bucket: Path, name: str, backup: str, **spec: Any) -> 
     ],
 )
 def test_a_mapping_that_cannot_be(
-    shops: None,
-    target: Site,
-    bucket: Path,
-    request: pytest.FixtureRequest,
-    mapping: Mapping[str, str],
-    said: str,
+    shops: None, target: Site, bucket: Path, mapping: Mapping[str, str], said: str
 ) -> None:
     name = f"mapping-{'-'.join(mapping.values())}"
     assert said in refused(target, bucket, name, "good", namespaceMapping=mapping)
@@ -199,7 +192,7 @@ def test_a_mapping_to_what_cannot_be_a_namespace_is_refused_at_once(target: Site
 @pytest.mark.parametrize(
     ("name", "rules", "said"),
     [
-        pytest.param(None, "", "there is no ConfigMap csdr/", id="it is not there"),
+        pytest.param("absent", None, "there is no ConfigMap csdr/", id="it is not there"),
         pytest.param("yaml", "version: [", "does not parse", id="it is no YAML"),
         pytest.param("version", "version: v2", "version", id="its version is unknown"),
         pytest.param(
@@ -212,10 +205,10 @@ def test_a_mapping_to_what_cannot_be_a_namespace_is_refused_at_once(target: Site
     ],
 )
 def test_a_modifier_that_does_not_parse(
-    shops: None, target: Site, bucket: Path, name: str | None, rules: str, said: str
+    shops: None, target: Site, bucket: Path, name: str, rules: str | None, said: str
 ) -> None:
     modifier = f"{name}-resource-modifier"
-    if name is not None:
+    if rules is not None:
         target.apply(
             {
                 "apiVersion": "v1",
@@ -225,7 +218,7 @@ def test_a_modifier_that_does_not_parse(
             }
         )
     reference = {"kind": "ConfigMap", "name": modifier}
-    message = refused(target, bucket, f"modifier-{name}".lower(), "good", resourceModifier=reference)
+    message = refused(target, bucket, f"modifier-{name}", "good", resourceModifier=reference)
     assert said in message
     assert modifier in message
 

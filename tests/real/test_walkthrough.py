@@ -132,10 +132,16 @@ def test_kubectl_get_prints_name_phase_and_age(
 
 
 def test_the_backup_and_its_side_files_are_in_velero_s_layout(walked: Walk) -> None:
-    kinds = (
-        "checksums.json itemoperations.json.gz logs.gz podvolumebackups.json.gz "
-        "resource-list.json.gz results.gz volumeinfo.json.gz volumesnapshots.json.gz"
-    ).split()
+    kinds = [
+        "checksums.json",
+        "itemoperations.json.gz",
+        "logs.gz",
+        "podvolumebackups.json.gz",
+        "resource-list.json.gz",
+        "results.gz",
+        "volumeinfo.json.gz",
+        "volumesnapshots.json.gz",
+    ]
     assert {path.name for path in walked.folder.iterdir()} == {
         "velero-backup.json",
         "nginx-backup.tar.gz",
@@ -278,9 +284,7 @@ def restore_lines(walked: Walk) -> list[dict[str, Any]]:
 
 
 def test_each_change_is_told_with_its_cause(walked: Walk) -> None:
-    [web] = [
-        line for line in restore_lines(walked) if line["source"][0] == "statefulsets.apps"
-    ]
+    [web] = [line for line in restore_lines(walked) if line["source"][0] == "statefulsets.apps"]
     assert web["action"] == "created"
     causes = {(one["pointer"], one["mechanism"]) for one in web["changes"]}
     assert ("/metadata/namespace", "parameter") in causes
@@ -375,3 +379,63 @@ def test_a_backup_of_a_reserved_namespace_fails_and_leaves_nothing(
     assert "spec.includedNamespaces[1]" in status["message"]
     assert "'kube-system' cannot be backed up" in status["message"]
     assert not archives.backup_folder(walked.bucket, "reserved").exists()
+
+
+def test_the_data_of_a_bound_claim_is_missed_and_told(
+    walked: Walk, source: Site, target: Site
+) -> None:
+    cluster = source.cluster
+    cluster.kubectl("create", "namespace", "volumes")
+    source.apply(persistent_volume("disk", claim="volumes/data"))
+    source.apply(claim("data", namespace="volumes", volume="disk"))
+    path = "jsonpath={.status.phase}"
+    asked = ("get", "persistentvolumeclaim", "data", "-n", "volumes", "-o", path)
+    until(lambda: cluster.kubectl(*asked) == "Bound", what="the claim is bound")
+
+    source.back_up("volumes", "vault", "volumes")
+    status = source.ended("applicationbackup", "volumes")["status"]
+    assert status["phase"] == "PartiallyFailed"
+    assert (status["errors"], status["warnings"]) == (1, 0)
+    assert "persistentvolumeclaims volumes/data" in status["message"]
+    assert "takes no volume data" in status["message"]
+    folder = archives.backup_folder(walked.bucket, "volumes")
+    [entry] = archives.unpacked(folder / "volumes-volumeinfo.json.gz")
+    assert entry["skipped"] is True
+    assert (entry["pvcNamespace"], entry["pvcName"], entry["pvName"]) == ("volumes", "data", "disk")
+    assert entry["pvInfo"] == {"reclaimPolicy": "Retain", "labels": {}}
+    assert "resources/persistentvolumes/cluster/disk.json" in archives.entries(folder)
+
+    source.back_up("no-volumes", "vault", "volumes", pvBackup={"defaultPvBackup": False})
+    status = source.ended("applicationbackup", "no-volumes")["status"]
+    assert status["phase"] == "Completed"
+
+
+def persistent_volume(name: str, *, claim: str) -> dict[str, Any]:
+    namespace, _, claimed = claim.partition("/")
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": name},
+        "spec": {
+            "capacity": {"storage": "1Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "persistentVolumeReclaimPolicy": "Retain",
+            "storageClassName": "",
+            "claimRef": {"namespace": namespace, "name": claimed},
+            "hostPath": {"path": "/nowhere"},
+        },
+    }
+
+
+def claim(name: str, *, namespace: str, volume: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1Gi"}},
+            "storageClassName": "",
+            "volumeName": volume,
+        },
+    }

@@ -82,10 +82,12 @@ class Planner:
         for name, target in self._namespace_names():
             source = Identity(NAMESPACES, "", name)
             body = self.spool.get(source)
-            archived, unfit = (None, None) if body is None else _decoded(source, body)
-            if archived is None or unfit is not None:
-                archived = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-            outcome = self.pipeline(archived, NAMESPACES)
+            bare = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+            archived, unfit = (bare, None) if body is None else _decoded(source, body)
+            outcome = self.pipeline(bare if unfit else archived, NAMESPACES)
+            if outcome.object is None:
+                unfit = outcome.refused or outcome.skipped
+                outcome = self.pipeline(bare, NAMESPACES)
             yield PlanItem(
                 source=source,
                 target=Identity(NAMESPACES, "", target),

@@ -17,7 +17,7 @@ import msgspec
 
 from kubeferry.clock import Clock, timestamp
 from kubeferry.errors import ArchiveDamaged, FerryError
-from kubeferry.journal import Item, Journal
+from kubeferry.journal import Journal, read_item
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Identity
 from kubeferry.kube.support import check_supported
@@ -167,10 +167,9 @@ async def _flush_soon(journal: Journal) -> None:
 
 
 async def _resume(store: Store, folder: str, recorder: Recorder) -> None:
-    decoder = msgspec.json.Decoder(Item)
     async for line in items_lines(store, folder):
         try:
-            recorder.resume(decoder.decode(line))
+            recorder.resume(read_item(line))
         except msgspec.DecodeError as error:
             raise ArchiveDamaged(f"a line of the journal is none: {error}", place=folder) from error
 

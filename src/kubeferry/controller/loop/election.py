@@ -1,13 +1,14 @@
 """One of several replicas leads: a Lease in the API server says which, and until when.
 
-The leader renews its lease every ``RETRY`` seconds. Once it could not for ``DEADLINE`` seconds,
-which is before the lease runs out for the others, its work is cancelled: after that it writes
-nothing (design.md, Interruption). A replica that waits outlives an API server that does not answer.
+The leader renews its lease again and again. Once it could not until a deadline, which is before the
+lease runs out for the others, its work is cancelled: after that it writes nothing (design.md,
+Interruption). A replica that waits outlives an API server that does not answer.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from kubeferry.clock import Clock
@@ -26,35 +27,53 @@ from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object
 
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease", namespaced=True)
-DURATION = 15.0
-"""Seconds a lease is good for."""
-DEADLINE = 10.0
-"""Seconds without a renewal after which the leader stops."""
-RETRY = 2.0
-
 _PASSING = (ApiUnreachable, Conflict, ServerTimeout, TooManyRequests)
 """What another try may get over: a Conflict tells that another replica was faster."""
 
 _log = logging.getLogger("kubeferry.controller")
 
 
+@dataclass(frozen=True, slots=True)
+class Times:
+    """In seconds.
+
+    Attributes:
+        lease: how long a lease is good for; whole seconds.
+        deadline: how long the leader goes on without a renewal; what it then cancels must be over
+            before the lease is.
+        retry: the pause between two tries to take or renew it.
+    """
+
+    lease: int = 15
+    deadline: float = 10.0
+    retry: float = 2.0
+
+
 class Election:
     """Runs ``lead`` while this replica holds the lease ``name``."""
 
     def __init__(
-        self, client: Client, *, namespace: str, name: str, identity: str, clock: Clock
+        self,
+        client: Client,
+        *,
+        namespace: str,
+        name: str,
+        identity: str,
+        clock: Clock,
+        times: Times | None = None,
     ) -> None:
         self._client = client
         self._namespace = namespace
         self._name = name
         self._identity = identity
         self._clock = clock
+        self._times = times or Times()
         self._seen: tuple[str, float] = ("", 0.0)
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
         """Waits for the lease, leads, and raises ``Interrupted`` when the lease is lost."""
         while not await self._try_to_lead():  # noqa: ASYNC110 - it waits for another machine
-            await asyncio.sleep(RETRY)
+            await asyncio.sleep(self._times.retry)
         _log.info("leading as %s", self._identity)
         work = asyncio.ensure_future(lead())
         renewal = asyncio.create_task(self._renew())
@@ -82,8 +101,8 @@ class Election:
         loop = asyncio.get_running_loop()
         renewed = loop.time()
         while True:
-            await asyncio.sleep(RETRY)
-            left = DEADLINE - (loop.time() - renewed)
+            await asyncio.sleep(self._times.retry)
+            left = self._times.deadline - (loop.time() - renewed)
             if left <= 0:
                 return
             started = loop.time()
@@ -140,13 +159,13 @@ class Election:
         if self._seen[0] != renewed:
             self._seen = (renewed, now)
             return False
-        return now - self._seen[1] > float(spec.get("leaseDurationSeconds") or DURATION)
+        return now - self._seen[1] > float(spec.get("leaseDurationSeconds") or self._times.lease)
 
     def _spec(self, *, acquired: str | None, transitions: int) -> Object:
         now = _micro_time(self._clock())
         return {
             "holderIdentity": self._identity,
-            "leaseDurationSeconds": int(DURATION),
+            "leaseDurationSeconds": self._times.lease,
             "acquireTime": acquired or now,
             "renewTime": now,
             "leaseTransitions": transitions,

@@ -1,0 +1,190 @@
+"""The pages and parts of pages that are made from the code; ``make golden`` writes them."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from kubeferry.api import crd
+from kubeferry.api.definition import GROUP, VERSION, Definition
+from kubeferry.cli.command import EXIT_CODES
+from kubeferry.cli.main import root
+from kubeferry.durations import PATTERN
+from kubeferry.restore.waves import STEPS
+from kubeferry.transform.modifiers import protected
+
+_WIDTH = 100
+_NOTICE = "<!-- made by `make golden` from {}: do not edit -->"
+
+
+def commands_page() -> str:
+    """docs/commands.md: the help of every command, as ``--help`` prints it at 100 columns."""
+    lines = [
+        _NOTICE.format("the commands' own help"),
+        "# Commands",
+        "",
+        "What `--help` says. All of it is also `kubectl ferry ...`.",
+        "",
+    ]
+    for path, _ in all_commands():
+        title = " ".join(("kubeferry", *path))
+        lines += [f"## {title}", "", "```text", help_text(path).rstrip(), "```", ""]
+    return "\n".join(lines)
+
+
+def all_commands() -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command with the words that lead to it, groups before their members."""
+
+    def below(
+        path: tuple[str, ...], command: click.Command
+    ) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+        yield path, command
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            for name in command.list_commands(context):
+                found = command.get_command(context, name)
+                assert found is not None, name
+                yield from below((*path, name), found)
+
+    yield from below((), root)
+
+
+def help_text(path: tuple[str, ...]) -> str:
+    """What ``kubeferry PATH --help`` prints."""
+    options = {"terminal_width": _WIDTH, "max_content_width": _WIDTH}
+    context = click.Context(root, info_name="kubeferry", **options)
+    command: click.Command = root
+    for name in path:
+        assert isinstance(command, click.Group)
+        found = command.get_command(context, name)
+        assert found is not None, name
+        command = found
+        context = click.Context(command, info_name=name, parent=context, **options)
+    context.help_option_names = ["-h", "--help"]
+    return "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+
+
+def resources_page() -> str:
+    """docs/custom-resources.md: every field of every definition."""
+    lines = [
+        _NOTICE.format("src/kubeferry/api"),
+        "# Custom resources",
+        "",
+        f"Group `{GROUP}`, version `{VERSION}`, in the namespace `csdr`. `kubectl` and `kubeferry`",
+        "refuse unknown fields.",
+        "",
+    ]
+    for definition in crd.DEFINITIONS:
+        lines += _resource(definition)
+    return "\n".join(lines)
+
+
+def _resource(definition: Definition) -> Iterator[str]:
+    schema = crd.schema(definition)
+    yield from (f"## {definition.kind}", "", schema["description"], "")
+    columns = ", ".join(
+        f"{column.name.upper()}{' (wide)' if column.wide else ''}" for column in definition.columns
+    )
+    yield from (f"`kubectl -n csdr get {definition.singular}` shows NAME, {columns}.", "")
+    for part in ("spec", "status"):
+        yield from ("| field | type | default | meaning |", "|---|---|---|---|")
+        yield from _fields(schema["properties"][part], part)
+        yield ""
+    rules = [rule.message for rules in definition.rules.values() for rule in rules]
+    yield "Also checked by the API server:"
+    yield ""
+    yield from (f"* {message}" for message in rules)
+    yield ""
+
+
+def _fields(schema: dict[str, Any], path: str) -> Iterator[str]:
+    required = schema.get("required", ())
+    for name, part in schema["properties"].items():
+        where = f"{path}.{name}"
+        default = "required" if name in required else _default(part)
+        meaning = f"{part.get('description', '')}{_limits(part)}".replace("|", "\\|")
+        yield f"| `{where}` | {_type(part)} | {default} | {meaning} |"
+        inner = part.get("items", part)
+        if "properties" in inner:
+            yield from _fields(inner, where if inner is part else f"{where}[]")
+
+
+def _default(part: dict[str, Any]) -> str:
+    default = part.get("default")
+    if default is None or default == {}:
+        return ""
+    return f"`{default if isinstance(default, str) else json.dumps(default)}`"
+
+
+def _type(part: dict[str, Any]) -> str:
+    if "enum" in part:
+        return " ".join(f"`{one}`" for one in part["enum"])
+    if part["type"] == "array":
+        return f"list of {_type(part['items'])}"
+    if part["type"] == "object" and "properties" not in part:
+        return "map of text to text"
+    if part.get("pattern") == PATTERN:
+        return "duration"
+    words = {"object": "", "string": "text", "boolean": "true or false", "integer": "number"}
+    return {"date-time": "time"}.get(part.get("format", ""), words[part["type"]])
+
+
+def _limits(part: dict[str, Any]) -> str:
+    found = [
+        text.format(part[key])
+        for key, text in (
+            ("maxLength", "at most {} characters"),
+            ("maxItems", "at most {}"),
+            ("maxProperties", "at most {}"),
+        )
+        if part.get(key) and part.get("pattern") != PATTERN
+    ]
+    return f" ({', '.join(found)})" if found else ""
+
+
+def exit_codes() -> str:
+    """The table of exit codes."""
+    rows = (f"| {code} | {text} |\n" for code, text in EXIT_CODES.items())
+    return "| code | meaning |\n|---|---|\n" + "".join(rows)
+
+
+def waves() -> str:
+    """The table of a restore's waves."""
+    kinds: dict[tuple[int, str], list[str]] = {}
+    for step in STEPS:
+        found = kinds.setdefault((step.wave, step.title), [])
+        found += [f"`{kind}`" for kind in step.kinds] or ["everything else"]
+    rows = (
+        f"| {wave} | {title} | {', '.join(found)} |\n" for (wave, title), found in kinds.items()
+    )
+    return "| wave | what | kinds |\n|---|---|---|\n" + "".join(rows)
+
+
+_COMPARED = {
+    "equal": "all of it",
+    "_claim_templates": "names and specs; labels and annotations are free",
+    "_volumes": "no `hostPath` or `projected` volume may come in; taking one out is free",
+    "_containers": "no container may come in, `securityContext` and `hostPort` stay; taking one "
+    "out is free",
+}
+"""What a comparison of ``protected`` looks at; one that is new there is a KeyError here."""
+
+
+def protected_fields() -> str:
+    """The table of what a modifier must not change."""
+    rows: dict[tuple[str, str, str], list[str]] = {}
+    groups = (
+        ("every object", protected.EVERY_OBJECT),
+        ("", protected.BY_KIND),
+        ("pods and pod templates", protected.POD_SPEC),
+    )
+    for title, entries in groups:
+        for entry in entries:
+            what = title or ", ".join(f"`{kind}`" for kind in sorted(entry.kinds))
+            key = (what, _COMPARED[entry.agree.__name__], entry.advice)
+            rows.setdefault(key, []).append(f"`{'.'.join(entry.path)}`")
+    lines = ["| in | field | compared | why, and what to do |", "|---|---|---|---|"]
+    for (what, compared, advice), fields in rows.items():
+        lines.append(f"| {what} | {', '.join(fields)} | {compared} | {advice} |")
+    return "\n".join(lines) + "\n"

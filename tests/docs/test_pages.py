@@ -1,0 +1,254 @@
+"""What the pages say is what the code does: nothing is missing, nothing is made up."""
+
+import ast
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from kubeferry import codec, errors
+from kubeferry.api import crd
+from kubeferry.api.backup import ApplicationBackup
+from kubeferry.api.location import ANNOTATION, BackupLocation, annotated_vault
+from kubeferry.api.metadata import Metadata, read
+from kubeferry.api.restore import ApplicationRestore
+from kubeferry.backup import select
+from kubeferry.cli.main import root
+from kubeferry.controller.vaults import CREDENTIAL_SECRETS
+from kubeferry.durations import format_duration
+from kubeferry.kube.names import RESERVED_NAMESPACES
+from kubeferry.settings import Settings
+from kubeferry.transform.automatic.finished import NEVER_RESTORED
+from kubeferry.transform.modifiers.rules import parse_modifiers
+from kubeferry.transform.patch.json_patch import OPERATIONS
+from tests.docs import generate, pages
+
+SOURCE = pages.ROOT / "src" / "kubeferry"
+LINKING = [
+    *pages.PAGES,
+    pages.ROOT / "CONTRIBUTING.md",
+    *sorted((pages.DOCS / "decisions").glob("*.md")),
+]
+BLOCKS = [
+    pytest.param(block, id=f"{page.name}-{block.number}")
+    for page in pages.PAGES
+    for block in pages.blocks(page)
+    if block.language == "yaml"
+]
+KINDS = {one.__name__: one for one in (ApplicationBackup, ApplicationRestore, BackupLocation)}
+
+
+def text(page: str) -> str:
+    return (pages.DOCS / page).read_text()
+
+
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, id=str(page.relative_to(pages.ROOT))) for page in LINKING]
+)
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    for link in pages.links(page):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in pages.anchors(target), link
+
+
+@pytest.mark.parametrize(
+    ("page", "make"),
+    [
+        pytest.param("commands.md", generate.commands_page, id="commands"),
+        pytest.param("custom-resources.md", generate.resources_page, id="custom resources"),
+    ],
+)
+def test_a_generated_page_is_up_to_date(
+    page: str, make: Callable[[], str], update_golden: bool
+) -> None:
+    path = pages.DOCS / page
+    if update_golden:
+        path.write_text(make())
+    assert path.read_text() == make(), "make golden writes it anew"
+
+
+@pytest.mark.parametrize(
+    ("page", "name", "make"),
+    [
+        pytest.param("errors.md", "exit-codes", generate.exit_codes, id="exit codes"),
+        pytest.param("restores.md", "waves", generate.waves, id="waves"),
+        pytest.param("modifiers.md", "protected", generate.protected_fields, id="protected fields"),
+    ],
+)
+def test_a_generated_part_is_up_to_date(
+    page: str, name: str, make: Callable[[], str], update_golden: bool
+) -> None:
+    path = pages.DOCS / page
+    if update_golden:
+        path.write_text(pages.with_generated(path, name, make()))
+    assert pages.generated(path, name) == make(), "make golden writes it anew"
+
+
+def test_every_option_is_in_the_commands_page() -> None:
+    told = text("commands.md")
+    for path, command in generate.all_commands():
+        section = told.partition(f"## {' '.join(('kubeferry', *path))}\n")[2].partition("\n## ")[0]
+        for parameter in command.params:
+            assert all(option in section for option in parameter.opts if option.startswith("-"))
+
+
+def test_every_example_of_the_help_can_be_said() -> None:
+    for path, command in generate.all_commands():
+        for example in getattr(command, "examples", ()):
+            words = shlex.split(example.partition(" | ")[0].partition(" > ")[0])
+            assert tuple(words[: len(path)]) == path, example
+            context = click.Context(root)
+            command.make_context(path[-1], words[len(path) :], parent=context)
+
+
+def test_every_field_of_a_custom_resource_is_described() -> None:
+    for definition in crd.DEFINITIONS:
+        for part in ("spec", "status"):
+            for path, schema in _leaves(crd.schema(definition)["properties"][part], part):
+                assert schema.get("description"), f"{definition.kind} {path} says nothing"
+
+
+def _leaves(schema: dict[str, object], path: str) -> Iterator[tuple[str, dict[str, object]]]:
+    properties = schema.get("properties")
+    assert isinstance(properties, dict)
+    for name, part in properties.items():
+        yield f"{path}.{name}", part
+        if "properties" in part:
+            yield from _leaves(part, f"{path}.{name}")
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    rows = re.findall(r"^\| `KUBEFERRY_(\w+)` \| (.*?) \|", text("settings.md"), re.MULTILINE)
+    told = {name.lower(): default for name, default in rows}
+    known = set(Settings.__dataclass_fields__) - {"endpoints"}
+    assert {name for name in told if not name.startswith("endpoint_")} == known
+    defaults = Settings()
+    for name, default in (
+        ("namespace", defaults.namespace),
+        ("sync_period", format_duration(defaults.sync_period)),
+        ("max_tasks", str(defaults.max_tasks)),
+    ):
+        assert told[name] == f"`{default}`"
+    Settings.from_environ(
+        {f"KUBEFERRY_{name.upper()}": "https://x.example" for name in told if "endpoint_" in name}
+    )
+
+
+def test_every_reason_of_an_error_is_documented() -> None:
+    known = {
+        one.reason
+        for one in vars(errors).values()
+        if isinstance(one, type) and issubclass(one, errors.FerryError)
+    }
+    told = pages.first_cells(pages.DOCS / "errors.md")
+    assert known <= told
+    assert told <= known | _reasons_of_objects(), "documented, but nothing says so"
+
+
+def test_every_reason_of_an_object_is_documented() -> None:
+    assert _reasons_of_objects() <= pages.first_cells(pages.DOCS / "errors.md")
+
+
+def _reasons_of_objects() -> set[str]:
+    """The reasons in the code: what ``Note``, ``Problem`` and ``kubernetes_reason`` are given."""
+    found: set[str] = set()
+    for path in SOURCE.rglob("*.py"):
+        if "sandbox" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            name = getattr(node.func, "id", "") or getattr(node.func, "attr", "")
+            if name in ("Note", "Problem", "_problem"):
+                found |= set(_constants(node.args[:2]))
+            found |= set(
+                _constants([key.value for key in node.keywords if key.arg == "kubernetes_reason"])
+            )
+    return {one for one in found if re.fullmatch(r"[A-Z][A-Za-z]+", one)}
+
+
+def _constants(nodes: list[ast.expr]) -> Iterator[str]:
+    for node in nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def test_every_automatic_cause_is_documented() -> None:
+    causes = {
+        node.args[1].value
+        for path in (SOURCE / "transform").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", "") == "Cause"
+        and isinstance(node.args[0], ast.Constant)
+        and node.args[0].value == "automatic"
+        and isinstance(node.args[1], ast.Constant)
+    }
+    assert causes <= pages.first_cells(pages.DOCS / "restores.md")
+
+
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        pytest.param("backups.md", RESERVED_NAMESPACES, id="reserved namespaces"),
+        pytest.param("backups.md", select.GENERATED_KINDS, id="kinds others generate"),
+        pytest.param("backups.md", select.GENERATED_LABELS, id="objects others generate"),
+        pytest.param(
+            "backups.md",
+            [
+                f"{label}={value}"
+                for label, values in select.GENERATED_LABELS.values()
+                for value in values
+            ],
+            id="their labels",
+        ),
+        pytest.param("backups.md", select._NEVER_KINDS, id="kinds never archived"),
+        pytest.param("backups.md", [f"{select.EXCLUDE_LABEL}=true"], id="the excluding label"),
+        pytest.param("restores.md", NEVER_RESTORED, id="kinds never restored"),
+        pytest.param("modifiers.md", OPERATIONS, id="operations"),
+        pytest.param("vaults.md", CREDENTIAL_SECRETS, id="Secrets with keys"),
+        pytest.param("vaults.md", [ANNOTATION], id="the vault's annotation"),
+    ],
+)
+def test_a_page_names_them_all(page: str, names: list[str]) -> None:
+    told = text(page)
+    assert [name for name in names if f"`{name}`" not in told and f"{name}:" not in told] == []
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_manifest_of_a_page_is_right(block: pages.Block) -> None:
+    for found in codec.load_yaml_documents(block.text, place=f"line {block.number}"):
+        assert isinstance(found, dict)
+        if found.get("kind") in KINDS:
+            read(found, KINDS[found["kind"]])
+        elif found.get("kind") == "ConfigMap":
+            assert parse_modifiers(found["data"], place="page").notes == ()
+        else:
+            about = Metadata(name="task", annotations=found["metadata"]["annotations"])
+            assert annotated_vault(about) is not None
+
+
+def test_a_block_that_is_not_run_says_why() -> None:
+    for page in pages.PAGES:
+        for block in pages.blocks(page):
+            if block.language in pages.SHELL and block.mark:
+                kind, _, why = block.mark.partition(": ")
+                assert kind in ("real", "not run"), f"{page.name}:{block.number}: {block.mark}"
+                assert why, f"{page.name}:{block.number}"
+
+
+def test_every_command_stands_in_a_block_that_is_run() -> None:
+    """What looks like a command in another block would be run by nobody."""
+    for page in pages.PAGES:
+        for block in pages.blocks(page):
+            if block.language not in pages.SHELL and page.name != "commands.md":
+                for line in block.lines:
+                    assert not line.startswith(("$ ", "kubeferry ", "kubectl ", "make ")), line

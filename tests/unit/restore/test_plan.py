@@ -1,0 +1,217 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kubeferry.kube.discovery import Discovery
+from kubeferry.kube.names import Identity, Resource
+from kubeferry.restore.definitions import defined_resources
+from kubeferry.restore.plan import PlanItem, Planner
+from kubeferry.restore.spool import Spool
+from kubeferry.transform.facts import Facts
+from kubeferry.transform.parameters.images import ImageMap
+from kubeferry.transform.pipeline import Pipeline, Rules
+from tests.builders import Built, config_map, namespace, obj, pod
+
+SERVED = Discovery(
+    all_versions=tuple(
+        Resource(group, "v1", plural, kind, namespaced)
+        for group, plural, kind, namespaced in (
+            ("", "namespaces", "Namespace", False),
+            ("", "configmaps", "ConfigMap", True),
+            ("", "secrets", "Secret", True),
+            ("", "pods", "Pod", True),
+            ("", "services", "Service", True),
+            ("", "persistentvolumeclaims", "PersistentVolumeClaim", True),
+            ("rbac.authorization.k8s.io", "clusterroles", "ClusterRole", False),
+        )
+    )
+)
+DEFINITION = obj("apiextensions.k8s.io/v1/CustomResourceDefinition", "things.x.io").with_(
+    spec={
+        "group": "x.io",
+        "scope": "Namespaced",
+        "names": {"plural": "things", "kind": "Thing"},
+        "versions": [{"name": "v1", "served": True}, {"name": "v0", "served": False}],
+    }
+)
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    with Spool(parent=tmp_path) as opened:
+        yield opened
+
+
+def add(spool: Spool, kind: str, *objects: Built) -> None:
+    for one in objects:
+        meta = one["metadata"]
+        spool.add(Identity(kind, meta.get("namespace", ""), meta["name"]), one.json)
+
+
+def planner(spool: Spool, mapping: dict[str, str] | None = None, **images: str) -> Planner:
+    mapping = mapping or {}
+    image_map = ImageMap({key.replace("_", "."): value for key, value in images.items()})
+    labels = {"velero.io/restore-name": "r"}
+    pipeline = Pipeline(Rules(namespaces=mapping, images=image_map, labels=labels, facts=Facts()))
+    return Planner(spool, pipeline, SERVED, mapping, defined_resources(spool))
+
+
+def items(plan: Planner) -> list[PlanItem]:
+    return [item for _, step in plan.steps() for item in step]
+
+
+def test_items_come_wave_by_wave_and_namespaces_are_ensured_once(spool: Spool) -> None:
+    add(spool, "pods", pod("shop/web"))
+    add(spool, "configmaps", config_map("other/b"), config_map("shop/a"))
+    add(spool, "namespaces", namespace("shop"))
+    plan = planner(spool)
+    assert [str(item.target) for item in items(plan)] == [
+        "namespaces other",
+        "namespaces shop",
+        "configmaps other/b",
+        "configmaps shop/a",
+        "pods shop/web",
+    ]
+    assert plan.total() == 5
+    assert {item.action for item in items(plan)} == {"create"}
+
+
+def test_two_namespaces_that_become_one_are_ensured_once(spool: Spool) -> None:
+    add(spool, "configmaps", config_map("a/x"), config_map("b/y"))
+    add(spool, "namespaces", namespace("a"), namespace("b"))
+    plan = planner(spool, {"a": "c", "b": "c"})
+    assert [str(item.target) for item in items(plan)] == [
+        "namespaces c",
+        "configmaps c/x",
+        "configmaps c/y",
+    ]
+    assert plan.total() == 3
+
+
+def test_a_namespace_is_created_under_its_mapped_name(spool: Spool) -> None:
+    archived = namespace("shop").label(team="a").annotate(note="x").meta(uid="1")
+    add(spool, "namespaces", archived.label(kubernetes_io__metadata_name="shop"))
+    [item] = items(planner(spool, {"shop": "shop1"}))
+    assert item.object is not None
+    meta = item.object["metadata"]
+    assert meta["name"] == "shop1"
+    assert meta["labels"]["team"] == "a"
+    assert meta["labels"].get("kubernetes.io/metadata.name", "shop1") == "shop1"
+    assert "velero.io/restore-name" not in meta["labels"]
+    assert meta["annotations"] == {"note": "x"}
+    assert "uid" not in meta
+    assert ("/metadata/name", "shop", "shop1") in {
+        (change.pointer, change.old, change.new) for change in item.changes
+    }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"{", id="it is no JSON"),
+        pytest.param(b"[]", id="it is no object"),
+        pytest.param(namespace("other").json, id="it is another one"),
+        pytest.param(namespace("shop").meta(labels=["a"]).json, id="its metadata is no metadata"),
+    ],
+)
+def test_a_damaged_namespace_is_made_bare_and_told(spool: Spool, body: bytes) -> None:
+    spool.add(Identity("namespaces", "", "shop"), body)
+    [item] = items(planner(spool))
+    assert item.object is not None
+    assert item.object["metadata"] == {"name": "shop"}
+    assert len(item.errors) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "body", "reason"),
+    [
+        pytest.param("configmaps", "shop/a", b"{", "Undecodable", id="no JSON"),
+        pytest.param("configmaps", "shop/a", b"[1]", "Undecodable", id="no object"),
+        pytest.param(
+            "configmaps", "shop/a", config_map("shop/a").with_(kind=["x"]).json, "Undecodable",
+            id="a kind that is no text",
+        ),
+        pytest.param(
+            "configmaps", "shop/a", config_map("shop/b").json, "PathDisagrees", id="another name"
+        ),
+        pytest.param(
+            "configmaps", "shop/a", config_map("x/a").json, "PathDisagrees", id="another namespace"
+        ),
+        pytest.param(
+            "configmaps", "shop/a", pod("shop/a").json, "PathDisagrees", id="another kind"
+        ),
+        pytest.param(
+            "configmaps",
+            "a",
+            obj("rbac.authorization.k8s.io/v1/ClusterRole", "a").json,
+            "PathDisagrees",
+            id="rights in the folder of something harmless",
+        ),
+        pytest.param(
+            "gadgets.y.io", "shop/a", obj("y.io/v1/Gadget", "shop/a").json, "KindNotServed",
+            id="a kind that the target does not know",
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_created_fails_by_itself(
+    spool: Spool, kind: str, name: str, body: bytes, reason: str
+) -> None:
+    where, _, own = name.rpartition("/")
+    spool.add(Identity(kind, where, own), body)
+    add(spool, "configmaps", config_map("shop/good"))
+    by_name = {item.source.name: item for item in items(planner(spool))}
+    item = by_name[own]
+    assert (item.action, item.object) == ("fail", None)
+    assert item.why is not None
+    assert item.why.reason == reason
+    assert by_name["good"].action == "create"
+
+
+def test_what_is_in_a_reserved_namespace_is_left_out(spool: Spool) -> None:
+    add(spool, "configmaps", config_map("kube-system/a"), config_map("csdr/b"))
+    plan = planner(spool)
+    assert [(item.action, item.why and item.why.reason) for item in items(plan)] == [
+        ("skip", "Reserved"),
+        ("skip", "Reserved"),
+    ]
+    assert plan.total() == 2
+
+
+def test_default_kubernetes_is_left_out_under_any_name(spool: Spool) -> None:
+    add(spool, "services", obj("v1/Service", "default/kubernetes").with_(spec={}))
+    [ensured, item] = items(planner(spool, {"default": "shop"}))
+    assert (ensured.action, item.action) == ("create", "skip")
+    assert item.why is not None
+    assert item.why.reason == "ApiServerService"
+
+
+def test_a_kind_is_known_by_the_archive_s_own_definition(spool: Spool) -> None:
+    add(spool, "customresourcedefinitions.apiextensions.k8s.io", DEFINITION)
+    add(spool, "things.x.io", obj("x.io/v1/Thing", "shop/a"), obj("x.io/v0/Thing", "shop/b"))
+    found = {item.source.name: item for item in items(planner(spool))}
+    assert found["a"].resource == Resource("x.io", "v1", "things", "Thing", True)
+    assert found["b"].why is not None
+    assert found["b"].why.reason == "KindNotServed"
+
+
+def test_a_definition_that_is_none_is_passed_over(spool: Spool) -> None:
+    spool.add(
+        Identity("customresourcedefinitions.apiextensions.k8s.io", "", "x"), b'{"spec":{"a":1}}'
+    )
+    assert defined_resources(spool) == {}
+
+
+def test_images_that_must_exist_are_those_that_were_mapped(spool: Spool) -> None:
+    add(spool, "pods", pod("shop/a", image="old.io/x:1"), pod("shop/b", image="other.io/x:1"))
+    found = {item.source.name: item.images for item in items(planner(spool, old_io="new.io"))}
+    assert found == {"shop": (), "a": ("new.io/x:1",), "b": ()}
+
+
+def test_a_claim_that_loses_its_volume_is_told(spool: Spool) -> None:
+    claim = obj("v1/PersistentVolumeClaim", "shop/data").with_(spec={"volumeName": "disk"})
+    add(spool, "persistentvolumeclaims", claim)
+    [_, item] = items(planner(spool))
+    assert item.object is not None
+    assert "volumeName" not in item.object["spec"]
+    assert [note.reason for note in item.warnings] == ["VolumeDataNotRestored"]

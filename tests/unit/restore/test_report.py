@@ -1,0 +1,184 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kubeferry.journal import Item, Journal
+from kubeferry.kube.names import Identity, Resource
+from kubeferry.report import Findings
+from kubeferry.restore.apply import Result
+from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.report import Recorder, change_line, journal_item
+from kubeferry.restore.spool import Spool
+from kubeferry.transform.change import MISSING, Cause, Change, Mechanism, Note
+
+SECRETS = Resource("", "v1", "secrets", "Secret", True)
+MAPS = Resource("", "v1", "configmaps", "ConfigMap", True)
+LAST_APPLIED = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration"
+
+
+def change(
+    pointer: str, old: Any, new: Any, mechanism: Mechanism = "automatic", rule: str = "rule"
+) -> Change:
+    return Change(pointer, old, new, Cause(mechanism, rule))
+
+
+@pytest.mark.parametrize(
+    ("given", "secret", "shown"),
+    [
+        pytest.param(change("/data/a", "x", "y"), False, ("x", "y"), id="no Secret: shown"),
+        pytest.param(
+            change("/metadata/namespace", "a", "b", "parameter"), True, ("a", "b"),
+            id="what is no value: shown",
+        ),
+        pytest.param(change("/data", {"k": "x"}, {}), True, None, id="all data"),
+        pytest.param(change("/data/token", "x", "y"), True, None, id="one value"),
+        pytest.param(change("/stringData/token", "x", "y"), True, None, id="one text"),
+        pytest.param(change(LAST_APPLIED, "x", "y"), True, None, id="what repeats the values"),
+        pytest.param(change("/metadata/annotations", {}, {"a": "x"}), True, None, id="all notes"),
+        pytest.param(change("/metadata", {}, {"a": "x"}), True, None, id="all metadata"),
+        pytest.param(change("", {}, {"data": "x"}), True, None, id="the whole object"),
+        pytest.param(
+            change("/metadata/labels/copied", "x", "y", "modifier"), True, None,
+            id="where a modifier may have copied one to",
+        ),
+    ],
+)  # fmt: skip
+def test_values_of_secrets_are_masked(
+    given: Change, secret: bool, shown: tuple[object, object] | None
+) -> None:
+    line = change_line(given, secret=secret)
+    assert (line["old"], line["new"]) == (shown or ("(masked)", "(masked)"))
+    assert (line["pointer"], line["rule"]) == (given.pointer, "rule")
+
+
+@pytest.mark.parametrize(
+    ("given", "fields"),
+    [
+        pytest.param(change("/a", MISSING, 1), {"new": 1}, id="added: no old value"),
+        pytest.param(change("/a", 1, MISSING), {"old": 1}, id="removed: no new value"),
+        pytest.param(change("/a", None, 1), {"old": None, "new": 1}, id="null is a value"),
+        pytest.param(change("", MISSING, MISSING), {}, id="stripped: neither"),
+    ],
+)
+def test_a_value_that_was_not_there_is_left_out(given: Change, fields: dict[str, object]) -> None:
+    line = change_line(given, secret=False)
+    assert {key: line[key] for key in ("old", "new") if key in line} == fields
+
+
+def item(kind: str = "configmaps", name: str = "a", **fields: Any) -> PlanItem:
+    source = Identity(kind, "shop", name)
+    resource = SECRETS if kind == "secrets" else MAPS
+    return PlanItem(source, source._replace(namespace="shop1"), resource, "create", {}, **fields)
+
+
+def test_no_value_of_a_secret_reaches_the_journal() -> None:
+    changed = (change("/data/password", "c2VjcmV0", "bmV3", "modifier"),)
+    line = journal_item(Result(item("secrets", changes=changed), "created"))
+    assert "c2VjcmV0" not in repr(line)
+    assert "bmV3" not in repr(line)
+    assert line.changes[0]["pointer"] == "/data/password"
+
+
+@pytest.mark.parametrize(
+    ("result", "problems"),
+    [
+        pytest.param(Result(item(), "created"), [], id="created: nothing to tell"),
+        pytest.param(
+            Result(item(), "failed", Note("Invalid", "is bad")), [("error", "Invalid", "is bad")],
+            id="failed: an error",
+        ),
+        pytest.param(
+            Result(item(), "refused", Note("Protected", "no")), [("error", "Protected", "no")],
+            id="refused: an error",
+        ),
+        pytest.param(
+            Result(item(), "skipped", Note("Exists", "is there")),
+            [("warning", "Exists", "is there")],
+            id="there already: a warning",
+        ),
+        pytest.param(
+            Result(item("namespaces"), "skipped", Note("Exists", "is there")), [],
+            id="a namespace that is there: nothing",
+        ),
+        pytest.param(
+            Result(item("serviceaccounts", "default"), "skipped", Note("Exists", "is there")), [],
+            id="the default account: nothing",
+        ),
+        pytest.param(
+            Result(item(), "skipped", Note("Completed", "has ended")), [],
+            id="left out by a rule: nothing",
+        ),
+        pytest.param(
+            Result(
+                item(warnings=(Note("W", "w"),), errors=(Note("ModifierFailed", "e"),)), "created"
+            ),
+            [("warning", "W", "w"), ("error", "ModifierFailed", "e")],
+            id="what was found while it was planned",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_person_is_told(result: Result, problems: list[tuple[str, str, str]]) -> None:
+    assert [tuple(one) for one in journal_item(result).problems] == problems
+
+
+def test_images_must_exist_for_what_was_created_alone() -> None:
+    planned = item(images=("x:1",))
+    assert journal_item(Result(planned, "created")).images == ["x:1"]
+    assert journal_item(Result(planned, "skipped", Note("Exists", ""))).images == []
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    with Spool(parent=tmp_path) as opened:
+        yield opened
+
+
+class Stored:
+    def __init__(self) -> None:
+        self.files: dict[int, bytes] = {}
+        self.time = 0.0
+
+    async def put(self, number: int, data: bytes) -> None:
+        self.files[number] = data
+
+    def recorder(self, spool: Spool, findings: Findings, *, total: int = 3) -> Recorder:
+        journal = Journal(self.put, first=1, now=lambda: self.time)
+        return Recorder(journal=journal, spool=spool, reporter=findings, total=total)
+
+
+async def test_results_are_counted_and_told(spool: Spool) -> None:
+    findings = Findings()
+    recorder = Stored().recorder(spool, findings)
+    await recorder(Result(item(images=("x:1",)), "created"))
+    await recorder(Result(item(name="b"), "failed", Note("Invalid", "is bad")))
+    assert recorder.counts == {"created": 1, "failed": 1}
+    assert recorder.target_images == {"x:1"}
+    [problem] = findings.problems
+    assert (problem.namespace, problem.subject) == ("shop", "configmaps shop1/b")
+
+
+async def test_a_file_of_the_journal_is_stored_when_it_is_due(spool: Spool) -> None:
+    stored = Stored()
+    recorder = stored.recorder(spool, Findings())
+    await recorder(Result(item(), "created"))
+    assert stored.files == {}
+    stored.time = 11.0
+    await recorder(Result(item(name="b"), "created"))
+    assert list(stored.files) == [1]
+
+
+def test_what_an_earlier_run_did_counts_once(spool: Spool) -> None:
+    recorder = Stored().recorder(spool, Findings())
+    line = Item(
+        source=("configmaps", "shop", "a"),
+        target=("configmaps", "shop1", "a"),
+        action="created",
+        images=["x:1"],
+    )
+    recorder.resume(line)
+    recorder.resume(line)
+    assert recorder.counts == {"created": 1}
+    assert recorder.target_images == {"x:1"}
+    assert spool.is_done(Identity("configmaps", "shop", "a"))

@@ -1,0 +1,83 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kubeferry.kube.names import Identity
+from kubeferry.restore.spool import Spool
+
+A = Identity("configmaps", "shop", "a")
+B = Identity("configmaps", "shop", "b")
+OTHER = Identity("configmaps", "other", "a")
+POD = Identity("pods", "shop", "a")
+NAMESPACE = Identity("namespaces", "", "shop")
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    with Spool(parent=tmp_path) as opened:
+        yield opened
+
+
+def test_objects_are_walked_by_namespace_and_name_whatever_their_order(spool: Spool) -> None:
+    for identity in (B, POD, OTHER, A):
+        spool.add(identity, str(identity).encode())
+    assert list(spool.walk("configmaps")) == [
+        (OTHER, b"configmaps other/a"),
+        (A, b"configmaps shop/a"),
+        (B, b"configmaps shop/b"),
+    ]
+    assert list(spool.walk("secrets")) == []
+    assert spool.count() == 4
+
+
+def test_of_two_entries_of_one_object_the_last_one_wins(spool: Spool) -> None:
+    spool.add(A, b"first")
+    spool.add(B, b"between")
+    spool.add(A, b"second, and longer")
+    assert spool.get(A) == b"second, and longer"
+    assert spool.get(B) == b"between"
+    assert spool.count() == 2
+
+
+def test_what_is_added_after_a_read_is_read_too(spool: Spool) -> None:
+    spool.add(A, b"a")
+    assert spool.get(A) == b"a"
+    spool.add(B, b"b")
+    assert spool.get(B) == b"b"
+    assert spool.get(POD) is None
+
+
+def test_kinds_come_in_the_restore_s_order(spool: Spool) -> None:
+    for kind in ("deployments.apps", "pods", "namespaces", "zebras.x", "secrets"):
+        spool.add(Identity(kind, "", "x"), b"{}")
+    assert spool.kinds() == ["namespaces", "secrets", "pods", "deployments.apps", "zebras.x"]
+
+
+def test_namespaces_are_those_that_objects_are_in(spool: Spool) -> None:
+    for identity in (A, OTHER, NAMESPACE):
+        spool.add(identity, b"{}")
+    assert spool.namespaces() == {"shop", "other"}
+    assert list(spool.names("namespaces")) == [("", "shop")]
+
+
+def test_namesakes_are_of_one_kind_and_name_in_two_namespaces(spool: Spool) -> None:
+    for identity in (A, B, OTHER, POD):
+        spool.add(identity, b"{}")
+    assert list(spool.namesakes(["other", "shop"])) == [OTHER, A]
+    assert list(spool.namesakes(["shop", "nowhere"])) == []
+
+
+def test_what_an_earlier_run_did_is_remembered(spool: Spool) -> None:
+    assert not spool.is_done(A)
+    spool.mark_done(A)
+    spool.mark_done(A)
+    assert spool.is_done(A)
+    assert not spool.is_done(POD)
+
+
+def test_nothing_is_left_on_disk(tmp_path: Path) -> None:
+    with Spool(parent=tmp_path) as spool:
+        spool.add(A, b"x")
+        assert [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,76 @@
+from typing import Literal
+
+import pytest
+
+from kubeferry.report import Findings, Problem, Several, Silent
+
+
+def problem(
+    message: str,
+    *,
+    level: Literal["warning", "error"] = "error",
+    namespace: str = "",
+    subject: str = "",
+) -> Problem:
+    return Problem(level, "Reason", message, namespace, subject)
+
+
+@pytest.mark.parametrize(
+    ("found", "part"),
+    [
+        pytest.param(
+            problem("is gone", namespace="shop", subject="pods shop/web"),
+            {"namespaces": {"shop": ["pods shop/web: is gone"]}},
+            id="an object's is with its source namespace",
+        ),
+        pytest.param(
+            problem("is gone", subject="namespaces shop"),
+            {"cluster": ["namespaces shop: is gone"]},
+            id="a cluster-scoped object's is the cluster's",
+        ),
+        pytest.param(
+            problem("the vault is slow"),
+            {"velero": ["the vault is slow"]},
+            id="the task's own is by itself",
+        ),
+    ],
+)
+def test_results_have_velero_s_parts(found: Problem, part: dict[str, object]) -> None:
+    findings = Findings()
+    findings.problem(found)
+    assert findings.results() == {"warnings": {}, "errors": part}
+
+
+def test_all_problems_are_counted_and_the_first_are_kept() -> None:
+    findings = Findings(keep=2)
+    for number in range(5):
+        findings.problem(problem(f"error {number}"))
+    findings.problem(problem("a warning", level="warning"))
+    assert (findings.errors, findings.warnings) == (5, 1)
+    assert findings.results() == {
+        "warnings": {"velero": ["a warning"]},
+        "errors": {"velero": ["error 0", "error 1", "3 more: see the items files of this task"]},
+    }
+
+
+class Notes:
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def phase(self, name: str) -> None:
+        self.told.append(name)
+
+    def progress(self, done: int, total: int | None) -> None:
+        self.told.append((done, total))
+
+    def problem(self, problem: Problem) -> None:
+        self.told.append(problem.message)
+
+
+def test_several_reporters_are_told_the_same_in_order() -> None:
+    first, second = Notes(), Notes()
+    several = Several([first, Silent(), second])
+    several.phase("collect")
+    several.progress(1, None)
+    several.problem(problem("bad"))
+    assert first.told == second.told == ["collect", (1, None), "bad"]

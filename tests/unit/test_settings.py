@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pytest
+
+from kubeferry.errors import ConfigError
+from kubeferry.settings import Settings
+
+
+def test_without_an_environment_everything_has_its_default() -> None:
+    assert Settings.from_environ({"PATH": "/bin"}) == Settings()
+
+
+def test_every_setting_has_a_variable() -> None:
+    found = Settings.from_environ(
+        {
+            "KUBEFERRY_NAMESPACE": "ferry",
+            "KUBEFERRY_LOCAL_ROOT": "/vaults",
+            "KUBEFERRY_SPOOL_DIR": "/spool",
+            "KUBEFERRY_SYNC_PERIOD": "90s",
+            "KUBEFERRY_MAX_TASKS": "2",
+            "KUBEFERRY_ALLOWED_ENDPOINTS": "http://a:1, http://b:2,",
+            "KUBEFERRY_ENDPOINT_ALIBABACLOUD": "http://127.0.0.1:7070",
+            "KUBEFERRY_ENDPOINT_AWS": "http://127.0.0.1:7071",
+        }
+    )
+    assert found.namespace == "ferry"
+    assert (found.local_root, found.spool_dir) == (Path("/vaults"), Path("/spool"))
+    assert (found.sync_period, found.max_tasks) == (90.0, 2)
+    assert found.allowed_endpoints == ("http://a:1", "http://b:2")
+    assert dict(found.endpoints) == {
+        "alibabacloud": "http://127.0.0.1:7070",
+        "aws": "http://127.0.0.1:7071",
+    }
+
+
+def test_an_empty_variable_is_as_good_as_none() -> None:
+    assert Settings.from_environ({"KUBEFERRY_MAX_TASKS": "", "KUBEFERRY_X": ""}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("KUBEFERRY_SYNC_PERIODE", "1m", id="a name that is no setting's"),
+        pytest.param("KUBEFERRY_ENDPOINTS", "x", id="a field that has no variable of its own"),
+        pytest.param("KUBEFERRY_ENDPOINT_AZURE", "http://x", id="a provider there is not"),
+        pytest.param("KUBEFERRY_LOCAL_ROOT", "vaults", id="a path that is not absolute"),
+        pytest.param("KUBEFERRY_MAX_TASKS", "0", id="no tasks at all"),
+        pytest.param("KUBEFERRY_MAX_TASKS", "many", id="what is no number"),
+        pytest.param("KUBEFERRY_SYNC_PERIOD", "1 minute", id="what is no duration"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_its_variable(name: str, value: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        Settings.from_environ({name: value})
+    assert error.value.place == name
