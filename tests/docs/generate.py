@@ -14,7 +14,8 @@ from kubeferry.durations import PATTERN
 from kubeferry.restore.waves import STEPS
 from kubeferry.transform.modifiers import protected
 
-_WIDTH = 100
+WIDTH = 100
+"""Columns of the terminal whose help the page shows."""
 _NOTICE = "<!-- made by `make golden` from {}: do not edit -->"
 
 
@@ -52,7 +53,7 @@ def all_commands() -> Iterator[tuple[tuple[str, ...], click.Command]]:
 
 def help_text(path: tuple[str, ...]) -> str:
     """What ``kubeferry PATH --help`` prints."""
-    options = {"terminal_width": _WIDTH, "max_content_width": _WIDTH}
+    options: Any = {"terminal_width": WIDTH - 2}  # click keeps two columns free
     context = click.Context(root, info_name="kubeferry", **options)
     command: click.Command = root
     for name in path:

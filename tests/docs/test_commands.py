@@ -5,17 +5,21 @@ and what needs more than that is run by ``tests/real/test_docs.py``.
 """
 
 import re
-from collections.abc import Callable
+import subprocess
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from tests.docs import pages
-from tests.docs.shell import Shell, agree, run_and_compare
+from kubeferry.cli.plan_summary import plan_lines
+from kubeferry.cli.plan_view import Look
+from kubeferry.local.demo import run_demo
+from tests.docs import generate, pages
+from tests.docs.shell import PROGRAMS, Shell, agree, run_and_compare
 from tests.docs.world import World, world
 
 _APPLY = re.compile(r"kubectl apply -f (?P<file>[a-z0-9-]+\.yaml)")
-WORLDS: dict[str, Callable[[World], object]] = {
+WORLDS: dict[str, Callable[[World], Awaitable[None]]] = {
     "README.md": World.seed,
     "backups.md": World.shop,
     "restores.md": World.shop,
@@ -68,3 +72,31 @@ def test_what_is_printed_is_compared_with_what_is_shown(
     printed: str, shown: list[str], same: bool
 ) -> None:
     assert agree(printed, shown) is same
+
+
+async def test_the_demo_prints_the_plan_that_the_readme_shows() -> None:
+    [sample] = [one for one in pages.commands(pages.ROOT / "README.md") if _is_plan(one)]
+    assert isinstance(sample, pages.Command)
+    assert sample.expected is not None
+    shown = [line for line in sample.expected if line != "..."]
+    end = next(index for index, line in enumerate(shown) if line.startswith("Summary")) + 1
+    printed: list[str] = []
+    await run_demo(printed.append, lambda steps: plan_lines(steps, Look()))
+    rest = iter(printed)
+    assert [line for line in shown[:end] if line not in rest] == []
+
+
+def _is_plan(one: pages.Command | pages.Block) -> bool:
+    return isinstance(one, pages.Command) and "restore plan -f" in one.text
+
+
+def test_the_help_of_the_commands_page_is_what_the_program_prints() -> None:
+    words = ("restore", "plan")
+    done = subprocess.run(
+        [PROGRAMS / "kubeferry", *words, "--help"],
+        env={"COLUMNS": str(generate.WIDTH), "LANG": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.rstrip() == generate.help_text(words)

@@ -1,6 +1,7 @@
 """How requests are spelled: queries, patch types, and what errors call a request. Pure."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import urlencode
 
@@ -30,6 +31,7 @@ def list_request(
     return ListRequest(resource, target, place_of("list", resource, namespace, ""))
 
 
+@lru_cache(maxsize=256)
 def write_query(
     field_manager: str = "",
     dry_run: bool = False,
@@ -37,7 +39,10 @@ def write_query(
     *,
     force: bool = False,
 ) -> str:
-    """The query of a write, with its question mark; empty when there is none."""
+    """The query of a write, with its question mark; empty when there is none.
+
+    Remembered, because the creates of a restore all have the same.
+    """
     given: dict[str, str] = {}
     if field_manager:
         given["fieldManager"] = field_manager

@@ -1,0 +1,143 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from kubeferry.api.definition import SYNCED_FROM
+from kubeferry.controller.backup import BackupReconciler
+from kubeferry.controller.resources import BACKUPS
+from kubeferry.controller.sync import sync_backups
+from kubeferry.kube.objects import Object
+from kubeferry.vault import layout
+from kubeferry.vault.commit import commit_backup
+from kubeferry.vault.metadata import BackupFacts, SourceCluster, backup_document
+from kubeferry.vault.store import Store
+from tests.builders import obj
+from tests.unit.controller.conftest import Ground
+from tests.unit.vault.archives import NO_PROBLEMS, pod, write_archive
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+FACTS = BackupFacts(
+    name="nightly",
+    phase="PartiallyFailed",
+    included_namespaces=("shop",),
+    ttl="48h0m0s",
+    started=NOW,
+    completed=NOW + timedelta(seconds=9),
+    expiration=NOW + timedelta(hours=48),
+    total_items=3,
+    items_backed_up=3,
+    warnings=1,
+    errors=2,
+    cluster=SourceCluster(name="elsewhere"),
+)
+
+
+async def stored(store: Store, facts: BackupFacts = FACTS) -> BackupFacts:
+    archive = await write_archive(store, facts.name, [pod("web")])
+    return await commit_backup(store, archive, facts, side=NO_PROBLEMS)
+
+
+async def backups(ground: Ground) -> dict[str, Object]:
+    listed = await ground.client.list(BACKUPS, namespace="csdr")
+    return {one["metadata"]["name"]: one for one in listed}
+
+
+async def test_a_backup_of_the_vault_is_born_as_it_ended(ground: Ground) -> None:
+    written = await stored(ground.store())
+    assert await sync_backups(ground.context, "vault", ground.store()) == 1
+    found = (await backups(ground))["nightly"]
+    assert found["metadata"]["annotations"] == {SYNCED_FROM: "vault"}
+    assert found["metadata"]["labels"] == {"velero.io/storage-location": "vault"}
+    assert found["spec"]["storageLocation"] == "vault"
+    assert found["spec"]["includedNamespaces"] == ["shop"]
+    assert found["spec"]["ttl"] == "48h0m0s"
+    assert found["status"] == {
+        "phase": "PartiallyFailed",
+        "startTimestamp": "2026-01-02T03:04:05Z",
+        "completionTimestamp": "2026-01-02T03:04:14Z",
+        "expiration": "2026-01-04T03:04:05Z",
+        "progress": {"itemsDone": 3, "totalItems": 3},
+        "warnings": 1,
+        "errors": 2,
+        "bytes": written.bytes,
+        "sourceCluster": "elsewhere",
+    }
+
+
+async def test_a_synced_backup_is_never_run(ground: Ground) -> None:
+    await stored(ground.store())
+    await sync_backups(ground.context, "vault", ground.store())
+    before = await ground.see(BACKUPS, "nightly")
+    assert await BackupReconciler(ground.context)("nightly") is None
+    assert not ground.context.runner.is_running("applicationbackups/nightly")
+    assert await ground.see(BACKUPS, "nightly") == before
+
+
+async def half_synced(ground: Ground, name: str) -> None:
+    """What is there when a controller died between the two writes of a sync."""
+    made = obj("csdr.alibabacloud.com/v1beta1/ApplicationBackup", f"csdr/{name}")
+    made.with_(spec={"storageLocation": "vault"}).meta(annotations={SYNCED_FROM: "vault"})
+    await ground.client.create(BACKUPS, made, namespace="csdr")
+    await ground.see(BACKUPS, name)
+
+
+async def test_a_synced_backup_without_its_status_gets_it(ground: Ground) -> None:
+    await ground.vault()
+    await stored(ground.store())
+    await half_synced(ground, "nightly")
+    await BackupReconciler(ground.context)("nightly")
+    assert not ground.context.runner.is_running("applicationbackups/nightly")
+    assert (await ground.status(BACKUPS, "nightly"))["phase"] == "PartiallyFailed"
+
+
+async def test_a_synced_backup_that_is_not_in_the_vault_says_so(ground: Ground) -> None:
+    await ground.vault()
+    await half_synced(ground, "nightly")
+    await BackupReconciler(ground.context)("nightly")
+    status = await ground.status(BACKUPS, "nightly")
+    assert status["phase"] == "Failed"
+    assert "no finished backup is called 'nightly'" in status["message"]
+
+
+@pytest.mark.parametrize(
+    "phase",
+    [
+        pytest.param("InProgress", id="it is not finished"),
+        pytest.param("WaitingForPluginOperations", id="Velero still works on it"),
+        pytest.param("Failed", id="it holds nothing"),
+    ],
+)
+async def test_a_backup_that_cannot_be_restored_does_not_appear(ground: Ground, phase: str) -> None:
+    store = ground.store()
+    document = backup_document(replace(FACTS, phase=phase))
+    await store.put(layout.backup_metadata("nightly"), document)
+    assert await sync_backups(ground.context, "vault", store) == 0
+    assert await backups(ground) == {}
+
+
+async def test_what_is_no_backup_keeps_no_other_from_appearing(ground: Ground) -> None:
+    store = ground.store()
+    await store.put("backups/half/half.tar.gz", b"never finished")
+    await store.put("backups/odd/velero-backup.json", b"{")
+    await stored(store)
+    assert await sync_backups(ground.context, "vault", store) == 1
+    assert list(await backups(ground)) == ["nightly"]
+
+
+async def test_a_name_that_the_cluster_has_is_left_alone(ground: Ground) -> None:
+    mine = await ground.create(BACKUPS, "nightly", storageLocation="other")
+    await stored(ground.store())
+    assert await sync_backups(ground.context, "vault", ground.store()) == 0
+    ground.context.backups.objects.clear()  # as while the cache lags behind
+    assert await sync_backups(ground.context, "vault", ground.store()) == 0
+    assert (await backups(ground))["nightly"] == mine
+
+
+async def test_a_velero_backup_s_odd_fields_do_not_keep_it_out(ground: Ground) -> None:
+    odd = replace(FACTS, ttl="forever", included_namespaces=("*", "shop-*", "shop"))
+    await stored(ground.store(), odd)
+    assert await sync_backups(ground.context, "vault", ground.store()) == 1
+    spec = (await backups(ground))["nightly"]["spec"]
+    assert spec["ttl"] == "720h0m0s"
+    assert spec["includedNamespaces"] == ["*", "shop"]

@@ -1,0 +1,247 @@
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from kubeferry.controller import task as life
+from kubeferry.controller.context import Context
+from kubeferry.controller.resources import BACKUPS, LOCATIONS
+from kubeferry.controller.status import ProgressWriter
+from kubeferry.controller.task import Body, ending, keep_running, run_task, wait_for_vault
+from kubeferry.errors import (
+    ApiUnreachable,
+    ArchiveDamaged,
+    FerryError,
+    Interrupted,
+    InvalidInput,
+    VaultUnavailable,
+)
+from kubeferry.kube.objects import Object
+from kubeferry.report import Problem
+from tests.unit.controller.conftest import Ground
+
+DONE = {"phase": "Completed", "warnings": 0, "errors": 0}
+
+
+class Work:
+    """The work of a task: what it does each time it is called, and what it saw."""
+
+    def __init__(self, *outcomes: dict[str, Any] | Exception) -> None:
+        self._outcomes = list(outcomes)
+        self.phases: list[str | None] = []
+
+    async def __call__(self, obj: Object, progress: ProgressWriter) -> dict[str, Any]:
+        self.phases.append((obj.get("status") or {}).get("phase"))
+        outcome = self._outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+async def test_a_task_is_in_progress_before_anything_is_done_and_ends_after_everything(
+    ground: Ground,
+) -> None:
+    await ground.create(BACKUPS, "b", storageLocation="vault")
+    seen: list[dict[str, Any]] = []
+
+    async def body(obj: Object, progress: ProgressWriter) -> dict[str, Any]:
+        seen.append(await ground.status(BACKUPS, "b"))
+        return DONE
+
+    await run_task(ground.context, BACKUPS, "b", body)
+    assert seen == [{"phase": "InProgress", "startTimestamp": "2026-01-02T03:04:05Z"}]
+    status = await ground.status(BACKUPS, "b")
+    assert status["phase"] == "Completed"
+    assert status["startTimestamp"] == "2026-01-02T03:04:05Z"
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        pytest.param(
+            InvalidInput("is wrong", place="spec.x", remedy="write y"),
+            "InvalidInput: spec.x: is wrong; write y",
+            id="bad input",
+        ),
+        pytest.param(
+            VaultUnavailable("no space", place="s3://b"),
+            "VaultUnavailable: s3://b: no space",
+            id="its vault",
+        ),
+        pytest.param(ArchiveDamaged("is cut off"), "ArchiveDamaged: is cut off", id="its archive"),
+        pytest.param(
+            RuntimeError("s3cr3t"),
+            "InternalError: RuntimeError, see the controller's log",
+            id="a defect, whose own text stays in the log",
+        ),
+        pytest.param(
+            OSError(28, "No space left on device"),
+            "InternalError: OSError: No space left on device, see the controller's log",
+            id="the machine",
+        ),
+    ],
+)
+async def test_what_is_wrong_with_a_task_makes_it_failed(
+    ground: Ground, error: Exception, message: str
+) -> None:
+    await ground.create(BACKUPS, "b", storageLocation="vault")
+    await run_task(ground.context, BACKUPS, "b", Work(error))
+    assert await ground.status(BACKUPS, "b") == {
+        "phase": "Failed",
+        "message": message,
+        "startTimestamp": "2026-01-02T03:04:05Z",
+        "completionTimestamp": "2026-01-02T03:04:05Z",
+    }
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(ApiUnreachable("no answer"), id="the API server is out of reach"),
+        pytest.param(Interrupted("the lease was lost"), id="the lease was lost"),
+    ],
+)
+async def test_a_task_that_was_held_up_stays_in_progress_and_goes_on(
+    ground: Ground, error: FerryError
+) -> None:
+    await ground.create(BACKUPS, "b", storageLocation="vault")
+    work = Work(error, DONE)
+    with pytest.raises(type(error)):
+        await run_task(ground.context, BACKUPS, "b", work)
+    assert (await ground.status(BACKUPS, "b"))["phase"] == "InProgress"
+    ground.time.pass_(100)
+    await run_task(ground.context, BACKUPS, "b", work)
+    status = await ground.status(BACKUPS, "b")
+    assert status["phase"] == "Completed"
+    assert status["startTimestamp"] == "2026-01-02T03:04:05Z"
+    assert work.phases == [None, "InProgress"]
+
+
+@pytest.mark.parametrize("phase", ["Completed", "PartiallyFailed", "Failed"])
+async def test_a_task_that_has_ended_is_never_run_again(ground: Ground, phase: str) -> None:
+    await ground.create(BACKUPS, "b", storageLocation="vault")
+    status = {"status": {"phase": phase}}
+    await ground.client.patch(
+        BACKUPS, "b", status, kind="merge", namespace="csdr", subresource="status"
+    )
+    await run_task(ground.context, BACKUPS, "b", Work())
+    assert await ground.status(BACKUPS, "b") == {"phase": phase}
+    await run_task(ground.context, BACKUPS, "never-there", Work())
+
+
+async def test_the_end_of_a_task_is_not_written_to_another_of_its_name(ground: Ground) -> None:
+    await ground.create(BACKUPS, "b", storageLocation="vault")
+
+    async def body(obj: Object, progress: ProgressWriter) -> dict[str, Any]:
+        await ground.client.delete(BACKUPS, "b", namespace="csdr")
+        await ground.create(BACKUPS, "b", storageLocation="other")
+        return DONE
+
+    await run_task(ground.context, BACKUPS, "b", body)
+    assert await ground.status(BACKUPS, "b") == {}
+
+
+async def test_progress_is_written_while_the_task_runs(ground: Ground) -> None:
+    await ground.create(BACKUPS, "b", storageLocation="vault")
+
+    async def body(obj: Object, progress: ProgressWriter) -> dict[str, Any]:
+        progress.progress(3, 7)
+        progress.problem(Problem("warning", "Odd", "is odd"))
+        async with asyncio.timeout(10):
+            while "progress" not in (status := await ground.status(BACKUPS, "b")):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert status["progress"] == {"itemsDone": 3, "totalItems": 7}
+        assert (status["warnings"], status["errors"]) == (1, 0)
+        return {"phase": "Completed", "progress": {"itemsDone": 7, "totalItems": 7}}
+
+    await run_task(ground.context, BACKUPS, "b", body)
+    status = await ground.status(BACKUPS, "b")
+    assert status["progress"] == {"itemsDone": 7, "totalItems": 7}
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what it waits for has no event
+            await asyncio.sleep(0.01)
+
+
+async def until_idle(context: Context) -> None:
+    await until(lambda: not context.runner.is_running("applicationbackups/b"))
+
+
+def waiting(begun: list[str]) -> Body:
+    async def body(obj: Object, progress: ProgressWriter) -> dict[str, Any]:
+        begun.append(obj["spec"]["storageLocation"])
+        await asyncio.Event().wait()
+        return DONE
+
+    return body
+
+
+async def test_a_deleted_task_is_cancelled(ground: Ground) -> None:
+    obj = await ground.create(BACKUPS, "b", storageLocation="vault")
+    begun: list[str] = []
+    keep_running(ground.context, BACKUPS, "b", obj, waiting(begun))
+    await until(lambda: bool(begun))
+    keep_running(ground.context, BACKUPS, "b", None, waiting(begun))
+    await until_idle(ground.context)
+    assert begun == ["vault"]
+
+
+async def test_a_task_made_anew_follows_the_older_one(ground: Ground) -> None:
+    old = await ground.create(BACKUPS, "b", storageLocation="old")
+    begun: list[str] = []
+    assert keep_running(ground.context, BACKUPS, "b", old, waiting(begun)) is None
+    await until(lambda: bool(begun))
+    await ground.client.delete(BACKUPS, "b", namespace="csdr")
+    new = await ground.create(BACKUPS, "b", storageLocation="new")
+    again = keep_running(ground.context, BACKUPS, "b", new, waiting(begun))
+    assert again == life.PLACE_SECONDS
+    await until_idle(ground.context)
+    work = Work(DONE)
+    assert keep_running(ground.context, BACKUPS, "b", new, work) is None
+    await until_idle(ground.context)
+    assert (await ground.status(BACKUPS, "b"))["phase"] == "Completed"
+
+
+@pytest.mark.parametrize(
+    ("warnings", "errors", "first", "message"),
+    [
+        pytest.param(0, 0, "", None, id="a clean end needs no words"),
+        pytest.param(0, 1, "x: bad", "1 error; the first: x: bad", id="one error"),
+        pytest.param(2, 0, "x", "2 warnings; the first: x", id="warnings"),
+        pytest.param(1, 2, "x", "2 errors and 1 warning; the first: x", id="errors go first"),
+        pytest.param(0, 2, "", "2 errors", id="the first is not known any more"),
+    ],
+)
+def test_the_message_of_an_end(warnings: int, errors: int, first: str, message: str | None) -> None:
+    assert ending(warnings=warnings, errors=errors, first=first) == message
+
+
+async def set_phase(ground: Ground, **status: str) -> None:
+    await ground.client.patch(
+        LOCATIONS, "vault", {"status": status}, kind="merge", namespace="csdr", subresource="status"
+    )
+    await ground.see(LOCATIONS, "vault")
+
+
+async def test_a_task_waits_for_its_vault_s_first_look(ground: Ground) -> None:
+    await ground.vault()
+    waiting_task = asyncio.create_task(wait_for_vault(ground.context, "vault"))
+    await asyncio.sleep(0.2)
+    assert not waiting_task.done()
+    await set_phase(ground, phase="InProgress")
+    await asyncio.sleep(0.2)
+    assert not waiting_task.done()
+    await set_phase(ground, phase="Available")
+    await waiting_task
+
+
+async def test_a_vault_that_cannot_be_used_or_is_not_known_ends_the_wait(ground: Ground) -> None:
+    with pytest.raises(InvalidInput, match=r"spec\.storageLocation: no vault is registered as"):
+        await wait_for_vault(ground.context, "vault")
+    await ground.vault()
+    await set_phase(ground, phase="Unavailable", message="AccessDenied: no")
+    with pytest.raises(VaultUnavailable, match=r"vault vault: .*AccessDenied: no"):
+        await wait_for_vault(ground.context, "vault")

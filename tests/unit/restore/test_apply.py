@@ -1,0 +1,262 @@
+"""The engine on a cluster in memory; what goes wrong is put in at the client's seam."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from kubeferry.errors import (
+    AlreadyExists,
+    ApiUnreachable,
+    Forbidden,
+    Invalid,
+    VaultUnavailable,
+)
+from kubeferry.kube.client import Client
+from kubeferry.kube.config import ClusterConfig
+from kubeferry.kube.names import Identity, Resource
+from kubeferry.kube.objects import Object
+from kubeferry.restore.apply import Applier, Result
+from kubeferry.restore.plan import Action, PlanItem
+from kubeferry.sandbox import Sandbox
+from kubeferry.transform.change import Note
+from tests.builders import Built, config_map, namespace, obj
+
+MAPS = Resource("", "v1", "configmaps", "ConfigMap", True)
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", False)
+SERVICES = Resource("", "v1", "services", "Service", True)
+CRDS = Resource(
+    "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", False
+)
+MANAGER = "kubeferry-task-1"
+
+Before = Callable[[Resource, Object], Awaitable[None]]
+
+
+class Seam(Client):
+    """A client that does something before each create; it may raise."""
+
+    before: Before | None = None
+    creates = 0
+    gets = 0
+
+    async def create(self, resource: Resource, body: Object | bytes, **more: Any) -> bytes:
+        self.creates += 1
+        if self.before is not None:
+            await self.before(resource, body if isinstance(body, dict) else {})
+        return await super().create(resource, body, **more)
+
+    async def get(self, resource: Resource, name: str, **more: Any) -> Object:
+        self.gets += 1
+        return await super().get(resource, name, **more)
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Seam]:
+    async with Sandbox() as sandbox, Seam(ClusterConfig(server=sandbox.server)) as opened:
+        yield opened
+
+
+def item(resource: Resource, made: Built, action: Action = "create") -> PlanItem:
+    meta = made["metadata"]
+    identity = Identity(resource.group_resource, meta.get("namespace", ""), meta["name"])
+    if action == "create":
+        return PlanItem(identity, identity, resource, action, made)
+    return PlanItem(identity, identity, None, action, why=Note("Why", "because"))
+
+
+def map_item(name: str) -> PlanItem:
+    return item(MAPS, config_map(f"default/{name}"))
+
+
+class Results:
+    def __init__(self) -> None:
+        self.by_name: dict[str, tuple[str, str]] = {}
+
+    async def __call__(self, result: Result) -> None:
+        reason = result.why.reason if result.why else ""
+        assert result.item.target.name not in self.by_name
+        self.by_name[result.item.target.name] = (result.action, reason)
+
+
+async def applied(
+    client: Client, *items: PlanItem, resumed: bool = False, manager: str = MANAGER
+) -> dict[str, tuple[str, str]]:
+    results = Results()
+    applier = Applier(client, field_manager=manager, resumed=resumed, on_result=results, workers=8)
+    await applier.run(items)
+    return results.by_name
+
+
+def raising(error: Exception, *, times: int) -> Before:
+    left = [times]
+
+    async def before(resource: Resource, body: Object) -> None:
+        if left[0]:
+            left[0] -= 1
+            raise error
+
+    return before
+
+
+async def test_one_write_for_each_object_and_nothing_is_asked_first(client: Seam) -> None:
+    names = [f"m-{number}" for number in range(50)]
+    results = await applied(client, *map(map_item, names))
+    assert results == {name: ("created", "") for name in names}
+    assert (client.creates, client.gets) == (50, 0)
+    made = await client.get(MAPS, "m-7", namespace="default")
+    assert made["metadata"]["managedFields"][0]["manager"] == MANAGER
+
+
+async def test_what_is_not_to_be_created_is_told_and_not_done(client: Seam) -> None:
+    actions: tuple[Action, ...] = ("skip", "refuse", "fail")
+    items = [item(MAPS, config_map(f"default/{action}"), action) for action in actions]
+    assert await applied(client, *items) == {
+        "skip": ("skipped", "Why"),
+        "refuse": ("refused", "Why"),
+        "fail": ("failed", "Why"),
+    }
+    assert client.creates == 0
+
+
+async def test_what_is_there_already_is_not_overwritten(client: Seam) -> None:
+    await client.create(MAPS, config_map("default/a", k="mine"), namespace="default")
+    assert await applied(client, map_item("a")) == {"a": ("skipped", "Exists")}
+    found = await client.get(MAPS, "a", namespace="default")
+    assert found["data"] == {"k": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("manager", "result"),
+    [
+        pytest.param(MANAGER, ("created", ""), id="its own counts as created"),
+        pytest.param("kubeferry-task-0", ("skipped", "Exists"), id="another task's does not"),
+    ],
+)
+async def test_a_resumed_task_knows_what_it_created(
+    client: Seam, manager: str, result: tuple[str, str]
+) -> None:
+    await applied(client, map_item("a"), manager=manager)
+    before = await client.get(MAPS, "a", namespace="default")
+    assert await applied(client, map_item("a"), map_item("b"), resumed=True) == {
+        "a": result,
+        "b": ("created", ""),
+    }
+    assert await client.get(MAPS, "a", namespace="default") == before
+
+
+async def test_a_create_whose_answer_was_lost_counts_as_created(client: Seam) -> None:
+    await applied(client, map_item("a"))
+    lost = AlreadyExists("is there")
+    lost.after_retry = True
+    client.before = raising(lost, times=1)
+    assert await applied(client, map_item("a")) == {"a": ("created", "")}
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+async def test_a_service_whose_port_is_its_own_is_there_already(
+    client: Seam, resumed: bool
+) -> None:
+    spec = {"ports": [{"port": 80}], "selector": {"app": "x"}}
+    service = item(SERVICES, obj("v1/Service", "default/web").with_(spec=spec))
+    await applied(client, service)
+    client.before = raising(Invalid("provided port is already allocated"), times=1)
+    results = await applied(client, service, resumed=resumed, manager="kubeferry-other")
+    assert results == {"web": ("skipped", "Exists")}
+    client.before = raising(Invalid("provided port is already allocated"), times=1)
+    assert await applied(client, service, resumed=True) == {"web": ("created", "")}
+
+
+async def test_what_the_server_refuses_fails_by_itself(client: Seam) -> None:
+    bad = item(MAPS, config_map("default/bad").with_(data={"no/key": "x"}))
+    nowhere = item(MAPS, config_map("nowhere/a"))
+    results = await applied(client, bad, nowhere, map_item("good"))
+    assert results == {
+        "bad": ("failed", "Invalid"),
+        "a": ("failed", "NotFound"),
+        "good": ("created", ""),
+    }
+
+
+async def test_an_account_that_is_just_being_made_is_waited_for(client: Seam) -> None:
+    error = Forbidden('error looking up service account shop/default: "default" not found')
+    client.before = raising(error, times=2)
+    assert await applied(client, map_item("a")) == {"a": ("created", "")}
+    assert client.creates == 3
+
+
+async def test_what_is_forbidden_is_not_tried_again(client: Seam) -> None:
+    client.before = raising(Forbidden("not allowed"), times=1)
+    assert await applied(client, map_item("a")) == {"a": ("failed", "Forbidden")}
+    assert client.creates == 1
+
+
+async def test_a_conflict_over_what_is_not_there_is_tried_once_more(client: Seam) -> None:
+    client.before = raising(AlreadyExists("is there"), times=100)
+    results = await applied(client, map_item("a"), resumed=True)
+    assert results == {"a": ("failed", "AlreadyExists")}
+    assert client.creates == 2
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(ApiUnreachable("no answer"), id="the API server is out of reach"),
+        pytest.param(VaultUnavailable("no space"), id="what was done cannot be told"),
+    ],
+)
+async def test_what_stops_the_task_is_raised_by_itself(client: Seam, error: Exception) -> None:
+    async def told(result: Result) -> None:
+        if isinstance(error, VaultUnavailable):
+            raise error
+
+    if isinstance(error, ApiUnreachable):
+        client.before = raising(error, times=10)
+    applier = Applier(client, field_manager=MANAGER, resumed=False, on_result=told, workers=4)
+    with pytest.raises(type(error)) as raised:
+        await applier.run(map_item(f"m-{number}") for number in range(20))
+    assert raised.value is error
+
+
+async def test_a_namespace_that_is_there_is_used(client: Seam) -> None:
+    assert await applied(client, item(NAMESPACES, namespace("default"))) == {
+        "default": ("skipped", "Exists")
+    }
+
+
+async def test_a_namespace_that_is_going_is_waited_for(client: Seam) -> None:
+    await client.create(NAMESPACES, namespace("shop"))
+    held = config_map("shop/held").meta(finalizers=["x.io/hold"])
+    await client.create(MAPS, held, namespace="shop")
+    await client.delete(NAMESPACES, "shop")
+    before = await client.get(NAMESPACES, "shop")
+    assert before["metadata"]["deletionTimestamp"]
+
+    task = asyncio.create_task(applied(client, item(NAMESPACES, namespace("shop"))))
+    free = {"metadata": {"finalizers": None}}
+    await client.patch(MAPS, "held", free, kind="merge", namespace="shop")
+    assert await task == {"shop": ("created", "")}
+    after = await client.get(NAMESPACES, "shop")
+    assert after["metadata"]["uid"] != before["metadata"]["uid"]
+
+
+async def test_a_definition_is_through_when_its_kind_is_served(client: Seam) -> None:
+    version = {
+        "name": "v1",
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": {"type": "object"}},
+    }
+    definition = obj("apiextensions.k8s.io/v1/CustomResourceDefinition", "things.x.io").with_(
+        spec={
+            "group": "x.io",
+            "scope": "Namespaced",
+            "names": {"plural": "things", "kind": "Thing"},
+            "versions": [version],
+        }
+    )
+    assert await applied(client, item(CRDS, definition)) == {"things.x.io": ("created", "")}
+    things = Resource("x.io", "v1", "things", "Thing", True)
+    thing = item(things, obj("x.io/v1/Thing", "default/a"))
+    assert await applied(client, thing) == {"a": ("created", "")}
