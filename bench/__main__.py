@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import backup, restore
+from bench import backup, restore, transform
 from bench.cluster import fresh_cluster
 from bench.figures import Figure, Record, print_table
 from tests import s3server
@@ -34,7 +34,7 @@ def main() -> None:
     record = Record(options.output)
     figures: list[Figure] = []
     if options.only in (None, "transform"):
-        pass
+        figures += transform.figures()
     if options.only != "transform":
         figures += _cluster_figures(options, record)
     print_table(figures)

@@ -11,18 +11,23 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure and what it is to reach; ``note`` says what the ratio is made of."""
+    """One figure and what it is to reach; ``note`` says what the ratio is made of.
+
+    ``goal`` is None for what explains the others and has no goal itself.
+    """
 
     name: str
     value: float
-    goal: float
+    goal: float | None
     sense: Literal["at least", "at most"]
     note: str = ""
     unit: str = "x"
 
     @property
     def is_reached(self) -> bool:
-        """Whether the goal is met."""
+        """Whether the goal is met, or there is none."""
+        if self.goal is None:
+            return True
         if self.sense == "at least":
             return self.value >= self.goal
         return self.value <= self.goal
@@ -30,6 +35,8 @@ class Figure:
     def line(self) -> str:
         """One line of the table."""
         number = f"{self.value:.2f} {self.unit}" if self.unit == "x" else f"{self.value:.0f} MiB"
+        if self.goal is None:
+            return f"{self.name:<44}{number:>10}  {'':<23}{self.note}"
         goal = f"{self.sense} {self.goal:g}"
         verdict = "reached" if self.is_reached else "MISSED"
         return f"{self.name:<44}{number:>10}  {goal:<14}{verdict:<9}{self.note}"
@@ -68,6 +75,11 @@ def print_table(figures: Sequence[Figure]) -> None:
     print()
     for figure in figures:
         print(figure.line())
+
+
+def all_cpu(result: dict[str, Any]) -> float:
+    """CPU seconds of the client and of the cluster's processes in one pass."""
+    return float(result["cpu"] + sum(result["server_cpu"].values()))
 
 
 def between(bare: Sequence[float], at: int) -> float:

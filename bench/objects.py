@@ -16,15 +16,18 @@ NAMESPACES = 20
 REGISTRY = "registry.example.com/shop"
 MIRROR = "mirror.example.net/restored/shop"
 SMALLEST, LARGEST = 1_000, 8_000
-"""Bytes of an object, as it is sent."""
+"""About how many bytes an object has, as it is sent."""
 SHARES = (
     ("ConfigMap", 30),
     ("Secret", 25),
-    ("Deployment", 15),
-    ("Service", 15),
+    ("Deployment", 20),
+    ("Service", 10),
     ("Widget", 15),
 )
 """Kinds in the order of a restore, and how many of 100 objects are of each."""
+_WITH_ADDRESS = 5
+"""One in so many Services has a cluster IP, the others are headless: each address costs the API
+server more than the one before (13 Services a second when there are 14,000)."""
 _PATHS = {
     "ConfigMap": ("v1", "/api/v1/namespaces/{}/configmaps"),
     "Secret": ("v1", "/api/v1/namespaces/{}/secrets"),
@@ -131,11 +134,12 @@ def objects(count: int, *, seed: int = 1) -> Iterator[Made]:
         wanted = count - made if last else count * share // 100
         for index in range(wanted):
             where = namespace(index * NAMESPACES // wanted)
-            yield _made(random_, kind, where, f"{kind.lower()}-{index:06}")
+            yield _made(random_, kind, where, index)
         made += wanted
 
 
-def _made(random_: random.Random, kind: str, where: str, name: str) -> Made:
+def _made(random_: random.Random, kind: str, where: str, index: int) -> Made:
+    name = f"{kind.lower()}-{index:06}"
     api_version, path = _PATHS[kind]
     size = random_.randint(SMALLEST, LARGEST)
     obj: dict[str, Any] = {
@@ -162,6 +166,8 @@ def _made(random_: random.Random, kind: str, where: str, name: str) -> Made:
             "selector": {"app": name},
             "ports": [{"name": "web", "port": 80, "targetPort": 8080, "protocol": "TCP"}],
         }
+        if index % _WITH_ADDRESS:
+            obj["spec"]["clusterIP"] = "None"
     else:
         obj["spec"] = {
             "image": f"{REGISTRY}/widget:1.{random_.randrange(20)}",

@@ -7,7 +7,7 @@ is over the waves alone, the whole task has the reading of the archive and the r
 from typing import Any
 
 from bench.cluster import fresh_cluster
-from bench.figures import Figure, Record, between, median
+from bench.figures import Figure, Record, all_cpu, between, median
 from bench.measure import run_child
 from tests.clusters import Cluster
 
@@ -52,6 +52,9 @@ def measure(
     seconds = [one["seconds"] for one in bare]
     rates = [between(seconds, n) / one["create_seconds"] for n, one in enumerate(ferry)]
     wholes = [between(seconds, n) / one["seconds"] for n, one in enumerate(ferry)]
+    work = [all_cpu(one) for one in bare]
+    works = [between(work, n) / all_cpu(one) for n, one in enumerate(ferry)]
+    each = f"client and servers, bare {1000 * median(work) / count:.1f} ms an object"
     rate = f"bare {count / median(seconds):,.0f}/s"
     peak = median([one["peak_mib"] for one in ferry])
     return [
@@ -63,4 +66,5 @@ def measure(
             "at least",
             rate,
         ),
+        Figure(f"restore {count}: CPU time", median(works), None, "at least", each),
     ], peak

@@ -14,7 +14,7 @@ in B objects come in batches of 20, as in a restore, so that both find their inp
 processor's cache. The garbage collector runs in both; what is older than the measurement is frozen.
 Image and namespace mapping and both labels are in force throughout.
 
-    python bench/transform.py [--objects 2000] [--profile]
+    python -m bench.transform [--objects 2000] [--profile]
 """
 
 import argparse
@@ -28,6 +28,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bench.figures import Figure, print_table
 from kubeferry import codec
 from kubeferry.transform.modifiers.rules import parse_modifiers
 from kubeferry.transform.parameters.images import ImageMap
@@ -224,11 +225,8 @@ def ratio(case: Case, prepare: Callable[[bytes], Any], work: Work) -> tuple[floa
     return statistics.median(ratios), statistics.median(works), statistics.median(bases)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--objects", type=int, default=2000)
-    parser.add_argument("--profile", action="store_true", help="where the time goes")
-    options = parser.parse_args()
+def figures(count: int = 2000, *, profile: bool = False) -> list[Figure]:
+    """The three ratios against their goals."""
     data = codec.load_yaml(MODIFIER.read_text())["data"]
     pipeline = Pipeline(
         Rules(
@@ -238,8 +236,7 @@ def main() -> None:
             labels=restore_labels("nginx-backup", "nginx-restore"),
         )
     )
-    cases = {"every": every_object(options.objects), "tenth": one_in_ten(options.objects)}
-    floors = {"every": 1.5, "tenth": 4.5, "bytes": 0.6}
+    every, tenth = every_object(count), one_in_ten(count)
 
     def transform(kind: str, obj: Any) -> None:
         pipeline(obj, kind)
@@ -249,23 +246,34 @@ def main() -> None:
 
     gc.collect()
     gc.freeze()
-    if options.profile:
-        for name, case in cases.items():
-            decoded = [(kind, codec.decode(body)) for kind, body in case]
-            profile = cProfile.Profile()
-            profile.runcall(lambda pairs: [transform(*pair) for pair in pairs], decoded)
-            print(f"== {name}")
-            pstats.Stats(profile).sort_stats("tottime").print_stats(14)
-    for name, (case, prepare, work) in {
-        "every": (cases["every"], codec.decode, transform),
-        "tenth": (cases["tenth"], codec.decode, transform),
-        "bytes": (cases["every"], as_it_is, through),
-    }.items():
+    if profile:
+        for case in (every, tenth):
+            print_profile(transform, case)
+    found = []
+    for name, goal, case, prepare, work in (
+        ("every object matches", 1.5, every, codec.decode, transform),
+        ("one in ten matches", 4.5, tenth, codec.decode, transform),
+        ("bytes to bytes", 0.6, every, as_it_is, through),
+    ):
         times, rate, base = ratio(case, prepare, work)
-        print(
-            f"{name}: {times:.2f} times decode + encode (at least {floors[name]}), "
-            f"{rate:,.0f}/s against {base:,.0f}/s"
-        )
+        note = f"{rate:,.0f}/s against {base:,.0f}/s"
+        found.append(Figure(f"transform: {name}", times, goal, "at least", note))
+    return found
+
+
+def print_profile(work: Work, case: Case) -> None:
+    decoded = [(kind, codec.decode(body)) for kind, body in case]
+    profile = cProfile.Profile()
+    profile.runcall(lambda: [work(*pair) for pair in decoded])
+    pstats.Stats(profile).sort_stats("tottime").print_stats(14)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--objects", type=int, default=2000)
+    parser.add_argument("--profile", action="store_true", help="where the time goes")
+    options = parser.parse_args()
+    print_table(figures(options.objects, profile=options.profile))
 
 
 if __name__ == "__main__":

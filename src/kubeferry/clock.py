@@ -19,4 +19,7 @@ def timestamp(moment: datetime) -> str:
 
 def parse_timestamp(text: str) -> datetime:
     """What ``timestamp`` or any RFC 3339 writer wrote. Raises ``ValueError``."""
-    return datetime.fromisoformat(text).astimezone(UTC)
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except OverflowError as error:  # a day before the first year or after the last, in UTC
+        raise ValueError(f"{text!r} is no time that can be") from error

@@ -3,12 +3,17 @@
 JSON keeps integers of any size, and refuses what is not JSON. YAML reads as ``sigs.k8s.io/yaml``
 does, so that a manifest means here what it means to kubectl: ``yes`` and ``on`` are booleans,
 ``0777`` is 511, ``1e3`` is a number, dates and ``12:30:45`` stay strings (ecosystem.md §4).
-Duplicate keys are refused, aliases are bounded.
+Duplicate keys are refused.
+
+Nobody vouches for what is decoded here. JSON is refused with ``msgspec.DecodeError`` whatever is
+wrong with it, nesting that is too deep included: what decodes typed values elsewhere uses
+``Decoder`` for that. A YAML text is bounded in bytes, depth and nodes before anything is built.
 """
 
+import math
 import re
-from collections.abc import Hashable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 import yaml
@@ -20,8 +25,17 @@ T = TypeVar("T")
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
 _sorted_encoder = msgspec.json.Encoder(order="sorted")
+MAX_DEPTH = 500
+"""Maps and lists inside each other in a document of an archive: deeper ones can be decoded, but not
+be compared, copied and encoded again wherever that is done."""
+MAX_YAML_DEPTH = 100
+"""Maps and lists inside each other in a text that a person wrote."""
+MAX_YAML_BYTES = 16 << 20
+"""A ConfigMap has at most 1 MiB; a manifest of definitions may have more."""
 _MAX_NODES = 200_000
-"""Nodes a YAML text may expand to, aliases counted each time they are used."""
+"""Nodes a YAML document may expand to, aliases counted each time they are used."""
+_MAX_DIGITS = 1000
+"""Characters of a YAML number: Python reads at most 4300 decimal digits."""
 
 
 def encode(value: object) -> bytes:
@@ -39,9 +53,70 @@ def encode_pretty(value: object) -> bytes:
     return msgspec.json.format(_encoder.encode(value), indent=2) + b"\n"
 
 
-def decode(data: bytes | bytearray | memoryview | str | msgspec.Raw) -> Any:
+Json = bytes | bytearray | memoryview | str | msgspec.Raw
+"""What is decoded: the text of a JSON document."""
+
+
+class Decoder(Generic[T]):
+    """Decodes JSON as one type; whatever is wrong with it is a ``msgspec.DecodeError``.
+
+    msgspec's own decoder raises ``RecursionError`` for what is nested too deeply and
+    ``UnicodeError`` for what is no UTF-8.
+    """
+
+    def __init__(self, to: type[T]) -> None:
+        self._decode: Callable[[Json], T] = msgspec.json.Decoder(to).decode
+
+    def decode(self, data: Json) -> T:
+        """The value. Raises ``msgspec.DecodeError``."""
+        try:
+            return self._decode(data)
+        except (RecursionError, UnicodeError) as error:
+            raise _unreadable(error) from None
+
+
+def decode(data: Json) -> Any:
     """JSON to dicts and lists. Raises ``msgspec.DecodeError`` for what is not JSON."""
-    return _decoder.decode(data)
+    try:
+        return _decoder.decode(data)
+    except (RecursionError, UnicodeError) as error:
+        raise _unreadable(error) from None
+
+
+def decode_archived(data: bytes) -> Any:
+    """``decode`` for an object of an archive: at most ``MAX_DEPTH`` maps and lists deep.
+
+    Raises ``msgspec.DecodeError``.
+    """
+    value = decode(data)
+    # Few documents have so many maps and lists at all, so few are walked.
+    if data.count(b"{") + data.count(b"[") > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
+        raise msgspec.DecodeError(_TOO_DEEP)
+    return value
+
+
+def is_deeper(value: object, limit: int) -> bool:
+    """Whether more than ``limit`` maps and lists are inside each other."""
+    level = [value]
+    for _ in range(limit + 1):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, (dict, list))
+            for inner in (one.values() if isinstance(one, dict) else one)
+            if isinstance(inner, (dict, list))
+        ]
+        if not level:
+            return False
+    return True
+
+
+_TOO_DEEP = "is nested too deeply"
+
+
+def _unreadable(error: RecursionError | UnicodeError) -> msgspec.DecodeError:
+    deep = isinstance(error, RecursionError)
+    return msgspec.DecodeError(_TOO_DEEP if deep else f"is no UTF-8: {error.args[-1]}")
 
 
 def convert(value: object, to: type[T], *, place: str) -> T:
@@ -58,45 +133,70 @@ def to_builtins(value: object) -> Any:
 
 
 _TRUE = frozenset({"y", "yes", "true", "on"})
+_FALSE = frozenset({"n", "no", "false", "off"})
 
 
 class _Loader(yaml.CSafeLoader):
-    """CSafeLoader with Go's resolvers, duplicate keys refused."""
+    """CSafeLoader with Go's resolvers, JSON's types alone, duplicate keys refused."""
+
+
+def _bool(loader: yaml.CSafeLoader, node: yaml.ScalarNode) -> bool:
+    text = str(loader.construct_scalar(node)).lower()
+    if text not in _TRUE | _FALSE:
+        raise _no(node, "boolean")
+    return text in _TRUE
 
 
 def _int(loader: yaml.CSafeLoader, node: yaml.ScalarNode) -> int:
-    text = str(loader.construct_scalar(node)).replace("_", "")
+    text = _number_text(loader, node)
     sign = -1 if text.startswith("-") else 1
     digits = text.lstrip("+-")
-    for prefix, base in (("0x", 16), ("0X", 16), ("0o", 8), ("0b", 2), ("0B", 2)):
-        if digits.startswith(prefix):
-            return sign * int(digits[len(prefix) :], base)
-    if len(digits) > 1 and digits.startswith("0"):
-        return sign * int(digits, 8)
-    return sign * int(digits)
+    try:
+        for prefix, base in (("0x", 16), ("0o", 8), ("0b", 2)):
+            if digits.startswith(prefix):
+                return sign * int(digits[len(prefix) :], base)
+        if len(digits) > 1 and digits.startswith("0"):
+            return sign * int(digits, 8)
+        return sign * int(digits)
+    except ValueError:
+        raise _no(node, "whole number") from None
 
 
 def _float(loader: yaml.CSafeLoader, node: yaml.ScalarNode) -> float:
-    text = str(loader.construct_scalar(node)).replace("_", "").lower()
-    if text.lstrip("+-") in (".inf", ".nan"):
-        raise InvalidInput(f"{text!r} is no JSON number", place=_line(node))
-    return float(text)
+    try:
+        value = float(_number_text(loader, node))
+    except ValueError:  # .inf and .nan too
+        raise _no(node, "JSON number") from None
+    if not math.isfinite(value):
+        raise _no(node, "JSON number")
+    return value
 
 
-def _line(node: yaml.Node) -> str:
-    return f"line {node.start_mark.line + 1}"
+def _number_text(loader: yaml.CSafeLoader, node: yaml.ScalarNode) -> str:
+    text = str(loader.construct_scalar(node))
+    if len(text) > _MAX_DIGITS:
+        raise InvalidInput(f"a number of {len(text)} characters is too long", place=_line(node))
+    return text.replace("_", "").lower()
 
 
-def _mapping(loader: yaml.CSafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+def _no(node: yaml.ScalarNode, what: str) -> InvalidInput:
+    return InvalidInput(f"{node.value[:80]!r} is no {what}", place=_line(node))
+
+
+def _line(node: yaml.Node | yaml.Event) -> str:
+    mark = node.start_mark
+    return f"line {mark.line + 1}" if mark else ""
+
+
+def _mapping(loader: yaml.CSafeLoader, node: yaml.MappingNode) -> dict[str, Any]:
+    if not isinstance(node, yaml.MappingNode):
+        raise InvalidInput("is no map", place=_line(node))
     loader.flatten_mapping(node)
-    result: dict[Any, Any] = {}
+    result: dict[str, Any] = {}
     for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        if not isinstance(key, Hashable):
-            raise InvalidInput(
-                "a key must be a scalar", place=f"line {key_node.start_mark.line + 1}"
-            )
-        key = _json_key(key)
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise InvalidInput("a key must be a scalar", place=_line(key_node))
+        key = _json_key(loader.construct_object(key_node, deep=True))
         if key in result:
             raise InvalidInput(f"key {key!r} is there twice", place=_line(key_node))
         result[key] = loader.construct_object(value_node, deep=True)
@@ -109,6 +209,11 @@ def _json_key(key: Any) -> str:
     if isinstance(key, bool):
         return "true" if key else "false"
     return "null" if key is None else str(key)
+
+
+def _unknown_tag(loader: yaml.CSafeLoader, node: yaml.Node) -> object:
+    tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+    raise InvalidInput(f"the tag {tag} stands for nothing in JSON", place=_line(node))
 
 
 _Loader.yaml_implicit_resolvers = {}
@@ -133,24 +238,29 @@ for _tag, _pattern, _first in (
     ("tag:yaml.org,2002:merge", r"^(?:<<)$", "<"),
 ):
     _Loader.add_implicit_resolver(_tag, re.compile(_pattern), list(_first))
-_Loader.add_constructor(
-    "tag:yaml.org,2002:bool",
-    lambda loader, node: str(loader.construct_scalar(node)).lower() in _TRUE,  # type: ignore[arg-type]
-)
-_Loader.add_constructor("tag:yaml.org,2002:int", _int)
-_Loader.add_constructor("tag:yaml.org,2002:float", _float)
-_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+_TAG = "tag:yaml.org,2002:"
+_Loader.yaml_constructors = {
+    f"{_TAG}null": yaml.CSafeLoader.yaml_constructors[f"{_TAG}null"],
+    f"{_TAG}bool": _bool,
+    f"{_TAG}int": _int,
+    f"{_TAG}float": _float,
+    f"{_TAG}str": yaml.CSafeLoader.yaml_constructors[f"{_TAG}str"],
+    f"{_TAG}seq": yaml.CSafeLoader.yaml_constructors[f"{_TAG}seq"],
+    f"{_TAG}map": _mapping,
+    None: _unknown_tag,
+}
 
 
 def load_yaml_documents(text: str | bytes, *, place: str = "YAML") -> Iterator[Any]:
     """Each document of a YAML or JSON text, empty ones left out. Raises ``InvalidInput``."""
     try:
+        if len(text) > MAX_YAML_BYTES:
+            raise InvalidInput(f"is bigger than {MAX_YAML_BYTES >> 20} MiB")
+        _check_bounds(text)
         loader = _Loader(text)
         try:
             while loader.check_node():
-                node = loader.get_node()
-                _bounded(node, place)
-                document = loader.construct_document(node)
+                document = loader.construct_document(loader.get_node())
                 if document is not None:
                     yield document
         finally:
@@ -158,6 +268,8 @@ def load_yaml_documents(text: str | bytes, *, place: str = "YAML") -> Iterator[A
     except yaml.YAMLError as error:
         problem = " ".join(str(error).split())
         raise InvalidInput(f"does not parse: {problem}", place=place) from error
+    except UnicodeEncodeError as error:
+        raise InvalidInput("has a character that is none", place=place) from error
     except InvalidInput as error:
         raise InvalidInput(error.problem, place=f"{place} {error.place}".strip()) from error
 
@@ -167,26 +279,56 @@ def load_yaml(text: str | bytes, *, place: str = "YAML") -> Any:
     return next(load_yaml_documents(text, place=place), None)
 
 
-def _bounded(node: yaml.Node | None, place: str) -> None:
-    """Refuses a text whose aliases expand beyond reason (an alias bomb is a few lines long)."""
-    sizes: dict[int, int] = {}
+class _Extent(NamedTuple):
+    """How big a part of a document is: its nodes, aliases expanded, and how deep it goes."""
 
-    def size(current: yaml.Node, path: frozenset[int]) -> int:
-        key = id(current)
-        if key in path:
-            raise InvalidInput("an alias refers to itself", place=place)
-        if key not in sizes:
-            inside = path | {key}
-            children: list[yaml.Node] = []
-            if isinstance(current, yaml.MappingNode):
-                children = [child for pair in current.value for child in pair]
-            elif isinstance(current, yaml.SequenceNode):
-                children = current.value
-            sizes[key] = 1 + sum(size(child, inside) for child in children)
-        return sizes[key]
+    nodes: int
+    depth: int
 
-    if node is not None and size(node, frozenset()) > _MAX_NODES:
-        raise InvalidInput(f"expands to more than {_MAX_NODES} nodes", place=place)
+
+def _check_bounds(text: str | bytes) -> None:
+    """Refuses what is nested too deeply or expands beyond reason, from the parser's events alone.
+
+    The composer builds nodes by recursion in C, which ends the process where the stack ends; and
+    an alias bomb is a few lines long.
+    """
+    anchors: dict[str, _Extent | None] = {}
+    open_anchors: list[str | None] = []
+    extents = [_Extent(0, 0)]
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
+            extents.append(_Extent(1, 0))
+            open_anchors.append(event.anchor)
+            if event.anchor:
+                anchors[event.anchor] = None
+            inner = _Extent(0, 0)
+        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
+            nodes, depth = extents.pop()
+            inner = _Extent(nodes, depth + 1)
+            anchor = open_anchors.pop()
+            if anchor:
+                anchors[anchor] = inner
+        elif isinstance(event, yaml.ScalarEvent):
+            inner = _Extent(1, 0)
+            if event.anchor:
+                anchors[event.anchor] = inner
+        elif isinstance(event, yaml.AliasEvent):
+            known = anchors.get(event.anchor or "", _Extent(1, 0))  # an unknown one is told later
+            if known is None:
+                raise InvalidInput("an alias refers to itself", place=_line(event))
+            inner = known
+        else:
+            if isinstance(event, yaml.DocumentStartEvent):
+                anchors.clear()
+                extents = [_Extent(0, 0)]
+            continue
+        outer = extents[-1]
+        extents[-1] = _Extent(outer.nodes + inner.nodes, max(outer.depth, inner.depth))
+        if len(extents) - 1 + inner.depth > MAX_YAML_DEPTH:
+            limit = f"more than {MAX_YAML_DEPTH} maps and lists are inside each other"
+            raise InvalidInput(limit, place=_line(event))
+        if extents[-1].nodes > _MAX_NODES:
+            raise InvalidInput(f"expands to more than {_MAX_NODES} nodes", place=_line(event))
 
 
 class _Dumper(yaml.CSafeDumper):

@@ -31,12 +31,19 @@ def parse_duration(text: str) -> float:
     return total
 
 
-def read_duration(text: str, *, place: str) -> float:
-    """Seconds of a duration that a person wrote. Raises ``InvalidInput`` naming the field."""
+def read_duration(text: str, *, place: str, at_least: float = 0.0, zero: bool = False) -> float:
+    """Seconds of a duration that a person wrote; ``zero`` allows 0 beside ``at_least`` and more.
+
+    Raises ``InvalidInput`` naming the field.
+    """
     try:
-        return parse_duration(text)
+        seconds = parse_duration(text)
     except ValueError as error:
         raise InvalidInput(str(error), place=place) from error
+    if seconds < at_least and not (zero and seconds == 0.0):
+        least = format_duration(at_least)
+        raise InvalidInput(f"{text} is too short", place=place, remedy=f"{least} at least")
+    return seconds
 
 
 def format_duration(seconds: float) -> str:

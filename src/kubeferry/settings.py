@@ -5,6 +5,7 @@ is the one place that knows the names. They are never part of a task, so that wh
 cannot widen them.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -49,7 +50,7 @@ class Settings:
         endpoints: dict[str, str] = {}
         known = {one.name for one in fields(cls)} - {"endpoints"}
         for key, text in environ.items():
-            if not key.startswith(_PREFIX) or not text:
+            if not key.startswith(_PREFIX) or not text or _SERVICE_LINK.search(key):
                 continue
             name = key.removeprefix(_PREFIX).lower()
             if name.startswith("endpoint_"):
@@ -69,6 +70,8 @@ class Settings:
 
 
 _PREFIX = "KUBEFERRY_"
+_SERVICE_LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?)$")
+"""What Kubernetes puts into a pod's environment for a Service whose name begins like ours."""
 
 
 def _value(name: str, text: str, *, place: str) -> object:

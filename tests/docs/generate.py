@@ -51,19 +51,25 @@ def all_commands() -> Iterator[tuple[tuple[str, ...], click.Command]]:
     yield from below((), root)
 
 
+def root_context() -> click.Context:
+    """What the program begins with, on a terminal of ``WIDTH`` columns."""
+    settings: dict[str, Any] = {
+        **root.context_settings,
+        "terminal_width": WIDTH - 2,  # click keeps two columns free
+        "info_name": "kubeferry",
+    }
+    return click.Context(root, **settings)
+
+
 def help_text(path: tuple[str, ...]) -> str:
     """What ``kubeferry PATH --help`` prints."""
-    options: Any = {"terminal_width": WIDTH - 2}  # click keeps two columns free
-    context = click.Context(root, info_name="kubeferry", **options)
-    command: click.Command = root
+    context = root_context()
     for name in path:
-        assert isinstance(command, click.Group)
-        found = command.get_command(context, name)
+        assert isinstance(context.command, click.Group)
+        found = context.command.get_command(context, name)
         assert found is not None, name
-        command = found
-        context = click.Context(command, info_name=name, parent=context, **options)
-    context.help_option_names = ["-h", "--help"]
-    return "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+        context = click.Context(found, info_name=name, parent=context)
+    return "\n".join(line.rstrip() for line in context.get_help().splitlines())
 
 
 def resources_page() -> str:

@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import click
 import pytest
 
 from kubeferry import codec, errors
@@ -16,7 +15,6 @@ from kubeferry.api.location import ANNOTATION, BackupLocation, annotated_vault
 from kubeferry.api.metadata import Metadata, read
 from kubeferry.api.restore import ApplicationRestore
 from kubeferry.backup import select
-from kubeferry.cli.main import root
 from kubeferry.controller.vaults import CREDENTIAL_SECRETS
 from kubeferry.durations import format_duration
 from kubeferry.kube.names import RESERVED_NAMESPACES
@@ -105,7 +103,7 @@ def test_every_example_of_the_help_can_be_said() -> None:
         for example in getattr(command, "examples", ()):
             words = shlex.split(example.partition(" | ")[0].partition(" > ")[0])
             assert tuple(words[: len(path)]) == path, example
-            context = click.Context(root)
+            context = generate.root_context()
             command.make_context(path[-1], words[len(path) :], parent=context)
 
 
@@ -163,22 +161,35 @@ def _reasons_of_objects() -> set[str]:
     for path in SOURCE.rglob("*.py"):
         if "sandbox" in path.parts:
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
+        tree = ast.parse(path.read_text())
+        named = _named(tree)
+        for node in ast.walk(tree):
             if not isinstance(node, ast.Call):
                 continue
             name = getattr(node.func, "id", "") or getattr(node.func, "attr", "")
-            if name in ("Note", "Problem", "_problem"):
-                found |= set(_constants(node.args[:2]))
-            found |= set(
-                _constants([key.value for key in node.keywords if key.arg == "kubernetes_reason"])
-            )
+            given = node.args[:2] if name in ("Note", "Problem", "_problem") else []
+            given += [key.value for key in node.keywords if key.arg == "kubernetes_reason"]
+            found |= set(_texts(given, named))
     return {one for one in found if re.fullmatch(r"[A-Z][A-Za-z]+", one)}
 
 
-def _constants(nodes: list[ast.expr]) -> Iterator[str]:
+def _named(tree: ast.Module) -> dict[str, str]:
+    """The texts that a module gives names to."""
+    return {
+        target.id: node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name) and isinstance(node.value.value, str)
+    }
+
+
+def _texts(nodes: list[ast.expr], named: dict[str, str]) -> Iterator[str]:
     for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
+        elif isinstance(node, ast.Name) and node.id in named:
+            yield named[node.id]
 
 
 def test_every_automatic_cause_is_documented() -> None:

@@ -92,7 +92,9 @@ def test_aliases_and_merges_are_expanded() -> None:
         pytest.param("a: .inf", "is no JSON number", id="infinity"),
         pytest.param("{a: b}: c", "a key must be a scalar", id="a map as a key"),
         pytest.param("a: &x [*x]", "an alias refers to itself", id="a circle"),
-        pytest.param("a: !!python/object:os.system x", "does not parse", id="a type of Python's"),
+        pytest.param(
+            "a: !!python/object:os.system x", "stands for nothing", id="a type of Python's"
+        ),
         pytest.param("a: *b", "does not parse", id="an alias of nothing"),
     ],
 )

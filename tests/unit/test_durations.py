@@ -4,6 +4,14 @@ from kubeferry.durations import format_age, format_duration, parse_duration, rea
 from kubeferry.errors import InvalidInput
 
 
+def test_a_duration_may_have_a_least_value() -> None:
+    assert read_duration("10s", place="spec.x", at_least=10.0) == 10.0
+    assert read_duration("0s", place="spec.x", at_least=10.0, zero=True) == 0.0
+    for text, zero in (("1ns", True), ("0s", False)):
+        with pytest.raises(InvalidInput, match=r"spec\.x: .* is too short; 10s at least"):
+            read_duration(text, place="spec.x", at_least=10.0, zero=zero)
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [

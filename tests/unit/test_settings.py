@@ -33,6 +33,17 @@ def test_every_setting_has_a_variable() -> None:
     }
 
 
+def test_the_variables_of_a_service_are_none_of_ours() -> None:
+    links = {
+        "KUBEFERRY_METRICS_SERVICE_HOST": "10.96.0.7",
+        "KUBEFERRY_METRICS_SERVICE_PORT": "8080",
+        "KUBEFERRY_METRICS_SERVICE_PORT_HTTP": "8080",
+        "KUBEFERRY_METRICS_PORT": "tcp://10.96.0.7:8080",
+        "KUBEFERRY_METRICS_PORT_8080_TCP_ADDR": "10.96.0.7",
+    }
+    assert Settings.from_environ(links) == Settings()
+
+
 def test_an_empty_variable_is_as_good_as_none() -> None:
     assert Settings.from_environ({"KUBEFERRY_MAX_TASKS": "", "KUBEFERRY_X": ""}) == Settings()
 

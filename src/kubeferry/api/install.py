@@ -144,6 +144,8 @@ def _subject(installation: Installation) -> dict[str, str]:
 def _deployment(installation: Installation) -> Manifest:
     pod = {
         "serviceAccountName": _NAME,
+        # A Service named kubeferry... would put variables of our own prefix into the pod.
+        "enableServiceLinks": False,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": _USER,

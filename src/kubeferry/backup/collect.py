@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from kubeferry import codec
 from kubeferry.errors import ApiError, ApiUnreachable
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Resource
@@ -45,10 +46,10 @@ class Head(msgspec.Struct):
     def secret_type(self) -> str:
         """A Secret's type; empty where ``type`` is anything but a text."""
         raw = bytes(self.type)
-        return raw[1:-1].decode() if raw.startswith(b'"') else ""
+        return raw[1:-1].decode(errors="replace") if raw.startswith(b'"') else ""
 
 
-_HEADS = msgspec.json.Decoder(Head)
+_HEADS = codec.Decoder(Head)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +124,20 @@ async def pages(client: Client, wanted: Sequence[Source]) -> AsyncGenerator[List
 
 
 async def _list(client: Client, source: Source) -> AsyncGenerator[Listed, None]:
-    last, before = "", ""
+    last, before, told = "", "", False
     found = client.pages(source.resource, namespace=source.namespace, limit=PAGE)
     async with aclosing(found):
         async for page in found:
             if page.restarted:
                 before = max(before, last)
-            items = [(_sound_head(raw), raw) for raw in page.items]
+            items: list[tuple[Head, msgspec.Raw]] = []
+            for raw in page.items:
+                try:
+                    items.append((sound_head(raw), raw))
+                except ApiError as error:
+                    if not told:  # once for a list: none of them has a name
+                        yield Listed(source, error=error)
+                    told = True
             if not items:
                 continue
             last = _key(items[-1][0])
@@ -142,8 +150,11 @@ def _key(one: Head) -> str:
     return f"{one.metadata.namespace}/{one.metadata.name}"
 
 
-def _sound_head(raw: msgspec.Raw) -> Head:
-    """Raises ``ApiError``: an extension server may answer with what is no Kubernetes object."""
+def sound_head(raw: msgspec.Raw) -> Head:
+    """The head of an object in a list.
+
+    Raises ``ApiError``: an extension server may answer with what is no Kubernetes object.
+    """
     try:
         return head(raw)
     except msgspec.DecodeError as error:

@@ -6,23 +6,25 @@ volumeinfo as skipped; where its data was asked for, that is an error: `Complete
 """
 
 from collections.abc import AsyncGenerator, Collection, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from kubeferry import codec
+from kubeferry.backup.collect import sound_head
 from kubeferry.errors import ApiError, ApiUnreachable, NotFound
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Resource
-from kubeferry.kube.objects import Object, labels, metadata
+from kubeferry.kube.objects import Object, at, labels
+from kubeferry.kube.pages import decode_object
 from kubeferry.vault.commit import skipped_volume
+from kubeferry.vault.sidefiles import NOT_ASKED, NOT_TAKEN
 
 CLAIMS = "persistentvolumeclaims"
 VOLUMES = "persistentvolumes"
 DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
-NOT_TAKEN = "kubeferry takes no volume data yet"
-NOT_ASKED = "volume data was not asked for"
 _MANY = 50
 
 
@@ -45,7 +47,7 @@ class _Claim(msgspec.Struct):
     status: _ClaimStatus = msgspec.field(default_factory=_ClaimStatus)
 
 
-_CLAIMS = msgspec.json.Decoder(_Claim)
+_CLAIMS = codec.Decoder(_Claim)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,45 +60,55 @@ class BoundClaim:
 
 
 def bound_claim(raw: msgspec.Raw | bytes) -> BoundClaim | None:
-    """The claim if it is bound, else None."""
+    """The claim if it is bound, else None. Raises ``msgspec.DecodeError`` for what is no claim."""
     claim = _CLAIMS.decode(raw)
     if claim.status.phase != "Bound" or not claim.spec.volume_name:
         return None
     return BoundClaim(claim.metadata.namespace, claim.metadata.name, claim.spec.volume_name)
 
 
-def volume_info(claim: BoundClaim, *, asked: bool, volume: Object | None) -> dict[str, Any]:
+class VolumeFacts(NamedTuple):
+    """What a volume's entry in ``volumeinfo`` says of it."""
+
+    reclaim_policy: str = ""
+    labels: dict[str, str] = {}  # noqa: RUF012 - never written to
+
+
+def volume_facts(volume: Object) -> VolumeFacts:
+    """The facts of a volume."""
+    policy = at(volume, ("spec", "persistentVolumeReclaimPolicy"))
+    return VolumeFacts(policy if isinstance(policy, str) else "", labels(volume))
+
+
+def volume_info(claim: BoundClaim, *, asked: bool, volume: VolumeFacts | None) -> dict[str, Any]:
     """The claim's entry in ``<backup>-volumeinfo.json.gz`` (velero.md §1.2)."""
-    spec: dict[str, Any] = (volume or {}).get("spec") or {}
+    facts = volume or VolumeFacts()
     return skipped_volume(
         claim=claim.name,
         namespace=claim.namespace,
         volume=claim.volume,
         reason=NOT_TAKEN if asked else NOT_ASKED,
-        reclaim_policy=spec.get("persistentVolumeReclaimPolicy", ""),
-        labels=labels(volume or {}),
+        reclaim_policy=facts.reclaim_policy,
+        labels=facts.labels,
     )
 
 
-async def volumes(client: Client, resource: Resource, names: Collection[str]) -> dict[str, Object]:
-    """The named volumes as far as they exist: a few are asked for one by one, many are listed.
-
-    Raises ``ApiError``.
-    """
-    found: dict[str, Object] = {}
+async def volumes(
+    client: Client, resource: Resource, names: Collection[str]
+) -> AsyncGenerator[Object, None]:
+    """The named volumes as far as they exist: a few are asked for one by one, many are listed."""
     if len(names) > _MANY:
-        async for page in client.pages(resource):
-            for raw in page.items:
-                volume = codec.decode(raw)
-                if metadata(volume)["name"] in names:
-                    found[metadata(volume)["name"]] = volume
-        return found
+        async with aclosing(client.pages(resource)) as pages:
+            async for page in pages:
+                for raw in page.items:
+                    if sound_head(raw).metadata.name in names:
+                        yield decode_object(bytes(raw), VOLUMES)
+        return
     for name in sorted(names):
         try:
-            found[name] = await client.get(resource, name)
+            yield await client.get(resource, name)
         except NotFound:
             continue
-    return found
 
 
 async def definitions(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from kubeferry.kube.names import RESERVED_NAMESPACES
 from kubeferry.report import Problem
 from kubeferry.vault.metadata import SourceCluster
 
@@ -19,6 +20,7 @@ class BackupRequest:
         volume_data: whether the data of mounted volumes was asked for.
         ttl: seconds after which the backup has expired.
         cluster: the source cluster.
+        reserved: namespaces that are never archived.
     """
 
     name: str
@@ -30,6 +32,7 @@ class BackupRequest:
     ttl: float = 30 * 24 * 3600.0
     labels: dict[str, str] = field(default_factory=dict)
     cluster: SourceCluster = field(default_factory=SourceCluster)
+    reserved: frozenset[str] = RESERVED_NAMESPACES
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from collections import Counter
 from contextlib import aclosing
 from datetime import datetime, timedelta
 
+import msgspec
+
 from kubeferry import codec
 from kubeferry.backup import related, select
 from kubeferry.backup.collect import Listed, Source, pages, sources
@@ -32,10 +34,13 @@ from kubeferry.report import Findings, Level, Problem, Reporter, Several
 from kubeferry.vault.claim import Owner
 from kubeferry.vault.commit import SideFiles, commit_backup
 from kubeferry.vault.metadata import BackupFacts, load_backup
+from kubeferry.vault.sidefiles import NOT_TAKEN
 from kubeferry.vault.store import Store
 from kubeferry.vault.writer import ArchiveWriter, Entry, open_archive
 
 _NAMESPACES = "namespaces"
+_FLUSH = 500
+"""Objects that are added one by one between two flushes."""
 
 
 async def run_backup(
@@ -46,7 +51,9 @@ async def run_backup(
     A task that was killed after its commit finds its own backup there and returns what it says.
     Raises ``InvalidInput``, ``BackupExists``, ``VaultError``, ``ApiError``; then nothing is left.
     """
-    select.check_namespaces(request.included_namespaces, request.excluded_namespaces)
+    select.check_namespaces(
+        request.included_namespaces, request.excluded_namespaces, reserved=request.reserved
+    )
     done = await _committed(request, store)
     if done is not None:
         return _result(done, first=None)
@@ -117,6 +124,7 @@ class _Run:
             ((name, _left_out(one)) for name, one in self._namespaces.items()),
             included=request.included_namespaces,
             excluded=request.excluded_namespaces,
+            reserved=request.reserved,
         )
         if not self.scope.namespaces:
             wanted = ", ".join(request.included_namespaces) or "*"
@@ -176,8 +184,8 @@ class _Run:
                 )
             ):
                 continue
-            if are_claims and (claim := related.bound_claim(raw)) is not None:
-                self._claims.append(claim)
+            if are_claims:
+                self._note_claim(raw, f"{related.CLAIMS} {meta.namespace}/{meta.name}")
             archive.add(
                 Entry(
                     group_resource,
@@ -191,6 +199,16 @@ class _Run:
             )
             self._done += 1
             self._archived[group_resource] += 1
+
+    def _note_claim(self, raw: msgspec.Raw, subject: str) -> None:
+        """Remembers a bound claim: its volume is archived beside it."""
+        try:
+            claim = related.bound_claim(raw)
+        except msgspec.DecodeError as error:
+            self._problem("error", "Malformed", f"its volume is not known: {error}", subject)
+        else:
+            if claim is not None:
+                self._claims.append(claim)
 
     def _add_object(self, archive: ArchiveWriter, resource: Resource, obj: Object) -> None:
         """Adds one object that came decoded."""
@@ -229,20 +247,22 @@ class _Run:
             return
         resource = _resource(self._discovery, related.VOLUMES)
         asked = self._request.volume_data
+        wanted = {one.volume for one in self._claims}
+        found: dict[str, related.VolumeFacts] = {}
         try:
-            volumes = await related.volumes(
-                self._client, resource, {one.volume for one in self._claims}
-            )
+            async with aclosing(related.volumes(self._client, resource, wanted)) as volumes:
+                async for archived in volumes:
+                    self._add_object(archive, resource, archived)
+                    found[metadata(archived)["name"]] = related.volume_facts(archived)
+                    if len(found) % _FLUSH == 0:
+                        await archive.flush()
         except ApiUnreachable:
             raise
         except ApiError as error:
             self._unread(error, related.VOLUMES)
-            volumes = {}
-        for archived in volumes.values():
-            self._add_object(archive, resource, archived)
         for claim in self._claims:
             where = f"{related.CLAIMS} {claim.namespace}/{claim.name}"
-            volume = volumes.get(claim.volume)
+            volume = found.get(claim.volume)
             if volume is None:
                 gone = f"its volume {claim.volume} is gone"
                 self._problem("warning", "VolumeMissing", gone, where, namespace=claim.namespace)
@@ -250,7 +270,7 @@ class _Run:
                 self._problem(
                     "error",
                     "VolumeDataNotTaken",
-                    f"{related.NOT_TAKEN}; set pvBackup.defaultPvBackup to false to do without it",
+                    f"{NOT_TAKEN}; set pvBackup.defaultPvBackup to false to do without it",
                     where,
                     namespace=claim.namespace,
                 )

@@ -5,7 +5,7 @@ objects ``default/kubernetes``, which would send a mapped namespace's pods to th
 server. Left out because others generate them anew: the kinds and objects of ``GENERATED_*`` below.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from kubeferry.errors import InvalidInput
@@ -77,15 +77,20 @@ class Scope:
     most: bool
 
 
-def check_namespaces(included: Sequence[str], excluded: Sequence[str]) -> None:
+def check_namespaces(
+    included: Sequence[str],
+    excluded: Sequence[str],
+    *,
+    reserved: Set[str] = RESERVED_NAMESPACES,
+) -> None:
     """Refuses what a backup may not ask for. Raises ``InvalidInput`` naming the field and value."""
     for index, name in enumerate(included):
         place = f"spec.includedNamespaces[{index}]"
-        if name in RESERVED_NAMESPACES:
+        if name in reserved:
             raise InvalidInput(
                 f"the namespace {name!r} cannot be backed up",
                 place=place,
-                remedy=f"reserved are {', '.join(sorted(RESERVED_NAMESPACES))}",
+                remedy=f"reserved are {', '.join(sorted(reserved))}",
             )
         if name != "*" and not is_dns_label(name):
             raise InvalidInput(f"{name!r} is no namespace's name", place=place)
@@ -103,7 +108,11 @@ def check_namespaces(included: Sequence[str], excluded: Sequence[str]) -> None:
 
 
 def choose_namespaces(
-    existing: Iterable[tuple[str, bool]], *, included: Sequence[str], excluded: Sequence[str]
+    existing: Iterable[tuple[str, bool]],
+    *,
+    included: Sequence[str],
+    excluded: Sequence[str],
+    reserved: Set[str] = RESERVED_NAMESPACES,
 ) -> Scope:
     """The namespaces to back up of those that exist.
 
@@ -114,7 +123,7 @@ def choose_namespaces(
     there = dict(existing)
     usable = {name for name, left_out in there.items() if not left_out}
     wanted = usable if everything else usable & set(included)
-    names = sorted(wanted - set(excluded) - RESERVED_NAMESPACES)
+    names = sorted(wanted - set(excluded) - reserved)
     asked = set() if everything else set(included)
     return Scope(
         namespaces=tuple(names),

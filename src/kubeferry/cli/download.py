@@ -15,7 +15,7 @@ from kubeferry.cli.output import emit, say, size_text
 from kubeferry.cli.stores import vault_of_backup
 from kubeferry.errors import ArchiveDamaged, InvalidInput, ObjectMissing
 from kubeferry.vault import layout
-from kubeferry.vault.checksums import load_checksums, verify
+from kubeferry.vault.checksums import required_checksums, verify
 from kubeferry.vault.metadata import load_backup
 from kubeferry.vault.store import Store
 
@@ -36,13 +36,7 @@ async def download(flags: Flags, name: str, *, vault: str | None, target: Path) 
     async with connect(flags) as session, vault_of_backup(session, name, vault=vault) as opened:
         store = opened.store
         facts = await load_backup(store, name)
-        sums = await load_checksums(store, name)
-        if sums is None and facts.is_ours:
-            raise ArchiveDamaged(
-                "kubeferry wrote this backup with checksums and they are gone",
-                place=f"{store.url}/{layout.checksums(name)}",
-                remedy="use another backup",
-            )
+        sums = await required_checksums(store, facts)
         with view(f"download {name}") as shown, new_file(target) as file:
             size = await fetch(store, name, file, sums=sums, total=facts.bytes, shown=shown)
     if sums is None:

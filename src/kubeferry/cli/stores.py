@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from kubeferry import codec
 from kubeferry.api.backup import ApplicationBackup
 from kubeferry.api.location import BackupLocation, annotated_vault
 from kubeferry.api.metadata import Metadata, read
@@ -113,7 +114,7 @@ async def restore_folder(store: Store, name: str, uid: str) -> str | None:
         if folder != name and not folder.startswith(f"{name}-"):
             continue
         try:
-            owner = msgspec.json.decode(await store.get(layout.restore_owner(folder)))
+            owner = codec.decode(await store.get(layout.restore_owner(folder)))
         except (ObjectMissing, msgspec.DecodeError):
             continue
         if isinstance(owner, dict) and owner.get("uid") == uid:

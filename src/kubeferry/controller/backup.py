@@ -17,9 +17,12 @@ from kubeferry.controller.sync import LOCATION_LABEL, write_synced_status
 from kubeferry.controller.task import ending, keep_running, wait_for_vault, wants_running
 from kubeferry.durations import read_duration
 from kubeferry.errors import ArchiveError, BackupMissing
-from kubeferry.kube.names import label_value
+from kubeferry.kube.names import label_value, reserved_namespaces
 from kubeferry.kube.objects import Object, annotations
 from kubeferry.vault.metadata import load_backup
+
+SHORTEST_TTL = 1.0
+"""Seconds; a backup that has expired when it is done could never be restored."""
 
 
 class BackupReconciler:
@@ -57,8 +60,9 @@ class BackupReconciler:
         context = self._context
         backup = read(obj, ApplicationBackup)
         spec = backup.spec
-        check_namespaces(spec.included_namespaces, spec.excluded_namespaces)
-        ttl = read_duration(spec.ttl, place="spec.ttl")
+        reserved = reserved_namespaces(context.namespace)
+        check_namespaces(spec.included_namespaces, spec.excluded_namespaces, reserved=reserved)
+        ttl = read_duration(spec.ttl, place="spec.ttl", at_least=SHORTEST_TTL)
         await vaults.register_annotated(
             context.client,
             backup.metadata,
@@ -76,6 +80,7 @@ class BackupReconciler:
             ttl=ttl,
             labels={LOCATION_LABEL: label_value(spec.storage_location)},
             cluster=context.cluster,
+            reserved=reserved,
         )
         store = await vaults.open_registered(
             context.client,

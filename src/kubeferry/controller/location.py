@@ -30,6 +30,10 @@ from kubeferry.vault.store import Store
 _log = logging.getLogger("kubeferry.controller")
 
 
+SHORTEST_PERIOD = 10.0
+"""Seconds: more often a vault is neither probed nor looked through, it may hold much."""
+
+
 @dataclass(slots=True)
 class _Seen:
     """What this process last saw of a vault; the status is for others to read."""
@@ -86,8 +90,15 @@ class LocationReconciler:
         """The vault, and how often it is validated and synced. Raises ``InvalidInput``."""
         location = read(found, BackupLocation)
         spec = location.spec
-        frequency = read_duration(spec.validation_frequency, place="spec.validationFrequency")
-        period = read_duration(spec.backup_sync_period, place="spec.backupSyncPeriod")
+        frequency = read_duration(
+            spec.validation_frequency, place="spec.validationFrequency", at_least=SHORTEST_PERIOD
+        )
+        period = read_duration(
+            spec.backup_sync_period,
+            place="spec.backupSyncPeriod",
+            at_least=SHORTEST_PERIOD,
+            zero=True,
+        )
         return location, frequency, period or self._default_period
 
     async def _look(self, location: BackupLocation, *, before: _Seen | None) -> _Seen:

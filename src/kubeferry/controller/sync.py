@@ -16,20 +16,25 @@ from kubeferry.controller.context import Context
 from kubeferry.controller.resources import BACKUPS
 from kubeferry.controller.status import patch_status
 from kubeferry.durations import format_duration, parse_duration
-from kubeferry.errors import AlreadyExists, ArchiveError, BackupMissing, FerryError
+from kubeferry.errors import AlreadyExists, ArchiveError, BackupMissing, FerryError, VaultError
 from kubeferry.kube.names import is_dns_label, label_value
 from kubeferry.vault.metadata import BackupFacts, backup_names, load_backup
 from kubeferry.vault.store import Store
 
 LOCATION_LABEL = "velero.io/storage-location"
 RESTORABLE = frozenset({"Completed", "PartiallyFailed"})
+_FAILURES = 5
 
 _log = logging.getLogger("kubeferry.controller")
 
 
 async def sync_backups(context: Context, location: str, store: Store) -> int:
-    """Creates an object for each finished backup the cluster does not know; returns how many."""
-    created = 0
+    """Creates an object for each finished backup the cluster does not know; returns how many.
+
+    A backup that cannot be read keeps no other from appearing. Raises ``VaultError`` when
+    ``_FAILURES`` in a row could not be had from the vault: it is the vault then.
+    """
+    created, failures = 0, 0
     for name in await backup_names(store):
         if name in context.backups.objects:
             continue
@@ -37,16 +42,20 @@ async def sync_backups(context: Context, location: str, store: Store) -> int:
             facts = await load_backup(store, name)
         except BackupMissing:
             continue  # never finished: no commit mark
-        except ArchiveError as error:
+        except (ArchiveError, VaultError) as error:
+            failures = failures + 1 if isinstance(error, VaultError) else 0
+            if failures == _FAILURES:
+                raise
             _log.warning("vault %s: backup %s is left out: %s", location, name, error)
             continue
+        failures = 0
         if facts.phase in RESTORABLE and await create_synced(context, location, facts):
             created += 1
     return created
 
 
 async def create_synced(context: Context, location: str, facts: BackupFacts) -> bool:
-    """Creates the object of one backup of a vault; False if the name is taken in the cluster."""
+    """Creates the object of one backup of a vault; False if that cannot be, or is not whole yet."""
     backup = ApplicationBackup(
         metadata=Metadata(
             name=facts.name,
@@ -60,12 +69,12 @@ async def create_synced(context: Context, location: str, facts: BackupFacts) -> 
         await context.client.create(
             BACKUPS, manifest(backup), namespace=context.namespace, field_validation="Strict"
         )
+        await write_synced_status(context, facts)
     except AlreadyExists:
         return False
     except FerryError as error:
         _log.warning("vault %s: backup %s does not fit in here: %s", location, facts.name, error)
         return False
-    await write_synced_status(context, facts)
     return True
 
 

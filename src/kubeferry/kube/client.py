@@ -10,8 +10,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from types import TracebackType
 from typing import Self, TypeVar
 
-import msgspec
-
 from kubeferry import codec
 from kubeferry.errors import AlreadyExists, ApiError
 from kubeferry.kube import discovery
@@ -20,7 +18,7 @@ from kubeferry.kube.discovery import Discovery, ServerVersion
 from kubeferry.kube.limiter import ByteBudget, Limiter, Limits
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, metadata
-from kubeferry.kube.pages import ListRequest, Page, list_pages, with_kind
+from kubeferry.kube.pages import ListRequest, Page, decode_object, list_pages, with_kind
 from kubeferry.kube.requests import (
     CONTENT_TYPES,
     PatchKind,
@@ -103,7 +101,7 @@ class Client:
         target = resource.path(namespace, name, subresource)
         place = place_of("get", resource, namespace, name)
         body, _ = await self._fetch(target, place=place)
-        return _object(body, place)
+        return decode_object(body, place)
 
     async def list(
         self,
@@ -115,6 +113,7 @@ class Client:
     ) -> list[Object]:
         """All objects, decoded, each with its apiVersion and kind. For short lists."""
         found: dict[tuple[str, str], Object] = {}
+        place = place_of("list", resource, namespace, "")
         async for page in self.pages(
             resource,
             namespace=namespace,
@@ -122,7 +121,7 @@ class Client:
             field_selector=field_selector,
         ):
             for item in page.items:
-                one: Object = codec.decode(with_kind(item, page.kind_prefix))
+                one = decode_object(with_kind(item, page.kind_prefix), place)
                 about = metadata(one)
                 found[about.get("namespace", ""), about.get("name", "")] = one
         return list(found.values())
@@ -208,7 +207,7 @@ class Client:
             repeat="write",
             place=place,
         )
-        return _object(answer, place)
+        return decode_object(answer, place)
 
     async def patch(
         self,
@@ -240,7 +239,7 @@ class Client:
             place=place,
             content_type=CONTENT_TYPES[kind],
         )
-        return _object(answer, place)
+        return decode_object(answer, place)
 
     async def delete(
         self,
@@ -363,13 +362,3 @@ class Client:
             raise error
         if wait:  # an overload is waited for in the limiter, by all
             await asyncio.sleep(seconds)
-
-
-def _object(body: bytes, place: str) -> Object:
-    try:
-        value = codec.decode(body)
-    except msgspec.DecodeError as error:
-        raise ApiError(f"the answer is no JSON: {error}", place=place) from error
-    if not isinstance(value, dict):
-        raise ApiError("the answer is no object", place=place)
-    return value

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from kubeferry import codec
 from kubeferry.errors import ApiError
 from kubeferry.kube.names import Resource, split_api_version
 
@@ -112,7 +113,7 @@ class Discovery:
     @classmethod
     def from_json(cls, data: bytes) -> "Discovery":
         """What ``to_json`` saved. Raises ``msgspec.DecodeError`` for anything else."""
-        saved = msgspec.json.decode(data, type=_Saved)
+        saved = codec.Decoder(_Saved).decode(data)
         return cls(all_versions=saved.resources, broken=saved.broken)
 
 
@@ -150,8 +151,8 @@ def parse_version(body: bytes) -> ServerVersion:
 def _document(body: bytes, path: str) -> dict[str, Any]:
     """A JSON object; what answers something else is no Kubernetes API server."""
     try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        value = codec.decode(body)
+    except msgspec.DecodeError:
         value = None
     if not isinstance(value, dict):
         raise ApiError(

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from kubeferry import codec
 from kubeferry.errors import (
     AlreadyExists,
     ApiError,
@@ -95,7 +96,7 @@ def status_error(status: Mapping[str, Any], *, place: str = "") -> ApiError:
     """The error of a Status object that came inside a stream (a watch's ERROR event)."""
     code = status.get("code")
     return api_error(
-        code if isinstance(code, int) else 500, msgspec.json.encode(status), place=place
+        code if isinstance(code, int) else 500, codec.encode(status), place=place
     )
 
 
@@ -111,8 +112,8 @@ def retry_after_seconds(header: str | None) -> float | None:
 
 def _status(body: bytes) -> Mapping[str, Any]:
     try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        value = codec.decode(body)
+    except msgspec.DecodeError:
         return {}
     return value if isinstance(value, dict) and value.get("kind") == "Status" else {}
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import msgspec
 
+from kubeferry import codec
 from kubeferry.clock import parse_timestamp
 from kubeferry.errors import ConfigError
 from kubeferry.kube.cluster import ExecPlugin
@@ -90,14 +91,14 @@ def _info(plugin: ExecPlugin, interactive: bool) -> str:
         "kind": "ExecCredential",
         "spec": spec,
     }
-    return msgspec.json.encode(document).decode()
+    return codec.encode(document).decode()
 
 
 def read_credential(out: bytes, api_version: str, *, place: str) -> PluginCredentials:
     """The credentials of an ExecCredential. Raises ``ConfigError``, which never quotes it."""
     try:
-        credential = msgspec.json.decode(out, type=_Credential)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        credential = codec.Decoder(_Credential).decode(out)
+    except msgspec.DecodeError as error:
         raise ConfigError("printed no ExecCredential in JSON", place=place) from error
     if credential.kind != "ExecCredential" or credential.api_version != api_version:
         raise ConfigError(

@@ -7,6 +7,7 @@ for the core group the plural alone, ``pods`` (velero.md §1.1).
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -17,6 +18,11 @@ RESERVED_NAMESPACES = frozenset(
     {"csdr", "ack-csi-fuse", "kube-system", "kube-public", "kube-node-lease"}
 )
 """Never archived, never restored into (design.md, Contracts)."""
+
+
+def reserved_namespaces(own: str) -> frozenset[str]:
+    """The reserved namespaces of a cluster whose controller lives in ``own``."""
+    return RESERVED_NAMESPACES | {own}
 
 
 class Identity(NamedTuple):
@@ -57,13 +63,21 @@ class Resource:
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """The URL path of the collection or of one object; names are percent-encoded."""
-        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        """The URL path of the collection or of one object; every part is percent-encoded."""
+        root, plural = _quoted(self.group, self.version, self.plural)
         scope = f"/namespaces/{quote(namespace, safe='')}" if namespace and self.namespaced else ""
-        path = f"{root}{scope}/{self.plural}"
+        path = f"{root}{scope}/{plural}"
         if name:
             path += f"/{quote(name, safe='')}"
-        return f"{path}/{subresource}" if subresource else path
+        return f"{path}/{quote(subresource, safe='')}" if subresource else path
+
+
+@lru_cache(maxsize=1024)
+def _quoted(group: str, version: str, plural: str) -> tuple[str, str]:
+    """The root of a group's version and the plural, remembered: each object needs them."""
+    parts = ("apis", group, version) if group else ("api", version)
+    root = "".join(f"/{quote(part, safe='')}" for part in parts)
+    return root, quote(plural, safe="")
 
 
 def split_api_version(api_version: str) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """Small accessors for users' objects, which stay plain dicts; they never change one. Pure."""
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 Object = dict[str, Any]
@@ -32,25 +32,6 @@ def at(value: Any, path: tuple[str, ...]) -> Any:
             return None
         value = value.get(key)
     return value
-
-
-def pod_spec(obj: Object, group_resource: str) -> tuple[tuple[str, ...], dict[str, Any]] | None:
-    """The path and the pod spec of an object that has one, else None."""
-    path = POD_SPEC_PATHS.get(group_resource)
-    if path is None:
-        return None
-    spec = at(obj, path)
-    return (path, spec) if isinstance(spec, dict) else None
-
-
-def containers(spec: Mapping[str, Any]) -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """Each container of a pod spec with its list and index; what is no map is passed over."""
-    for field in CONTAINER_LISTS:
-        items = spec.get(field)
-        if isinstance(items, list):
-            for index, container in enumerate(items):
-                if isinstance(container, dict):
-                    yield field, index, container
 
 
 def metadata(obj: Object) -> dict[str, Any]:

@@ -14,9 +14,11 @@ from urllib.parse import quote
 
 import msgspec
 
+from kubeferry import codec
 from kubeferry.errors import ApiError, Expired
 from kubeferry.kube.limiter import ByteBudget
 from kubeferry.kube.names import Resource
+from kubeferry.kube.objects import Object
 from kubeferry.kube.transport import Transport
 
 
@@ -58,8 +60,8 @@ class _TypeMeta(msgspec.Struct, rename="camel"):
     kind: str = ""
 
 
-_envelope = msgspec.json.Decoder(_Envelope)
-_type_meta = msgspec.json.Decoder(_TypeMeta)
+_envelope = codec.Decoder(_Envelope)
+_type_meta = codec.Decoder(_TypeMeta)
 
 
 class PageTooBig(Exception):
@@ -96,8 +98,8 @@ async def read_page(
                 raise PageTooBig
     try:
         envelope = _envelope.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ApiError(f"the list is no JSON: {error}", place=request.place) from error
+    except msgspec.DecodeError as error:
+        raise ApiError(f"the list cannot be read: {error}", place=request.place) from error
     items = envelope.items or []
     metadata = envelope.metadata
     page = Page(
@@ -111,16 +113,19 @@ async def read_page(
 
 def _kind_prefix(items: list[msgspec.Raw], resource: Resource) -> bytes:
     """Built-in lists say the kind once, for all; custom resources each carry theirs."""
-    if not items:
-        return b""
-    first = _type_meta.decode(items[0])
-    if first.api_version or first.kind:
-        return b""
+    for item in items:
+        try:
+            first = _type_meta.decode(item)
+        except msgspec.DecodeError:
+            continue  # whoever decodes it says so
+        if first.api_version or first.kind:
+            return b""
+        break
     return (
         b'"apiVersion":'
-        + msgspec.json.encode(resource.api_version)
+        + codec.encode(resource.api_version)
         + b',"kind":'
-        + msgspec.json.encode(resource.kind)
+        + codec.encode(resource.kind)
         + b","
     )
 
@@ -132,6 +137,17 @@ def with_kind(item: msgspec.Raw, kind_prefix: bytes) -> bytes:
         return data
     inner = data[1:].lstrip()
     return b"{" + (kind_prefix[:-1] if inner == b"}" else kind_prefix) + inner
+
+
+def decode_object(data: bytes, place: str) -> Object:
+    """An object that a server sent. Raises ``ApiError`` for what is none."""
+    try:
+        value = codec.decode(data)
+    except msgspec.DecodeError as error:
+        raise ApiError(f"the answer is no JSON: {error}", place=place) from error
+    if not isinstance(value, dict):
+        raise ApiError("the answer is no object", place=place)
+    return value
 
 
 Guarded = Callable[

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from kubeferry import codec
 from kubeferry.kube.names import Resource
 from kubeferry.kube.pages import ListRequest
 
@@ -70,10 +71,13 @@ class _Named(msgspec.Struct):
     metadata: _Metadata = msgspec.field(default_factory=_Metadata)
 
 
+_named = codec.Decoder(_Named)
+
+
 def name_in(data: bytes) -> str:
     """What a create was for, looked at only when it failed."""
     try:
-        about = msgspec.json.decode(data, type=_Named).metadata
+        about = _named.decode(data).metadata
     except msgspec.DecodeError:
         return ""
     return about.name or about.generate_name

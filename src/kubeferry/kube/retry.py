@@ -5,7 +5,10 @@
   its address is wrong) or its certificate does not fit.
 - A connection that broke, or a time-out of the server: the request may have been carried out; only
   what may be carried out twice. A create may, for its second attempt meets AlreadyExists.
-- A gateway's 502, 503 and 504: reads, a few times.
+- 500, 502, 503 and 504 (etcd changed its leader, a server is being replaced): the request may have
+  been carried out. Writes that may be carried out twice, for as long as patience lasts; reads a few
+  times, for an extension's server that is down answers so for long. A 500 that says InternalError
+  is often an admission webhook that is down: a few times too.
 """
 
 import random
@@ -18,7 +21,10 @@ Repeat = Literal["read", "write", "never"]
 """What a second time means: a read; a write that ends the same; a write that must not be."""
 
 _FIRST, _LONGEST = 0.1, 5.0
-_GATEWAY_TRIES = 5
+_FEW = 5
+_UNWELL = frozenset({500, 502, 503, 504})
+_STORE = "etcdserver"
+"""What the message of a failure names that the API server's own store caused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +70,12 @@ def _may_repeat(error: ApiError, attempt: Attempt, repeat: Repeat) -> bool:
         if error.lasting or not attempt.answered:
             return False
         return not error.sent or repeat != "never"
-    if error.status in (500, 504) and error.retry_after is not None:
-        return repeat != "never"
-    return error.status in (502, 503, 504) and repeat == "read" and attempt.count < _GATEWAY_TRIES
+    if error.status not in _UNWELL or repeat == "never":
+        return False
+    if error.retry_after is not None:
+        return True
+    is_lasting = error.kubernetes_reason == "InternalError" and _STORE not in error.problem
+    return (repeat == "write" and not is_lasting) or attempt.count < _FEW
 
 
 def backoff(count: int) -> float:

@@ -23,7 +23,8 @@ from kubeferry.errors import ApiError, ApiUnreachable, Expired
 from kubeferry.kube.errors import status_error
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, metadata
-from kubeferry.kube.pages import ListRequest, Page, with_kind
+from kubeferry.kube.pages import ListRequest, Page, decode_object, with_kind
+from kubeferry.kube.requests import place_of
 from kubeferry.kube.retry import backoff, is_overload
 from kubeferry.kube.transport import Transport
 
@@ -113,6 +114,7 @@ async def _round(
     resource: Resource, state: _State, rounds: Callable[[], AsyncGenerator[Page, None]]
 ) -> AsyncGenerator[WatchEvent, None]:
     before, state.known = state.known, {}
+    place = place_of("list", resource, "", "")
     version = ""
     complete = False
     try:
@@ -120,7 +122,7 @@ async def _round(
             async for page in pages:
                 version = page.resource_version
                 for item in page.items:
-                    obj: Object = codec.decode(with_kind(item, page.kind_prefix))
+                    obj = decode_object(with_kind(item, page.kind_prefix), place)
                     state.note("ADDED", obj)
                     yield WatchEvent("ADDED", obj)
         complete = True
@@ -188,7 +190,7 @@ def _event(line: bytes, place: str, state: _State) -> WatchEvent | None:
         return None
     try:
         event = _decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except msgspec.DecodeError as error:
         broken = ApiUnreachable(f"a watch event is no JSON: {error}", place=place)
         broken.sent = True
         raise broken from error
@@ -203,4 +205,4 @@ def _event(line: bytes, place: str, state: _State) -> WatchEvent | None:
     return None
 
 
-_decoder = msgspec.json.Decoder(_Line)
+_decoder = codec.Decoder(_Line)

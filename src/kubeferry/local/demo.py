@@ -13,8 +13,6 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from time import monotonic
 
-import msgspec
-
 from kubeferry import codec
 from kubeferry.api.metadata import read
 from kubeferry.api.restore import ApplicationRestore
@@ -22,7 +20,7 @@ from kubeferry.clock import utc_now
 from kubeferry.controller.resources import BACKUPS, RESTORES
 from kubeferry.controller.vaults import open_registered
 from kubeferry.errors import TaskFailed
-from kubeferry.journal import Item
+from kubeferry.journal import read_item
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, at
 from kubeferry.local.cluster import LocalCluster, load_manifests, local_cluster
@@ -192,9 +190,8 @@ class _Story:
         store = await open_registered(
             self._restore.client, "vault", settings=self._settings, credentials=None
         )
-        decoder = msgspec.json.Decoder(Item)
         async for journalled in items_lines(store, "nginx-restore"):
-            item = decoder.decode(journalled)
+            item = read_item(journalled)
             if item.source[0] == _SETS.group_resource:
                 for change in item.changes:
                     self._say(f"  {change['pointer'] or 'server fields and status'}")

@@ -1,6 +1,7 @@
 """Executes a plan: one create for each object and no GET before it, many at once.
 
-The number of requests in flight is the client's one adaptive limit; workers only keep it fed. What
+The number of requests in flight is the client's one adaptive limit; workers only keep it fed, with
+no more than ``BYTES_IN_FLIGHT`` of archived JSON at once (decoded it takes a few times that). What
 already exists is never overwritten. After a restart an object that an earlier run of this task
 created is recognised by its field manager and counts as created: nothing is created twice, nothing
 is missed.
@@ -31,6 +32,10 @@ from kubeferry.restore.waves import DEFINITIONS, NAMESPACES
 from kubeferry.transform.change import Note
 
 WORKERS = 64
+BYTES_IN_FLIGHT = 16 << 20
+EXISTS = "Exists"
+"""The reason of what was not created because it is there already."""
+
 _ACCOUNT_SECONDS = 10.0
 _TERMINATING_SECONDS = 600.0
 _ESTABLISHED_SECONDS = 60.0
@@ -73,14 +78,24 @@ class Applier:
         Raises what stops the whole task: ``ApiUnreachable``, or what ``on_result`` raises.
         """
         queue: asyncio.Queue[PlanItem | None] = asyncio.Queue(2 * self._workers)
+        weight, lighter = 0, asyncio.Event()
 
         async def work() -> None:
+            nonlocal weight
             while (item := await queue.get()) is not None:
                 await self._on_result(await self._apply(item))
+                weight -= item.size
+                lighter.set()
+                del item  # or an idle worker would keep its last one
 
         async def feed() -> None:
+            nonlocal weight
             for item in items:
                 if item.action == "create":
+                    while weight and weight + item.size > BYTES_IN_FLIGHT:
+                        lighter.clear()
+                        await lighter.wait()
+                    weight += item.size
                     await queue.put(item)
                 else:
                     await self._on_result(Result(item, _PASSIVE[item.action], item.why))
@@ -101,7 +116,9 @@ class Applier:
         except ApiUnreachable:
             raise
         except ApiError as error:
-            return Result(item, "failed", Note(error.kubernetes_reason or error.reason, str(error)))
+            # Its place is left out: whoever tells of it names the object.
+            said = f"{error.problem}; {error.remedy}" if error.remedy else error.problem
+            return Result(item, "failed", Note(error.kubernetes_reason or error.reason, said))
         return Result(item, "created" if why is None else "skipped", why)
 
     async def _create(self, item: PlanItem, *, again: bool = True) -> Note | None:
@@ -117,7 +134,10 @@ class Applier:
         except AlreadyExists as error:
             if not again:
                 raise
-            return await self._existing(item, resource, retried=error.after_retry)
+            why = await self._existing(item, resource, retried=error.after_retry)
+            if why is None and resource.group_resource == DEFINITIONS:
+                await self._established(item, resource)
+            return why
         except Invalid:
             # A Service's node port may be taken by the very Service (velero.md §3.6).
             taken = resource.group_resource == "services" and await self._find(item, resource)
@@ -186,38 +206,53 @@ class Applier:
             ) from None
 
     async def _established(self, item: PlanItem, resource: Resource) -> None:
-        """Waits until the API server serves a new definition's kind."""
+        """Waits until the API server serves a definition's kind.
+
+        It is there by now, so a failure to ask for it is none of it: it is asked for again.
+        """
+        served = served_resources(item.object or {})
+        trouble: ApiError | None = None
         try:
             async with asyncio.timeout(_ESTABLISHED_SECONDS):
-                while not _is_established(await self._find(item, resource)):  # noqa: ASYNC110
+                while True:
+                    try:
+                        if await self._is_established(item, resource, served):
+                            return
+                    except ApiUnreachable:
+                        raise
+                    except ApiError as error:
+                        trouble = error
                     await asyncio.sleep(0.1)
-                for served in served_resources(item.object or {}):
-                    while not await self._is_served(served):  # noqa: ASYNC110
-                        await asyncio.sleep(0.1)
         except TimeoutError:
+            last = f", the last answer: {trouble.problem}" if trouble else ""
             raise ApiError(
-                f"was created but not established in {_ESTABLISHED_SECONDS:.0f} s",
+                f"was created but not established in {_ESTABLISHED_SECONDS:.0f} s{last}",
                 place=str(item.target),
                 remedy="see its status.conditions",
                 kubernetes_reason="NotEstablished",
             ) from None
 
-    async def _is_served(self, resource: Resource) -> bool:
-        """Whether the kind can be asked for: a moment later than its condition says."""
-        try:
-            async with aclosing(self._client.pages(resource, limit=1)) as pages:
-                async for _ in pages:
-                    break
-        except NotFound:
+    async def _is_established(
+        self, item: PlanItem, resource: Resource, served: Iterable[Resource]
+    ) -> bool:
+        """Whether each kind can be asked for: a moment later than the condition says."""
+        if not _says_established(await self._find(item, resource)):
             return False
+        for one in served:
+            try:
+                async with aclosing(self._client.pages(one, limit=1)) as pages:
+                    async for _ in pages:
+                        break
+            except NotFound:
+                return False
         return True
 
 
-_EXISTS = Note("Exists", "is there already and is not overwritten")
+_EXISTS = Note(EXISTS, "is there already and is not overwritten")
 _PASSIVE = {"skip": "skipped", "refuse": "refused", "fail": "failed"}
 
 
-def _is_established(definition: Object | None) -> bool:
+def _says_established(definition: Object | None) -> bool:
     conditions = ((definition or {}).get("status") or {}).get("conditions") or ()
     return any(
         one.get("type") == "Established" and one.get("status") == "True" for one in conditions

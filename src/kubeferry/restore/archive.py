@@ -8,6 +8,7 @@ from datetime import datetime
 
 import msgspec
 
+from kubeferry import codec
 from kubeferry.errors import ArchiveDamaged, InvalidInput
 from kubeferry.restore.spool import Spool
 from kubeferry.vault.metadata import BackupFacts, load_backup
@@ -27,7 +28,7 @@ class _Volume(msgspec.Struct):
     spec: _VolumeSpec
 
 
-_VOLUME = msgspec.json.Decoder(_Volume)
+_VOLUME = codec.Decoder(_Volume)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,13 @@ class Opened:
     """A spooled archive.
 
     ``restored_volumes`` are the volumes that are restored as they are: no data of theirs is in the
-    backup and they outlive their claims (velero.md §3.9).
+    backup and they outlive their claims (velero.md §3.9). ``claims_with_data`` are namespace and
+    name of the claims whose data is in the backup, or was asked for when it was taken.
     """
 
     read: ArchiveRead
     restored_volumes: frozenset[str]
+    claims_with_data: frozenset[tuple[str, str]]
 
 
 async def open_archive(store: Store, name: str, *, spool: Spool, now: datetime) -> Opened:
@@ -52,8 +55,10 @@ async def open_archive(store: Store, name: str, *, spool: Spool, now: datetime) 
     read = await read_archive(store, name, spool=spool.add)
     if not read.objects:
         raise ArchiveDamaged("holds no objects", place=f"{store.url} backup {name}")
-    with_data = {info.pv_name for info in await load_volume_info(store, name) if info.backup_method}
-    return Opened(read, frozenset(_kept_volumes(spool) - with_data))
+    volumes = await load_volume_info(store, name)
+    taken = {info.pv_name for info in volumes if info.backup_method}
+    expected = frozenset((one.pvc_namespace, one.pvc_name) for one in volumes if one.is_expected)
+    return Opened(read, frozenset(_kept_volumes(spool) - taken), expected)
 
 
 def check_restorable(facts: BackupFacts, *, now: datetime) -> None:

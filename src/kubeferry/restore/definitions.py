@@ -1,4 +1,8 @@
-"""What the archive's own definitions will serve once they are restored."""
+"""What the archive's own definitions will serve once they are restored.
+
+An archive is not trusted: what a definition says becomes part of URLs, so it is taken only as far
+as the API server would take it.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,7 +10,8 @@ from typing import TypeVar
 
 import msgspec
 
-from kubeferry.kube.names import Resource
+from kubeferry import codec
+from kubeferry.kube.names import Resource, is_dns_label, is_dns_subdomain
 from kubeferry.kube.objects import Object
 from kubeferry.restore.spool import Spool
 from kubeferry.restore.waves import DEFINITIONS
@@ -36,18 +41,20 @@ class _Definition(msgspec.Struct):
     spec: _Spec
 
 
-_DECODER = msgspec.json.Decoder(_Definition)
+_DECODER = codec.Decoder(_Definition)
 
 
 def defined_resources(spool: Spool) -> dict[tuple[str, str], Resource]:
     """The resources of the archive's definitions, by ``apiVersion`` and kind.
 
-    A definition that is none is passed over here; the API server says what is wrong with it.
+    A definition that is none is passed over here; the API server says what is wrong with it. Each
+    is called as the ``group_resource`` of what it defines.
     """
     return {
         (resource.api_version, resource.kind): resource
         for spooled in spool.walk(DEFINITIONS)
         for resource in _resources(_DECODER.decode, spooled.body)
+        if resource.group_resource == spooled.identity.name
     }
 
 
@@ -61,6 +68,10 @@ def _resources(read: Callable[[T], _Definition], given: T) -> list[Resource]:
         spec = read(given).spec
     except msgspec.DecodeError:
         return []
+    if "." not in spec.group or not is_dns_subdomain(spec.group):
+        return []
+    if not is_dns_label(spec.names.plural):
+        return []
     return [
         Resource(
             group=spec.group,
@@ -70,5 +81,5 @@ def _resources(read: Callable[[T], _Definition], given: T) -> list[Resource]:
             namespaced=spec.scope == "Namespaced",
         )
         for version in spec.versions or [_Version(spec.version)]
-        if version.served
+        if version.served and is_dns_label(version.name)
     ]

@@ -6,7 +6,7 @@ nothing else; ``kubeferry restore plan`` prints them.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal
 
@@ -17,7 +17,7 @@ from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import RESERVED_NAMESPACES, Identity, Resource
 from kubeferry.kube.objects import Object
 from kubeferry.restore.spool import Spool, Spooled
-from kubeferry.restore.waves import NAMESPACES, STEPS, Step, rank
+from kubeferry.restore.waves import DEFINITIONS, NAMESPACES, STEPS, Step, rank
 from kubeferry.transform.change import Change, Note, Outcome
 from kubeferry.transform.parameters.images import target_images
 from kubeferry.transform.pipeline import Pipeline
@@ -32,7 +32,8 @@ class PlanItem:
 
     ``target`` is the object to create; ``object`` its content, None unless ``action`` is
     ``create``; ``why`` says why it is not created. ``errors`` are recorded although it is created.
-    ``images`` are those that the image mapping gave it: they must exist.
+    ``images`` are those that the image mapping gave it: they must exist. ``size`` is what its JSON
+    has in the archive, in bytes.
     """
 
     source: Identity
@@ -45,6 +46,7 @@ class PlanItem:
     warnings: tuple[Note, ...] = ()
     errors: tuple[Note, ...] = ()
     images: tuple[str, ...] = ()
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,16 @@ class Planner:
     discovery: Discovery
     namespaces: Mapping[str, str]
     defined: Mapping[tuple[str, str], Resource]
+    reserved: frozenset[str] = RESERVED_NAMESPACES
+    claims_with_data: frozenset[tuple[str, str]] = frozenset()
+    lost: dict[str, Note] = field(default_factory=dict)
+
+    def lose(self, definition: str, why: Note) -> None:
+        """Notes that a definition was not restored: nor can be what it defines, unless the target
+        served that before.
+        """
+        if not self.discovery.find(definition):
+            self.lost[definition] = why
 
     def total(self) -> int:
         """How many items there will be."""
@@ -75,7 +87,10 @@ class Planner:
                 yield from self._namespaces()
             else:
                 for spooled in self.spool.walk(kind):
-                    yield self.item(spooled)
+                    item = self.item(spooled)
+                    if kind == DEFINITIONS and item.why is not None:
+                        self.lose(item.source.name, item.why)
+                    yield item
 
     def _namespaces(self) -> Iterator[PlanItem]:
         resource = self.discovery.find(NAMESPACES)
@@ -102,7 +117,7 @@ class Planner:
         """Source and target of each namespace that is ensured, one a target, sorted."""
         archived = {name for _, name in self.spool.names(NAMESPACES)}
         targets: dict[str, str] = {}
-        for name in sorted((archived | self.spool.namespaces()) - RESERVED_NAMESPACES):
+        for name in sorted((archived | self.spool.namespaces()) - self.reserved):
             targets.setdefault(self.namespaces.get(name, name), name)
         return sorted((source, target) for target, source in targets.items())
 
@@ -111,9 +126,9 @@ class Planner:
         source = spooled.identity
         namespace = self.namespaces.get(source.namespace, source.namespace)
         target = Identity(source.group_resource, namespace, source.name)
-        left_out = _left_out(source)
-        if left_out is not None:
-            return PlanItem(source, target, None, "skip", why=left_out)
+        if source.namespace in self.reserved:
+            why = Note("Reserved", f"the namespace {source.namespace} is reserved")
+            return PlanItem(source, target, None, "skip", why=why)
         obj, unfit = _decoded(source, spooled.body)
         if unfit is not None:
             return PlanItem(source, target, None, "fail", why=unfit)
@@ -125,17 +140,14 @@ class Planner:
             return PlanItem(source, target, None, action, why=reason, changes=changes)
         key = (outcome.object.get("apiVersion", ""), outcome.object.get("kind", ""))
         resource = self.discovery.for_kind(*key) or self.defined.get(key)
-        if resource is None:
-            missing = Note(
-                "KindNotServed",
-                f"the target cluster serves no {key[1]} of {key[0]}; install what serves it, "
-                "or create the object by hand",
-            )
-            return PlanItem(source, target, None, "fail", why=missing)
+        if resource is None or resource.group_resource in self.lost:
+            return PlanItem(source, target, None, "fail", why=self._not_served(key, resource))
         is_forged = resource.group_resource != source.group_resource
         if is_forged and key == (obj["apiVersion"], obj["kind"]):
             forged = Note("PathDisagrees", f"the object in it is a {key[1]} of {key[0]}")
             return PlanItem(source, target, None, "fail", why=forged)
+        empty = _empty_volume(source, outcome)
+        expected = source[1:] in self.claims_with_data
         return PlanItem(
             source,
             target,
@@ -144,30 +156,41 @@ class Planner:
             outcome.object,
             None,
             tuple(outcome.changes),
-            (*outcome.warnings, *_volume_warnings(source, outcome)),
-            tuple(outcome.errors),
+            (*outcome.warnings, *([] if expected else empty)),
+            (*outcome.errors, *(empty if expected else [])),
             target_images(outcome),
+            len(spooled.body),
+        )
+
+    def _not_served(self, key: tuple[str, str], defined: Resource | None) -> Note:
+        if defined is None:
+            return Note(
+                "KindNotServed",
+                f"the target cluster serves no {key[1]} of {key[0]}; install what serves it, "
+                "or create the object by hand",
+            )
+        lost = self.lost[defined.group_resource]
+        return Note(
+            "DefinitionNotRestored",
+            f"the definition of {key[1]} was not restored ({lost.reason}: {lost.message}); "
+            "create it, then restore again",
         )
 
 
-def _left_out(source: Identity) -> Note | None:
-    if source.namespace in RESERVED_NAMESPACES:
-        return Note("Reserved", f"the namespace {source.namespace} is reserved")
-    return None
-
-
-def _volume_warnings(source: Identity, outcome: Outcome) -> Iterator[Note]:
+def _empty_volume(source: Identity, outcome: Outcome) -> list[Note]:
     """A claim that loses its volume starts empty: nobody shall find that out by surprise."""
     if source.group_resource == "persistentvolumeclaims" and any(
         change.pointer == "/spec/volumeName" for change in outcome.changes
     ):
-        yield Note("VolumeDataNotRestored", "gets a new, empty volume: its data is not restored")
+        text = "gets a new, empty volume: its data is not restored"
+        return [Note("VolumeDataNotRestored", text)]
+    return []
 
 
 def _decoded(source: Identity, body: bytes) -> tuple[Object, Note | None]:
     """The object of an entry; its path must agree with what is in it (design.md, Security)."""
     try:
-        obj = codec.decode(body)
+        obj = codec.decode_archived(body)
     except msgspec.DecodeError as error:
         return {}, Note("Undecodable", f"the archive's copy is no JSON: {error}")
     if not isinstance(obj, dict):

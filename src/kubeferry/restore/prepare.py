@@ -9,7 +9,7 @@ from kubeferry import codec
 from kubeferry.api.restore import ApplicationRestore
 from kubeferry.errors import InvalidInput, NotFound
 from kubeferry.kube.client import Client
-from kubeferry.kube.names import Resource
+from kubeferry.kube.names import Resource, reserved_namespaces
 from kubeferry.restore.request import RestoreRequest
 from kubeferry.transform.modifiers.rules import Modifiers, parse_modifiers
 from kubeferry.transform.parameters.images import ImageMap
@@ -27,7 +27,8 @@ async def prepare(
     right.
     """
     spec = restore.spec
-    check_mapping(spec.namespace_mapping)
+    reserved = reserved_namespaces(namespace)
+    check_mapping(spec.namespace_mapping, reserved=reserved)
     modifiers, digest = None, ""
     if spec.resource_modifier is not None:
         modifiers, digest = await read_modifiers(client, spec.resource_modifier.name, namespace)
@@ -36,6 +37,7 @@ async def prepare(
         uid=restore.metadata.uid,
         backup=spec.backup_name,
         namespaces=spec.namespace_mapping,
+        reserved=reserved,
         images=ImageMap(spec.image_registry_mapping),
         modifiers=modifiers,
         modifier_digest=digest,

@@ -11,7 +11,7 @@ from typing import Any
 from kubeferry.journal import Item, Journal
 from kubeferry.kube.names import Identity
 from kubeferry.report import Level, Problem, Reporter
-from kubeferry.restore.apply import Result
+from kubeferry.restore.apply import EXISTS, Result
 from kubeferry.restore.plan import PlanItem
 from kubeferry.restore.spool import Spool
 from kubeferry.transform.change import MISSING, Change
@@ -125,7 +125,7 @@ def problems(result: Result) -> Iterator[tuple[Level, str, str]]:
         return
     if result.action in ("failed", "refused"):
         yield "error", result.why.reason, result.why.message
-    elif result.why.reason == "Exists" and not _is_quiet(result.item):
+    elif result.why.reason == EXISTS and not _is_quiet(result.item):
         yield "warning", result.why.reason, result.why.message
 
 

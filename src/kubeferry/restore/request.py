@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kubeferry.kube.names import label_value
+from kubeferry.kube.names import RESERVED_NAMESPACES
 from kubeferry.report import Problem
 from kubeferry.transform.modifiers.rules import Modifiers
 from kubeferry.transform.parameters.images import ImageMap
+from kubeferry.transform.pipeline import restore_labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class RestoreRequest:
         uid: of the task; its field manager, and how a resumed one is recognised.
         backup: the backup's name in the vault.
         namespaces: source namespace to target namespace.
+        reserved: namespaces that are never restored, nor restored into.
         images: the compiled ``imageRegistryMapping``.
         modifiers: the compiled rules, None without any.
         modifier_digest: SHA-256 of the rules as they were read.
@@ -28,6 +30,7 @@ class RestoreRequest:
     uid: str
     backup: str
     namespaces: Mapping[str, str] = field(default_factory=dict)
+    reserved: frozenset[str] = RESERVED_NAMESPACES
     images: ImageMap = field(default_factory=lambda: ImageMap({}))
     modifiers: Modifiers | None = None
     modifier_digest: str = ""
@@ -41,10 +44,7 @@ class RestoreRequest:
     @property
     def labels(self) -> dict[str, str]:
         """The labels of every object that the restore creates (velero.md §3.5)."""
-        return {
-            "velero.io/backup-name": label_value(self.backup),
-            "velero.io/restore-name": label_value(self.name),
-        }
+        return restore_labels(self.backup, self.name)
 
 
 @dataclass(frozen=True, slots=True)

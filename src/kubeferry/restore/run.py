@@ -23,14 +23,16 @@ from kubeferry.kube.names import Identity
 from kubeferry.kube.support import check_supported
 from kubeferry.logs import TaskLog
 from kubeferry.report import Findings, Problem, Reporter, Several
-from kubeferry.restore.apply import Applier
+from kubeferry.restore.apply import EXISTS, Applier, Result
 from kubeferry.restore.archive import open_archive
 from kubeferry.restore.definitions import defined_resources
 from kubeferry.restore.plan import PlanItem, Planner
 from kubeferry.restore.report import Recorder
 from kubeferry.restore.request import RestoreRequest, RestoreResult
 from kubeferry.restore.spool import Spool
+from kubeferry.restore.waves import DEFINITIONS
 from kubeferry.settings import Settings
+from kubeferry.transform.change import Note
 from kubeferry.transform.facts import Facts
 from kubeferry.transform.parameters.namespaces import (
     check_clashes,
@@ -90,7 +92,13 @@ async def open_plan(
         for broken in discovery.broken:
             reporter.problem(Problem("warning", "GroupUnavailable", str(broken)))
         yield Planner(
-            spool, Pipeline(rules), discovery, request.namespaces, defined_resources(spool)
+            spool,
+            Pipeline(rules),
+            discovery,
+            request.namespaces,
+            defined_resources(spool),
+            reserved=request.reserved,
+            claims_with_data=opened.claims_with_data,
         )
 
 
@@ -121,12 +129,17 @@ async def run_restore(
             )
             if first > 1:
                 several.phase("resuming from the journal")
-                await _resume(store, folder, recorder)
+                await _resume(store, folder, recorder, planner)
+
+            async def record(result: Result) -> None:
+                _note_lost(planner, result.item.source, result.action, result.why)
+                await recorder(result)
+
             applier = Applier(
                 client,
                 field_manager=request.field_manager,
                 resumed=first > 1 or request.resumed,
-                on_result=recorder,
+                on_result=record,
             )
             try:
                 for step, items in planner.steps():
@@ -166,12 +179,23 @@ async def _flush_soon(journal: Journal) -> None:
             await journal.flush()
 
 
-async def _resume(store: Store, folder: str, recorder: Recorder) -> None:
+async def _resume(store: Store, folder: str, recorder: Recorder, planner: Planner) -> None:
     async for line in items_lines(store, folder):
         try:
-            recorder.resume(read_item(line))
+            done = read_item(line)
         except msgspec.DecodeError as error:
             raise ArchiveDamaged(f"a line of the journal is none: {error}", place=folder) from error
+        recorder.resume(done)
+        why = Note(done.reason, done.message)
+        _note_lost(planner, Identity(*done.source), done.action, why)
+
+
+def _note_lost(planner: Planner, source: Identity, action: str, why: Note | None) -> None:
+    """What a definition defines cannot be restored where the definition is not there."""
+    if source.group_resource != DEFINITIONS or action == "created":
+        return
+    if why is not None and why.reason != EXISTS:
+        planner.lose(source.name, why)
 
 
 def _left(

@@ -7,8 +7,10 @@ that concern it.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from kubeferry.errors import PatchFailed
 from kubeferry.kube.names import label_value
 from kubeferry.kube.objects import Object
 from kubeferry.transform.automatic.metadata import strip_server_fields
@@ -88,38 +90,45 @@ class Pipeline:
 
     def __call__(self, obj: Object, group_resource: str) -> Outcome:
         """What becomes of the object. Never raises for what an object holds."""
-        kind = self._kinds.get(group_resource) or self._learn(group_resource)
-        metadata = obj.get("metadata")
-        if not isinstance(metadata, dict) or not _is_sound(metadata):
+        if not _is_sound(obj):
             return Outcome(None, [], [], [], refused=_MALFORMED)
+        doing: object = "selection"
+        try:
+            kind = self._kinds.get(group_resource) or self._learn(group_resource)
 
-        # 1. Selection is done. What is not to be created at all ends here.
-        for verdict in kind.verdicts:
-            note = verdict(obj)
-            if note is not None:
-                return Outcome(None, [], [], [], skipped=note)
+            # 1. Selection is done. What is not to be created at all ends here.
+            for doing in kind.verdicts:
+                note = doing(obj)
+                if note is not None:
+                    return Outcome(None, [], [], [], skipped=note)
 
-        # 2. Automatic: what the server wrote, then the fixes of the kind. 3. Parameters.
-        changes = [STRIPPED]
-        result = strip_server_fields(obj)
-        for step in kind.steps:
-            made = step(result)
-            if made:
-                result = apply_changes(result, made)
-                changes += made
+            # 2. Automatic: what the server wrote, then the fixes of the kind. 3. Parameters.
+            changes = [STRIPPED]
+            result = strip_server_fields(obj)
+            for doing in kind.steps:
+                made = doing(result)
+                if made:
+                    result = apply_changes(result, made)
+                    changes += made
 
-        # 4. Modifiers: they see the source namespace; what they must not change is compared.
-        errors: list[Note] = []
-        matching = kind.rules and matching_rules(result, kind.rules, errors)
-        if matching:
-            entered = result
-            result = apply_rules(entered, matching, changes, errors)
-            refused = kind.guard.refuse(entered, result)
-            if refused is not None:
-                return Outcome(None, changes, [], errors, refused=refused)
+            # 4. Modifiers: they see the source namespace; what they must not change is compared.
+            doing = "modifiers"
+            errors: list[Note] = []
+            matching = kind.rules and matching_rules(result, kind.rules, errors)
+            if matching:
+                entered = result
+                result = apply_rules(entered, matching, changes, errors)
+                refused = kind.guard.refuse(entered, result)
+                if refused is None and not _is_sound(result):
+                    refused = _MALFORMED_BY_MODIFIER
+                if refused is not None:
+                    return Outcome(None, changes, [], errors, refused=refused)
 
-        # 5. Target namespace and labels.
-        result = kind.place(result, changes)
+            # 5. Target namespace and labels.
+            doing = "placing"
+            result = kind.place(result, changes)
+        except _ODD as error:
+            return Outcome(None, [], [], [], refused=_unforeseen(doing, error))
         return Outcome(result, changes, [], errors)
 
     def _learn(self, group_resource: str) -> _Kind:
@@ -184,10 +193,27 @@ def _changed_labels(labels: Mapping[str, Any], added: Iterable[Change]) -> Itera
 
 
 _MALFORMED = Note("Malformed", "its metadata is not what Kubernetes' metadata is")
+_MALFORMED_BY_MODIFIER = Note(
+    "Malformed", "after the modifiers its metadata is not what Kubernetes' metadata is"
+)
+_ODD = (TypeError, ValueError, LookupError, AttributeError, RecursionError, PatchFailed)
+"""What a step raises when an object is none that a Kubernetes API server can have sent."""
 
 
-def _is_sound(metadata: dict[str, Any]) -> bool:
+def _unforeseen(doing: object, error: Exception) -> Note:
+    """The refusal of an object that a step cannot handle; what it holds may be secret."""
+    if isinstance(doing, partial):
+        step = f"{doing.func.__module__.rpartition('.')[2]}.{doing.func.__name__}"
+    else:
+        step = doing if isinstance(doing, str) else type(doing).__name__
+    return Note("Malformed", f"the step {step} cannot handle it ({type(error).__name__})")
+
+
+def _is_sound(obj: Object) -> bool:
     """Whether the parts of the metadata that every step relies on have their types."""
+    metadata = obj.get("metadata")
+    if not isinstance(metadata, dict):
+        return False
     labels, annotations = metadata.get("labels"), metadata.get("annotations")
     return (
         isinstance(metadata.get("name"), str)

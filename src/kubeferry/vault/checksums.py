@@ -10,6 +10,8 @@ import msgspec
 from kubeferry import codec
 from kubeferry.errors import ArchiveDamaged, ChecksumMismatch, ObjectMissing
 from kubeferry.vault import layout
+from kubeferry.vault.documents import decoded
+from kubeferry.vault.metadata import BackupFacts
 from kubeferry.vault.store import Store
 
 ALGORITHM = "sha256"
@@ -41,16 +43,28 @@ async def load_checksums(store: Store, name: str) -> Mapping[str, str] | None:
         data = await store.get(key)
     except ObjectMissing:
         return None
-    try:
-        found = msgspec.json.decode(data, type=_File)
-    except msgspec.DecodeError as error:
-        raise ArchiveDamaged(f"does not decode: {error}", place=f"{store.url}/{key}") from error
+    found = decoded(data, _File, place=f"{store.url}/{key}")
     if found.algorithm != ALGORITHM:
         raise ArchiveDamaged(
             f"checksums by {found.algorithm!r} are unknown", place=f"{store.url}/{key}"
         )
     folder = layout.backup_folder(name)
     return {f"{folder}{file}": digest for file, digest in found.files.items()}
+
+
+async def required_checksums(store: Store, facts: BackupFacts) -> Mapping[str, str] | None:
+    """``load_checksums`` of a backup that is to be used; None only for one of Velero's.
+
+    Raises ``ArchiveDamaged`` for a backup of ours without them.
+    """
+    sums = await load_checksums(store, facts.name)
+    if sums is None and facts.is_ours:
+        raise ArchiveDamaged(
+            "kubeferry wrote this backup with checksums and they are gone",
+            place=f"{store.url}/{layout.checksums(facts.name)}",
+            remedy="use another backup",
+        )
+    return sums
 
 
 def verify(found: str, key: str, sums: Mapping[str, str], *, place: str) -> None:

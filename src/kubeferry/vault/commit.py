@@ -2,24 +2,39 @@
 
 ``velero-backup.json`` is the mark: a backup without it does not exist. It is only created, never
 overwritten, and only while the claim of the name is still held (``claim``). Whatever fails or is
-cancelled before that deletes what was written.
+cancelled before that deletes what was written; from the mark on nothing is deleted. Where it cannot
+be told whether the mark is there, everything stays: a backup that is committed must have its
+archive.
 """
 
+import asyncio
+import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from kubeferry import __version__, codec
-from kubeferry.errors import AlreadyStored, ArchiveDamaged, BackupExists
+from kubeferry.errors import (
+    AlreadyStored,
+    ArchiveDamaged,
+    ObjectMissing,
+    VaultError,
+    VaultUnavailable,
+)
 from kubeferry.vault import gzips, layout
 from kubeferry.vault.checksums import checksums_document, sha256
-from kubeferry.vault.claim import holds_claim, release
-from kubeferry.vault.cleanup import discard_after
+from kubeferry.vault.claim import Claim, check_claim, lost, release
+from kubeferry.vault.cleanup import CLEANUP_SECONDS, discard_after
 from kubeferry.vault.metadata import BackupFacts, backup_document
 from kubeferry.vault.store import Store
 from kubeferry.vault.writer import ArchiveFacts
 
 WRITTEN_BY = f"kubeferry/{__version__}"
+PATIENCE = (0.0, 0.2, 0.5, 1.0, 2.0)
+"""Seconds to wait before each look for a mark whose answer was lost."""
+
+_log = logging.getLogger("kubeferry.vault")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,49 +93,131 @@ def packed_json(value: object) -> bytes:
 
 
 async def commit_backup(
-    store: Store, archive: ArchiveFacts, facts: BackupFacts, *, side: SideFiles
+    store: Store,
+    archive: ArchiveFacts,
+    facts: BackupFacts,
+    *,
+    side: SideFiles,
+    patience: Sequence[float] = PATIENCE,
 ) -> BackupFacts:
     """Stores the side files, the checksums and the mark; returns the facts as written.
 
     Raises ``BackupExists`` when the name was lost to another task, ``ArchiveDamaged`` when the
     storage holds another archive than was uploaded, ``VaultUnavailable``; then nothing of the
-    backup is left.
+    backup is left, but where not even looking for the mark tells whether it is there.
     """
-    name = archive.name
+    claim = archive.claim
     written = replace(facts, bytes=archive.size, written_by=WRITTEN_BY)
     try:
-        await _check_ours(store, archive)
-        files = dict(archive.files)
-        for kind, data in side.documents().items():
-            key = layout.backup_file(name, kind)
-            await store.put(key, data)
-            files[key] = sha256(data)
-        mark = backup_document(written)
-        files[layout.backup_metadata(name)] = sha256(mark)
-        await store.put(layout.checksums(name), checksums_document(name, files))
-        await _check_ours(store, archive)
-        await _mark(store, name, mark)
+        mark = await _store_side_files(store, archive, written, side)
+        await _check_archive(store, archive)
     except BaseException as error:
-        await discard_after(error, store, name, archive.owner)
+        await discard_after(error, store, claim)
         raise
-    await release(store, name, archive.owner)
+    await _commit(store, claim, mark, patience)
+    try:
+        await release(store, claim)
+    except VaultError as error:
+        _log.warning("backup %s is committed, its claim was not deleted: %s", claim.name, error)
     return written
 
 
-async def _mark(store: Store, name: str, mark: bytes) -> None:
-    key = layout.backup_metadata(name)
+async def _store_side_files(
+    store: Store, archive: ArchiveFacts, facts: BackupFacts, side: SideFiles
+) -> bytes:
+    """Stores everything but the mark, which it returns. The claim is looked at before each file."""
+    name, files = archive.name, dict(archive.files)
+    await _check_archive(store, archive)
+    for kind, data in side.documents().items():
+        await check_claim(store, archive.claim)
+        key = layout.backup_file(name, kind)
+        await store.put(key, data)
+        files[key] = sha256(data)
+    mark = backup_document(facts)
+    files[layout.backup_metadata(name)] = sha256(mark)
+    await check_claim(store, archive.claim)
+    await store.put(layout.checksums(name), checksums_document(name, files))
+    return mark
+
+
+class _MarkUnknown(Exception):
+    """Nothing tells whether the mark is there."""
+
+
+async def _commit(store: Store, claim: Claim, mark: bytes, patience: Sequence[float]) -> None:
+    """Creates the mark; cleans up if it is certain that there is none."""
+    marking = asyncio.create_task(_mark(store, claim, mark, patience))
+    try:
+        await asyncio.wait([marking])
+    except asyncio.CancelledError as error:
+        await _settle(error, marking, store, claim)
+        raise
+    failure = marking.exception()
+    if isinstance(failure, _MarkUnknown):
+        raise VaultUnavailable(
+            "the commit mark was sent without an answer and cannot be looked for",
+            place=f"{store.url}/{layout.backup_metadata(claim.name)}",
+            remedy="when the vault works again, look whether the backup is in it",
+        ) from failure.__cause__
+    if failure is not None:
+        await discard_after(failure, store, claim)
+        raise failure
+
+
+async def _settle(
+    error: BaseException, marking: "asyncio.Task[None]", store: Store, claim: Claim
+) -> None:
+    """After a cancellation: a request under way may still be carried out, so it is waited for, and
+    what it did counts.
+    """
+    clock = asyncio.get_running_loop().time
+    until = clock() + CLEANUP_SECONDS
+    try:
+        await asyncio.wait([marking], timeout=CLEANUP_SECONDS)
+    finally:
+        marking.cancel()
+    if not marking.done() or isinstance(marking.exception(), _MarkUnknown):
+        error.add_note("whether the backup was committed is not known; nothing was deleted")
+    elif marking.exception() is not None:
+        await discard_after(error, store, claim, seconds=until - clock())
+    else:
+        with suppress(TimeoutError, VaultError):
+            async with asyncio.timeout_at(until):
+                await release(store, claim)
+
+
+async def _mark(store: Store, claim: Claim, mark: bytes, patience: Sequence[float]) -> None:
+    key = layout.backup_metadata(claim.name)
     try:
         await store.put(key, mark, create=True)
-    except AlreadyStored as error:
+    except (AlreadyStored, VaultUnavailable) as error:
         # A create that is sent again after a lost answer finds what it wrote itself.
-        if await store.get(key) != mark:
-            raise _lost(store, name) from error
+        found = await _read_back(store, key, patience)
+        if found is None:
+            raise
+        if found != mark:
+            raise lost(store, claim) from error
 
 
-async def _check_ours(store: Store, archive: ArchiveFacts) -> None:
+async def _read_back(store: Store, key: str, patience: Sequence[float]) -> bytes | None:
+    """The mark that is there after all, None if there is none. Raises ``_MarkUnknown``."""
+    failure: VaultError | None = None
+    for seconds in patience:
+        await asyncio.sleep(seconds)
+        try:
+            return await store.get(key)
+        except ObjectMissing:
+            failure = None
+        except VaultError as error:
+            failure = error
+    if failure is not None:
+        raise _MarkUnknown from failure
+    return None
+
+
+async def _check_archive(store: Store, archive: ArchiveFacts) -> None:
     """The claim is held and the archive is the one uploaded, as far as its size tells."""
-    if not await holds_claim(store, archive.name, archive.owner):
-        raise _lost(store, archive.name)
+    await check_claim(store, archive.claim)
     key = layout.archive(archive.name)
     folder = layout.backup_folder(archive.name)
     sizes = {one.key: one.size async for one in store.list(folder)}
@@ -129,11 +226,3 @@ async def _check_ours(store: Store, archive: ArchiveFacts) -> None:
             f"{archive.size} bytes were uploaded and {sizes.get(key, 0)} are there",
             place=f"{store.url}/{key}",
         )
-
-
-def _lost(store: Store, name: str) -> BackupExists:
-    return BackupExists(
-        f"another task took the name {name!r} while this one was writing",
-        place=f"{store.url}/{layout.backup_folder(name)}",
-        remedy="choose another name",
-    )

@@ -61,7 +61,10 @@ def parse_endpoint(text: str, *, place: str) -> Endpoint:
 
     Raises ``InvalidInput`` for anything else, and for addresses that are never used.
     """
-    parts = urlsplit(text if "://" in text else f"https://{text}")
+    try:
+        parts = urlsplit(text if "://" in text else f"https://{text}")
+    except ValueError as error:
+        raise _not_an_endpoint(text, place) from error
     try:
         port = parts.port
     except ValueError as error:

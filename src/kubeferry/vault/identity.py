@@ -11,8 +11,9 @@ import msgspec
 
 from kubeferry import codec
 from kubeferry.clock import Clock, parse_timestamp, timestamp
-from kubeferry.errors import AlreadyStored, ObjectMissing, VaultMismatch
+from kubeferry.errors import AlreadyStored, ArchiveDamaged, ObjectMissing, VaultMismatch
 from kubeferry.vault import layout
+from kubeferry.vault.documents import decoded
 from kubeferry.vault.metadata import SourceCluster
 from kubeferry.vault.store import Store
 
@@ -62,13 +63,13 @@ async def load_identity(store: Store) -> VaultIdentity | None:
     """The identity, None for a vault that was never used. Raises ``VaultMismatch``."""
     try:
         data = await store.get(layout.VAULT_METADATA)
-        return msgspec.json.decode(data, type=VaultIdentity)
+        return decoded(data, VaultIdentity, place=f"{store.url}/{layout.VAULT_METADATA}")
     except ObjectMissing:
         return None
-    except msgspec.DecodeError as error:
+    except ArchiveDamaged as error:
         raise VaultMismatch(
-            f"does not decode: {error}",
-            place=f"{store.url}/{layout.VAULT_METADATA}",
+            error.problem,
+            place=error.place,
             remedy="put the file back, or delete it to let the vault be identified anew",
         ) from error
 

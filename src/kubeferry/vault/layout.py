@@ -72,11 +72,6 @@ def restore_items(folder: str, number: int) -> str:
     return f"{restore_items_prefix(folder)}{number:06}.jsonl.gz"
 
 
-def restore_plan(folder: str) -> str:
-    """The plan of a dry run."""
-    return f"{restore_folder(folder)}{folder}-plan.jsonl.gz"
-
-
 def restore_owner(folder: str) -> str:
     """Whose restore the folder belongs to."""
     return f"{restore_folder(folder)}{folder}-owner.json"

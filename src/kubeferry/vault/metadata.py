@@ -16,6 +16,7 @@ from kubeferry.clock import parse_timestamp, timestamp
 from kubeferry.errors import ArchiveDamaged, BackupMissing, ObjectMissing
 from kubeferry.kube.names import label_value
 from kubeferry.vault import layout
+from kubeferry.vault.documents import decoded
 from kubeferry.vault.store import Store
 
 BackupPhase = Literal["Completed", "PartiallyFailed", "Failed"]
@@ -206,10 +207,10 @@ def read_backup(data: bytes, *, name: str, place: str) -> BackupFacts:
     Raises ``ArchiveDamaged`` for what does not decode, is no Velero ``Backup``, or has another name
     than its folder, under which no restore would find its files (velero.md §1.4).
     """
+    backup = decoded(data, _Backup, place=place)
     try:
-        backup = msgspec.json.decode(data, type=_Backup)
         return _facts(backup, name=name, place=place)
-    except (msgspec.DecodeError, ValueError) as error:
+    except ValueError as error:
         raise ArchiveDamaged(f"does not decode: {error}", place=place) from error
 
 

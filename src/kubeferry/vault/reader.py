@@ -19,7 +19,7 @@ from kubeferry.errors import ArchiveDamaged, ObjectMissing
 from kubeferry.kube.names import Identity
 from kubeferry.kube.objects import Object, metadata
 from kubeferry.vault import gzips, layout
-from kubeferry.vault.checksums import load_checksums, sha256, verify
+from kubeferry.vault.checksums import required_checksums, sha256, verify
 from kubeferry.vault.metadata import BackupFacts, load_backup_document, read_backup
 from kubeferry.vault.store import Store
 from kubeferry.vault.tarstream import Limits, TarReader
@@ -112,15 +112,9 @@ async def read_archive(
     document = await load_backup_document(store, name)
     mark = layout.backup_metadata(name)
     facts = read_backup(document, name=name, place=f"{store.url}/{mark}")
-    sums = await load_checksums(store, name)
+    sums = await required_checksums(store, facts)
     if sums is not None:
         verify(sha256(document), mark, sums, place=store.url)
-    elif facts.is_ours:
-        raise ArchiveDamaged(
-            "kubeferry wrote this backup with checksums and they are gone",
-            place=f"{store.url}/{layout.checksums(name)}",
-            remedy="use another backup",
-        )
     reading = _Reading(
         place=f"{store.url}/{layout.archive(name)}",
         spool=spool,

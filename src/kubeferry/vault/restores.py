@@ -15,6 +15,7 @@ from kubeferry import codec
 from kubeferry.errors import AlreadyStored, ArchiveDamaged, ObjectMissing, VaultMismatch
 from kubeferry.vault import gzips, layout
 from kubeferry.vault.commit import packed_json
+from kubeferry.vault.documents import decoded
 from kubeferry.vault.resource_list import packed, resource_list
 from kubeferry.vault.store import Store
 
@@ -61,10 +62,10 @@ async def _owner(store: Store, folder: str) -> str | None:
     """The uid a folder belongs to, None without an owner file, empty for a damaged one."""
     try:
         data = await store.get(layout.restore_owner(folder))
-        return msgspec.json.decode(data, type=_Owner).uid
+        return decoded(data, _Owner, place=folder).uid
     except ObjectMissing:
         return None
-    except msgspec.DecodeError:
+    except ArchiveDamaged:
         return ""
 
 

@@ -5,10 +5,17 @@ import msgspec
 from kubeferry.errors import ArchiveDamaged, ObjectMissing
 from kubeferry.vault import gzips, layout
 from kubeferry.vault.checksums import load_checksums, sha256, verify
+from kubeferry.vault.documents import decoded
 from kubeferry.vault.store import Store
 
 MAX_BYTES = 256 << 20
 """Bytes that one side file may unpack to."""
+
+
+NOT_TAKEN = "kubeferry takes no volume data yet"
+"""Why data that was asked for is not in a backup."""
+NOT_ASKED = "volume data was not asked for"
+"""Why nobody misses it."""
 
 
 class VolumeInfo(msgspec.Struct, rename="camel"):
@@ -21,17 +28,19 @@ class VolumeInfo(msgspec.Struct, rename="camel"):
     skipped: bool = False
     skipped_reason: str = ""
 
+    @property
+    def is_expected(self) -> bool:
+        """Whether who restores may count on the volume's data: it was taken, or asked for."""
+        return bool(self.backup_method) or self.skipped_reason == NOT_TAKEN
+
 
 async def load_volume_info(store: Store, name: str) -> list[VolumeInfo]:
     """What the backup says of its volumes; empty where there is no such file or it is ``null``."""
     data = await load_side_file(store, name, "volumeinfo.json.gz")
     if data is None:
         return []
-    try:
-        return msgspec.json.decode(data, type=list[VolumeInfo] | None) or []
-    except msgspec.DecodeError as error:
-        place = f"{store.url}/{layout.backup_file(name, 'volumeinfo.json.gz')}"
-        raise ArchiveDamaged(f"does not decode: {error}", place=place) from error
+    place = f"{store.url}/{layout.backup_file(name, 'volumeinfo.json.gz')}"
+    return [] if data.strip() == b"null" else decoded(data, list[VolumeInfo], place=place)
 
 
 async def load_side_file(store: Store, name: str, kind: str) -> bytes | None:

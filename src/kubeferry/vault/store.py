@@ -22,7 +22,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotSupportedError, PreconditionError
 from obstore.store import LocalStore, MemoryStore, S3Store
 
-from kubeferry.errors import AlreadyStored, ObjectMissing, VaultUnavailable
+from kubeferry.errors import AlreadyStored, ObjectMissing, VaultError, VaultUnavailable
 from kubeferry.vault import layout
 from kubeferry.vault.reasons import explain
 
@@ -33,6 +33,8 @@ PARTS = 2
 CHUNK_BYTES = 1 << 20
 """About how many bytes a stream yields at a time."""
 
+ABORT_SECONDS = 2.0
+"""How long an upload that is broken off may take to take back its parts."""
 _SETTLING = 0.05
 """Seconds that obstore's threads need, generously, to let go of a call that has ended."""
 
@@ -106,13 +108,6 @@ class Store:
         self._hidden = hidden
         self._guard = guard
         self._first = asyncio.Lock()
-
-    @property
-    def can_create_atomically(self) -> bool | None:
-        """Whether of two writers that create a key at once one fails; None: not found out yet."""
-        if self._creator is not None:
-            return True
-        return None if self._creation == "unknown" else self._creation == "conditional"
 
     async def put(self, key: str, data: bytes, *, create: bool = False) -> None:
         """Writes a whole object; with ``create`` raises ``AlreadyStored`` when the key exists.
@@ -309,13 +304,20 @@ class Store:
 async def _ending(
     store: Store, key: str, target: "obstore.AsyncWritableFile"
 ) -> AsyncIterator[None]:
-    """Completes the upload when the block ends, aborts it when an exception leaves it."""
+    """Completes the upload when the block ends, aborts it when an exception leaves it.
+
+    An abort that fails is a note of that exception: a cancellation stays one.
+    """
     await target.__aenter__()
     try:
         yield
     except BaseException as error:
-        with store.translating("abort", key):
-            await target.__aexit__(type(error), error, error.__traceback__)
+        try:
+            with store.translating("abort", key):
+                async with asyncio.timeout(ABORT_SECONDS):
+                    await target.__aexit__(type(error), error, error.__traceback__)
+        except (VaultError, TimeoutError) as failure:
+            error.add_note(f"the upload of {key} was not aborted: {failure or 'it took too long'}")
         raise
     with store.translating("write", key):
         await target.__aexit__(None, None, None)

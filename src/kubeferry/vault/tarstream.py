@@ -152,7 +152,7 @@ class TarReader(Generic[Tag]):
             if kind == _DIRECTORY:
                 self._path = self._size = None
             return _Header(kind, size)
-        path = self._path if self._path is not None else _ustar_path(block)
+        path = self._path if self._path is not None else self._ustar_path(block, offset)
         size = self._size if self._size is not None else size
         self._path = self._size = None
         if kind not in _REGULAR:
@@ -172,24 +172,39 @@ class TarReader(Generic[Tag]):
     def _extend(self, kind: bytes, body: bytes, offset: int) -> None:
         """Keeps what a PAX or GNU header says of the next file."""
         if kind == b"L":
-            self._path = body.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
+            self._path = self._text(body.split(b"\0", 1)[0], offset)
             return
         while body:
             length, _, rest = body.partition(b" ")
-            if not length.isdigit() or not len(length) + 3 <= int(length) <= len(body):
+            if not _is_number(length) or not len(length) + 3 <= int(length) <= len(body):
                 raise self._damaged("a PAX header does not parse", offset)
             key, is_pair, value = rest[: int(length) - len(length) - 2].partition(b"=")
             if not is_pair or body[int(length) - 1 : int(length)] != b"\n":
                 raise self._damaged("a PAX header does not parse", offset)
             body = body[int(length) :]
             if key == b"path":
-                self._path = value.decode("utf-8", "surrogateescape")
+                self._path = self._text(value, offset)
             elif key == b"size":
-                if not value.isdigit():
+                if not _is_number(value):
                     raise self._damaged("a PAX header does not parse", offset)
                 self._size = int(value)
             elif key.startswith(b"GNU.sparse"):
                 raise self._damaged("holds a sparse file", offset)
+
+    def _ustar_path(self, block: bytes, offset: int) -> str:
+        name = block[:100].split(b"\0", 1)[0]
+        if block[257:263] == b"ustar\0":
+            prefix = block[345:500].split(b"\0", 1)[0]
+            if prefix:
+                name = prefix + b"/" + name
+        return self._text(name, offset)
+
+    def _text(self, path: bytes, offset: int) -> str:
+        """A path; Velero's names are Kubernetes', which are UTF-8."""
+        try:
+            return path.decode()
+        except UnicodeDecodeError:
+            raise self._damaged(f"the path {path!r} is no UTF-8", offset) from None
 
     def _number(self, field: bytes, offset: int) -> int:
         """Octal text, or GNU's binary form for what is too large for it."""
@@ -209,10 +224,6 @@ class TarReader(Generic[Tag]):
         return ArchiveDamaged(f"{problem} (byte {offset} of the unpacked tar)", place=self._place)
 
 
-def _ustar_path(block: bytes) -> str:
-    name = block[:100].split(b"\0", 1)[0]
-    if block[257:263] == b"ustar\0":
-        prefix = block[345:500].split(b"\0", 1)[0]
-        if prefix:
-            name = prefix + b"/" + name
-    return name.decode("utf-8", "surrogateescape")
+def _is_number(digits: bytes) -> bool:
+    """Whether it is a number of a length that can be meant; int() refuses very long ones."""
+    return digits.isdigit() and len(digits) <= 20

@@ -21,10 +21,18 @@ from types import MappingProxyType
 from typing import BinaryIO, NamedTuple
 
 from kubeferry.clock import Clock
-from kubeferry.errors import InvalidInput
+from kubeferry.errors import InvalidInput, VaultUnavailable
 from kubeferry.vault import gzips, layout
 from kubeferry.vault.catalogue import Catalogue, Line
-from kubeferry.vault.claim import Owner, claim_backup
+from kubeferry.vault.claim import (
+    RENEWAL,
+    Claim,
+    Owner,
+    check_claim,
+    new_claim,
+    renew_claim,
+    take_claim,
+)
 from kubeferry.vault.cleanup import discard_after
 from kubeferry.vault.store import Store, Upload
 from kubeferry.vault.tarheaders import END, HeaderMaker, padding
@@ -64,7 +72,7 @@ class ArchiveFacts:
 
     Attributes:
         name: of the backup.
-        owner: who wrote it.
+        claim: the writer's hold on the name.
         objects: how many.
         size: bytes of the gzipped archive.
         unpacked: bytes of the tar.
@@ -72,7 +80,7 @@ class ArchiveFacts:
     """
 
     name: str
-    owner: Owner
+    claim: Claim
     objects: int
     size: int
     unpacked: int
@@ -93,9 +101,9 @@ async def open_archive(
     Raises ``BackupExists`` when the name is taken, ``InvalidInput`` when it cannot be one.
     ``owner`` is the task; with it a restarted task takes up its own name again (``claim``).
     """
-    holder = owner or Owner(uid=f"anonymous-{secrets.token_hex(8)}")
-    await claim_backup(store, name, holder, clock=clock)
+    claim = new_claim(name, owner or Owner(uid=f"anonymous-{secrets.token_hex(8)}"))
     try:
+        await take_claim(store, claim, clock=clock)
         async with AsyncExitStack() as uploading:
             catalogue = Catalogue()
             uploading.callback(catalogue.close)
@@ -103,19 +111,18 @@ async def open_archive(
             upload = await completing.enter_async_context(store.writer(layout.archive(name)))
             writer = ArchiveWriter(
                 store,
-                name,
-                owner=holder,
+                claim,
                 upload=upload,
                 complete=completing.aclose,
                 catalogue=catalogue,
-                mtime=int(clock().timestamp()),
+                clock=clock,
             )
             uploading.push_async_callback(writer.stop)
             yield writer
             if not writer.is_finished:
                 raise RuntimeError(f"the archive of {name} was left without finish()")
     except BaseException as error:
-        await discard_after(error, store, name, holder)
+        await discard_after(error, store, claim)
         raise
 
 
@@ -125,22 +132,23 @@ class ArchiveWriter:
     def __init__(
         self,
         store: Store,
-        name: str,
+        claim: Claim,
         *,
-        owner: Owner,
         upload: Upload,
         complete: Callable[[], Awaitable[None]],
         catalogue: Catalogue,
-        mtime: int,
+        clock: Clock,
     ) -> None:
-        self.name = name
-        self.owner = owner
+        self.name = claim.name
         self.is_finished = False
         self._store = store
+        self._claim = claim
+        self._clock = clock
+        self._renewed = clock()
         self._upload = upload
         self._complete = complete
         self._catalogue = catalogue
-        self._headers = HeaderMaker(mtime=mtime)
+        self._headers = HeaderMaker(mtime=int(self._renewed.timestamp()))
         self._packer = gzips.packer()
         self._digest = hashlib.sha256()
         self._size = self._unpacked = self._objects = 0
@@ -177,8 +185,13 @@ class ArchiveWriter:
         self._objects += 1
 
     async def flush(self) -> None:
-        """Sends what was added, when the last flush is through. Raises ``VaultUnavailable``."""
+        """Sends what was added, when the last flush is through; renews the claim when it is time.
+
+        Raises ``VaultUnavailable``, ``BackupExists`` when the name was lost.
+        """
         await self._wait()
+        if self._clock() - self._renewed >= RENEWAL:
+            await self._renew()
         if self._parts:
             parts, lines = self._parts, self._lines
             self._parts, self._lines = [], []
@@ -187,7 +200,9 @@ class ArchiveWriter:
     async def finish(self) -> ArchiveFacts:
         """Writes the catalogue, ends the archive and completes its upload.
 
-        The resource list, which comes from the same catalogue, is stored too.
+        The resource list, which comes from the same catalogue, is stored too. Raises
+        ``VaultUnavailable``, ``BackupExists`` when the name was lost: then the archive there is
+        another writer's and is not replaced.
         """
         await self.flush()
         await self._wait()
@@ -199,6 +214,7 @@ class ArchiveWriter:
                 await self._send([chunk], [])
         await self._send([padding(size), END], [])
         await self._write(self._packer.flush())
+        await check_claim(self._store, self._claim)
         await self._complete()
         files = {layout.archive(self.name): self._digest.hexdigest()}
         key = layout.backup_file(self.name, "resource-list.json.gz")
@@ -206,7 +222,7 @@ class ArchiveWriter:
         self.is_finished = True
         return ArchiveFacts(
             name=self.name,
-            owner=self.owner,
+            claim=self._claim,
             objects=self._objects,
             size=self._size,
             unpacked=self._unpacked,
@@ -219,6 +235,13 @@ class ArchiveWriter:
             self._sending.cancel()
             await asyncio.gather(self._sending, return_exceptions=True)
             self._sending = None
+
+    async def _renew(self) -> None:
+        try:
+            await renew_claim(self._store, self._claim, clock=self._clock)
+        except VaultUnavailable:
+            return  # tried again at the next flush: the claim is good for long yet
+        self._renewed = self._clock()
 
     def _put(self, path: str, body: bytes) -> None:
         self._parts += (self._headers.header(path, len(body)), body, padding(len(body)))

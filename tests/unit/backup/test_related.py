@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from kubeferry.backup.related import BoundClaim, bound_claim, volume_info
+from kubeferry.backup.related import BoundClaim, bound_claim, volume_facts, volume_info
 from tests.builders import Built, obj
 
 
@@ -37,7 +37,8 @@ def test_data_is_behind_a_bound_claim_alone(given: Built, bound: BoundClaim | No
 def test_a_claim_without_data_is_recorded_with_the_reason(asked: bool, reason: str) -> None:
     spec = {"persistentVolumeReclaimPolicy": "Retain"}
     volume = obj("v1/PersistentVolume", "disk").label(tier="fast").with_(spec=spec)
-    assert volume_info(BoundClaim("shop", "data", "disk"), asked=asked, volume=volume) == {
+    facts = volume_facts(volume)
+    assert volume_info(BoundClaim("shop", "data", "disk"), asked=asked, volume=facts) == {
         "pvcName": "data",
         "pvcNamespace": "shop",
         "pvName": "disk",

@@ -8,7 +8,7 @@ from kubeferry.backup.select import (
     is_taken,
 )
 from kubeferry.errors import InvalidInput
-from kubeferry.kube.names import RESERVED_NAMESPACES, Resource
+from kubeferry.kube.names import RESERVED_NAMESPACES, Resource, reserved_namespaces
 
 ALL = frozenset({"list", "get", "create", "delete", "watch"})
 THERE = [("default", False), ("shop", False), ("going", True), ("kube-system", False)]
@@ -41,6 +41,16 @@ def test_namespaces_are_chosen_of_those_there(
     scope = choose_namespaces(THERE, included=included, excluded=excluded)
     most = len(namespaces) >= 2
     assert scope == Scope(namespaces, missing=missing, left_out=left_out, most=most)
+
+
+def test_the_controllers_own_namespace_is_never_taken() -> None:
+    reserved = reserved_namespaces("ferry")
+    with pytest.raises(InvalidInput, match="'ferry' cannot be backed up"):
+        check_namespaces(["ferry"], [], reserved=reserved)
+    scope = choose_namespaces(
+        [("default", False), ("ferry", False)], included=["*"], excluded=[], reserved=reserved
+    )
+    assert scope.namespaces == ("default",)
 
 
 @pytest.mark.parametrize("reserved", sorted(RESERVED_NAMESPACES))

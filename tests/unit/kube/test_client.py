@@ -100,6 +100,22 @@ async def test_a_create_whose_connection_broke_may_find_its_own_object() -> None
     assert taken.value.after_retry
 
 
+async def test_a_create_that_met_a_change_of_leader_is_sent_again() -> None:
+    async def handler(request: web.Request) -> web.Response:
+        match len(server.requests):
+            case 1:
+                return status(500, "", "etcdserver: leader changed")
+            case 2:
+                return web.Response(status=502, text="<html>bad gateway</html>")
+        return status(409, "AlreadyExists")
+
+    async with serving(handler) as server, server.client() as client:
+        with pytest.raises(AlreadyExists) as taken:
+            await client.create(CONFIGMAPS, BODY, namespace="default")
+        assert taken.value.after_retry
+        assert client.limiter.active == 0
+
+
 async def test_a_create_whose_name_the_server_makes_is_not_sent_again() -> None:
     async def handler(request: web.Request) -> web.Response:
         return web.json_response({}) if request.method == "GET" else broken(request)

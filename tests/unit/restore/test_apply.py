@@ -1,13 +1,15 @@
 """The engine on a cluster in memory; what goes wrong is put in at the client's seam."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from kubeferry.errors import (
     AlreadyExists,
+    ApiError,
     ApiUnreachable,
     Forbidden,
     Invalid,
@@ -17,7 +19,7 @@ from kubeferry.kube.client import Client
 from kubeferry.kube.config import ClusterConfig
 from kubeferry.kube.names import Identity, Resource
 from kubeferry.kube.objects import Object
-from kubeferry.restore.apply import Applier, Result
+from kubeferry.restore.apply import BYTES_IN_FLIGHT, Applier, Result
 from kubeferry.restore.plan import Action, PlanItem
 from kubeferry.sandbox import Sandbox
 from kubeferry.transform.change import Note
@@ -67,7 +69,7 @@ def item(resource: Resource, made: Built, action: Action = "create") -> PlanItem
 
 
 def map_item(name: str) -> PlanItem:
-    return item(MAPS, config_map(f"default/{name}"))
+    return item(MAPS, config_map(f"default/{name}", k="v").label(velero_io__restore_name="r"))
 
 
 class Results:
@@ -241,14 +243,14 @@ async def test_a_namespace_that_is_going_is_waited_for(client: Seam) -> None:
     assert after["metadata"]["uid"] != before["metadata"]["uid"]
 
 
-async def test_a_definition_is_through_when_its_kind_is_served(client: Seam) -> None:
+def definition() -> Built:
     version = {
         "name": "v1",
         "served": True,
         "storage": True,
         "schema": {"openAPIV3Schema": {"type": "object"}},
     }
-    definition = obj("apiextensions.k8s.io/v1/CustomResourceDefinition", "things.x.io").with_(
+    return obj("apiextensions.k8s.io/v1/CustomResourceDefinition", "things.x.io").with_(
         spec={
             "group": "x.io",
             "scope": "Namespaced",
@@ -256,7 +258,76 @@ async def test_a_definition_is_through_when_its_kind_is_served(client: Seam) -> 
             "versions": [version],
         }
     )
-    assert await applied(client, item(CRDS, definition)) == {"things.x.io": ("created", "")}
+
+
+async def test_a_definition_is_through_when_its_kind_is_served(client: Seam) -> None:
+    made = item(CRDS, definition())
+    assert await applied(client, made) == {"things.x.io": ("created", "")}
     things = Resource("x.io", "v1", "things", "Thing", True)
     thing = item(things, obj("x.io/v1/Thing", "default/a"))
     assert await applied(client, thing) == {"a": ("created", "")}
+
+
+class Slow(Seam):
+    """A server that needs a moment to establish a definition, and stumbles meanwhile."""
+
+    asked = 0
+    error: ApiError | None = None
+
+    async def get(self, resource: Resource, name: str, **more: Any) -> Object:
+        found = await super().get(resource, name, **more)
+        if resource == CRDS:
+            self.asked += 1
+            if self.asked == 2 and self.error is not None:
+                raise self.error
+            if self.asked < 4:
+                found["status"] = {}
+        return found
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(None, id="it takes a while"),
+        pytest.param(ApiError("etcdserver: leader changed", status=500), id="a passing failure"),
+    ],
+)
+@pytest.mark.parametrize("resumed", [False, True])
+async def test_a_definition_is_waited_for_whoever_created_it(
+    error: ApiError | None, resumed: bool
+) -> None:
+    async with Sandbox() as sandbox, Slow(ClusterConfig(server=sandbox.server)) as client:
+        client.error = error
+        made = item(CRDS, definition())
+        if resumed:
+            await client.create(CRDS, definition(), field_manager=MANAGER)
+        results = await applied(client, made, resumed=resumed)
+        assert results == {"things.x.io": ("created", "")}
+        assert client.asked >= 4
+
+
+async def test_what_is_in_flight_is_bounded_by_its_bytes() -> None:
+    size, in_flight, most = BYTES_IN_FLIGHT // 4, 0, 0
+
+    class Held(Seam):
+        async def create(self, resource: Resource, body: Object | bytes, **more: Any) -> bytes:
+            await asyncio.sleep(0.001)
+            return b""
+
+    async def told(result: Result) -> None:
+        nonlocal in_flight
+        in_flight -= 1
+
+    def items() -> Iterator[PlanItem]:
+        nonlocal in_flight, most
+        for number in range(40):
+            in_flight += 1
+            most = max(most, in_flight)
+            yield replace(map_item(f"m-{number}"), size=size if number else 9 * size)
+
+    async with Held(ClusterConfig(server="http://127.0.0.1:1")) as client:
+        applier = Applier(client, field_manager=MANAGER, resumed=False, on_result=told)
+        async with asyncio.timeout(10):
+            await applier.run(items())
+    assert in_flight == 0
+    assert most == 5  # the one that waits for its turn is there already

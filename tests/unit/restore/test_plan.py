@@ -1,18 +1,22 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kubeferry.kube.discovery import Discovery
-from kubeferry.kube.names import Identity, Resource
+from kubeferry.kube.names import Identity, Resource, reserved_namespaces
 from kubeferry.restore.definitions import defined_resources
 from kubeferry.restore.plan import PlanItem, Planner
 from kubeferry.restore.spool import Spool
+from kubeferry.transform.change import Note
 from kubeferry.transform.facts import Facts
 from kubeferry.transform.parameters.images import ImageMap
 from kubeferry.transform.pipeline import Pipeline, Rules
 from tests.builders import Built, config_map, namespace, obj, pod
 
+DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
+DEFINED = "CustomResourceDefinition"
 SERVED = Discovery(
     all_versions=tuple(
         Resource(group, "v1", plural, kind, namespaced)
@@ -24,6 +28,7 @@ SERVED = Discovery(
             ("", "services", "Service", True),
             ("", "persistentvolumeclaims", "PersistentVolumeClaim", True),
             ("rbac.authorization.k8s.io", "clusterroles", "ClusterRole", False),
+            ("apiextensions.k8s.io", DEFINITIONS.partition(".")[0], DEFINED, False),
         )
     )
 )
@@ -187,7 +192,7 @@ def test_default_kubernetes_is_left_out_under_any_name(spool: Spool) -> None:
 
 
 def test_a_kind_is_known_by_the_archive_s_own_definition(spool: Spool) -> None:
-    add(spool, "customresourcedefinitions.apiextensions.k8s.io", DEFINITION)
+    add(spool, DEFINITIONS, DEFINITION)
     add(spool, "things.x.io", obj("x.io/v1/Thing", "shop/a"), obj("x.io/v0/Thing", "shop/b"))
     found = {item.source.name: item for item in items(planner(spool))}
     assert found["a"].resource == Resource("x.io", "v1", "things", "Thing", True)
@@ -195,10 +200,55 @@ def test_a_kind_is_known_by_the_archive_s_own_definition(spool: Spool) -> None:
     assert found["b"].why.reason == "KindNotServed"
 
 
+@pytest.mark.parametrize(
+    ("name", "group", "plural", "version"),
+    [
+        pytest.param("foos", "", "foos", "v1/nodes/n/proxy/run?cmd=id&x=", id="another URL"),
+        pytest.param("foos", "", "foos", "v1", id="the core group"),
+        pytest.param("pods.x", "x", "pods", "v1", id="a group without a dot"),
+        pytest.param("foos.x.io/v1/a", "x.io/v1/a", "foos", "v1", id="a group that is a path"),
+        pytest.param("foos?a.x.io", "x.io", "foos?a", "v1", id="a plural that is a query"),
+        pytest.param("foos.x.io", "x.io", "foos", "../v1", id="a version that climbs"),
+        pytest.param("foos.x.io", "y.io", "foos", "v1", id="not what its name says"),
+    ],
+)
+def test_a_definition_cannot_lead_a_request_elsewhere(
+    spool: Spool, name: str, group: str, plural: str, version: str
+) -> None:
+    spec = {"group": group, "scope": "Cluster", "names": {"plural": plural, "kind": "Foo"}}
+    forged = obj(f"apiextensions.k8s.io/v1/{DEFINED}", name)
+    add(spool, DEFINITIONS, forged.with_(spec=spec | {"versions": [{"name": version}]}))
+    assert defined_resources(spool) == {}
+
+
+def test_what_a_definition_defines_is_not_created_without_it(spool: Spool) -> None:
+    add(spool, DEFINITIONS, DEFINITION)
+    add(spool, "things.x.io", obj("x.io/v1/Thing", "shop/a"))
+    plan = planner(spool)
+    for _, found in plan.steps():
+        for item in found:
+            if item.source.group_resource == DEFINITIONS:
+                plan.lose(item.source.name, Note("Forbidden", "not allowed"))
+            elif item.source.name == "a":
+                assert item.action == "fail"
+                assert item.why is not None
+                assert item.why.reason == "DefinitionNotRestored"
+                assert "definition of Thing was not restored (Forbidden: not allowed)" in str(
+                    item.why.message
+                )
+
+
+def test_a_definition_that_is_planned_to_fail_takes_its_kind_along(spool: Spool) -> None:
+    spool.add(Identity(DEFINITIONS, "", "things.x.io"), DEFINITION.json[:-1] + b',"kind":1}')
+    add(spool, "things.x.io", obj("x.io/v1/Thing", "shop/a"))
+    found = {item.source.name: item for item in items(planner(spool))}
+    assert found["things.x.io"].action == "fail"
+    assert found["a"].why is not None
+    assert found["a"].why.reason == "DefinitionNotRestored"
+
+
 def test_a_definition_that_is_none_is_passed_over(spool: Spool) -> None:
-    spool.add(
-        Identity("customresourcedefinitions.apiextensions.k8s.io", "", "x"), b'{"spec":{"a":1}}'
-    )
+    spool.add(Identity(DEFINITIONS, "", "x"), b'{"spec":{"a":1}}')
     assert defined_resources(spool) == {}
 
 
@@ -215,3 +265,23 @@ def test_a_claim_that_loses_its_volume_is_told(spool: Spool) -> None:
     assert item.object is not None
     assert "volumeName" not in item.object["spec"]
     assert [note.reason for note in item.warnings] == ["VolumeDataNotRestored"]
+
+
+def test_a_claim_whose_data_was_to_be_there_is_an_error(spool: Spool) -> None:
+    claim = obj("v1/PersistentVolumeClaim", "shop/data").with_(spec={"volumeName": "disk"})
+    add(spool, "persistentvolumeclaims", claim)
+    plan = replace(planner(spool), claims_with_data=frozenset({("shop", "data")}))
+    [_, item] = items(plan)
+    assert item.action == "create"
+    assert [note.reason for note in item.errors] == ["VolumeDataNotRestored"]
+
+
+def test_the_controllers_own_namespace_is_reserved_too(spool: Spool) -> None:
+    add(spool, "configmaps", config_map("ferry/keys"), config_map("shop/a"))
+    plan = replace(planner(spool), reserved=reserved_namespaces("ferry"))
+    found = {str(item.source): item.action for item in items(plan)}
+    assert found == {
+        "namespaces shop": "create",
+        "configmaps ferry/keys": "skip",
+        "configmaps shop/a": "create",
+    }

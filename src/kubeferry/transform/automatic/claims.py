@@ -28,6 +28,9 @@ def binding(facts: Facts, obj: Object) -> list[Change]:
 def volume_name(facts: Facts, obj: Object) -> list[Change]:
     """A claim keeps its volume only if that volume is restored as it is; else it gets a new one."""
     spec = obj.get("spec")
-    if not isinstance(spec, dict) or spec.get("volumeName") in facts.restored_volumes:
+    if not isinstance(spec, dict):
+        return []
+    volume = spec.get("volumeName")
+    if isinstance(volume, str) and volume in facts.restored_volumes:
         return []
     return removals(spec, "/spec", ("volumeName",), _VOLUME)

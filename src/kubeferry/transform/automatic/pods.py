@@ -50,7 +50,8 @@ def token_volumes(facts: Facts, obj: Object) -> list[Change]:
     if not changes:  # a mount without its volume cannot be
         return changes
     for field in ("containers", "initContainers"):
-        for index, container in enumerate(spec.get(field) or ()):
+        containers = spec.get(field)
+        for index, container in enumerate(containers if isinstance(containers, list) else ()):
             if isinstance(container, dict):
                 mounts = container.get("volumeMounts")
                 changes += _named(mounts, f"/spec/{field}/{index}/volumeMounts", prefix)

@@ -74,9 +74,9 @@ def _containers(old: Any, new: Any) -> bool:
         return True
     if not isinstance(old, list) or not isinstance(new, list):
         return False
-    before = {one.get("name"): one for one in old if isinstance(one, dict)}
+    before = {_name(one): one for one in old if isinstance(one, dict)}
     for other in new:
-        one = before.get(other.get("name")) if isinstance(other, dict) else None
+        one = before.get(_name(other)) if isinstance(other, dict) else None
         if one is None:
             return False
         if not (
@@ -85,6 +85,11 @@ def _containers(old: Any, new: Any) -> bool:
         ):
             return False
     return True
+
+
+def _name(container: Mapping[str, Any]) -> str | None:
+    name = container.get("name")
+    return name if isinstance(name, str) else None
 
 
 def _same_host_ports(old: Any, new: Any) -> bool:

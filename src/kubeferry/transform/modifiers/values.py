@@ -43,7 +43,7 @@ class Typed(NamedTuple):
 
 
 def typed_value(text: str, *, place: str) -> Typed:
-    """The value that a text stands for. Raises ``InvalidInput`` for a broken JSON map or list."""
+    """The value that a text stands for. Raises ``InvalidInput`` for broken JSON."""
     if not text:
         return Typed("")
     if text.startswith('"') and text.endswith('"'):
@@ -53,19 +53,28 @@ def typed_value(text: str, *, place: str) -> Typed:
     if text in ("true", "false"):
         return Typed(text == "true")
     if text.startswith(("{", "[")):
-        try:
-            return Typed(codec.decode(text))
-        except msgspec.DecodeError as error:
-            raise InvalidInput(
-                f"is not JSON: {error}",
-                place=place,
-                remedy='write valid JSON, or put the text in quotes: "\\"[text]\\""',
-            ) from error
+        return Typed(_json(text, place))
     if _NUMBER.fullmatch(text):
-        return Typed(codec.decode(text))
+        return Typed(_json(text, place))
     if text.lower() in ("true", "false") or _GO_FLOAT.fullmatch(text):
         return Typed(text, _FAILS_IN_VELERO)
     return _string(text)
+
+
+def _json(text: str, place: str) -> Any:
+    try:
+        value = codec.decode(text)
+    except msgspec.DecodeError as error:
+        raise InvalidInput(
+            f"is not JSON: {error}",
+            place=place,
+            remedy='write valid JSON, or put the text in quotes: "\\"[text]\\""',
+        ) from error
+    if codec.is_deeper(value, codec.MAX_YAML_DEPTH):
+        raise InvalidInput(
+            f"more than {codec.MAX_YAML_DEPTH} maps and lists are inside each other", place=place
+        )
+    return value
 
 
 def _string(inside: str) -> Typed:

@@ -4,7 +4,7 @@ Source to target; namespaces that are not listed keep their names. Targets are c
 not there.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from kubeferry.errors import InvalidInput
@@ -15,8 +15,20 @@ from kubeferry.transform.change import Cause, Change
 PLACE = "spec.namespaceMapping"
 _NAME_LABEL = "kubernetes.io/metadata.name"
 _IN_EVERY_NAMESPACE = frozenset(
-    {("serviceaccounts", "default"), ("configmaps", "kube-root-ca.crt")}
+    {
+        ("serviceaccounts", "default"),
+        ("configmaps", "kube-root-ca.crt"),
+        ("configmaps", "istio-ca-root-cert"),  # Istio
+        ("configmaps", "openshift-service-ca.crt"),  # OpenShift, with the rest of these
+        ("serviceaccounts", "builder"),
+        ("serviceaccounts", "deployer"),
+        ("rolebindings.rbac.authorization.k8s.io", "system:deployers"),
+        ("rolebindings.rbac.authorization.k8s.io", "system:image-builders"),
+        ("rolebindings.rbac.authorization.k8s.io", "system:image-pullers"),
+    }
 )
+"""What a controller publishes in each namespace under one name: the target's controller does, too,
+so one of them more or less loses nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +50,12 @@ def cause(source: str) -> Cause:
     return Cause("parameter", f"namespaceMapping {source}")
 
 
-def check_mapping(mapping: Mapping[str, str], *, place: str = PLACE) -> None:
+def check_mapping(
+    mapping: Mapping[str, str],
+    *,
+    reserved: Set[str] = RESERVED_NAMESPACES,
+    place: str = PLACE,
+) -> None:
     """Raises ``InvalidInput`` for a name that cannot be a namespace's and for reserved
     namespaces.
     """
@@ -51,12 +68,12 @@ def check_mapping(mapping: Mapping[str, str], *, place: str = PLACE) -> None:
                     place=where,
                     remedy="use at most 63 lower-case letters, digits and dashes",
                 )
-            if name in RESERVED_NAMESPACES:
+            if name in reserved:
                 raise InvalidInput(
                     f"the {role} {name!r} is a reserved namespace",
                     place=where,
                     remedy="choose another one; reserved are "
-                    + ", ".join(sorted(RESERVED_NAMESPACES)),
+                    + ", ".join(sorted(reserved)),
                 )
 
 
@@ -89,8 +106,8 @@ def find_clashes(
     """What would collide when several source namespaces become one.
 
     ``objects`` are the selected objects under their source namespaces. What every namespace has by
-    itself (the account ``default``, ``kube-root-ca.crt``) does not count. Memory grows only with
-    the objects of shared targets.
+    itself (the account ``default``, ``kube-root-ca.crt`` ...) does not count. Memory grows only
+    with the objects of shared targets.
     """
     shared = shared_targets(mapping, present)
     target_of = {source: target for target, sources in shared.items() for source in sources}

@@ -3,6 +3,7 @@
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from kubeferry.kube.objects import Object, at
 from kubeferry.transform.change import Change
@@ -39,9 +40,9 @@ def references_for(
     if not mapping:
         return []
     if group_resource in _BINDINGS:
-        return [lambda obj: subjects(obj, mapping)]
+        return [partial(subjects, mapping=mapping)]
     if group_resource == "persistentvolumes":
-        return [lambda obj: claim_of_volume(obj, mapping)]
+        return [partial(claim_of_volume, mapping=mapping)]
     return []
 
 

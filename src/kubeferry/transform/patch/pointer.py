@@ -15,7 +15,7 @@ from kubeferry.errors import InvalidInput, PatchFailed
 Tokens = tuple[str, ...]
 """A parsed pointer: ``/a~1b/0`` is ``("a/b", "0")``."""
 
-_INDEX = re.compile(r"[-+]?[0-9]+")
+_INDEX = re.compile(r"[-+]?[0-9]{1,18}")
 _REMEMBERED = 4096
 _SMALL = {str(index): index for index in range(64)}
 
@@ -111,7 +111,7 @@ def insertion_index(token: str, length: int) -> int:
 
 def _integer(token: str) -> int:
     if _INDEX.fullmatch(token) is None:
-        raise PatchFailed(f"{token!r} is no index of a list")
+        raise PatchFailed(f"{token[:80]!r} is no index of a list")
     return int(token)
 
 

@@ -1,0 +1,145 @@
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+import msgspec
+import pytest
+
+from kubeferry.backup.collect import Listed, Source, head, pages, sources
+from kubeferry.errors import ApiUnreachable, Forbidden
+from kubeferry.kube.client import Client
+from kubeferry.kube.config import ClusterConfig
+from kubeferry.kube.names import Resource
+from kubeferry.kube.pages import Page
+from tests.builders import Built, config_map, obj, pod
+
+MAPS = Resource("", "v1", "configmaps", "ConfigMap", True)
+PODS = Resource("", "v1", "pods", "Pod", True)
+Answer = Sequence[Page] | Exception
+
+
+class Lists(Client):
+    """A client with the answers to its lists at hand."""
+
+    def __init__(self, **answers: Answer) -> None:
+        super().__init__(ClusterConfig(server="http://127.0.0.1:1"))
+        self._answers = answers
+
+    async def pages(  # type: ignore[override]
+        self, resource: Resource, **where: object
+    ) -> AsyncGenerator[Page, None]:
+        answer = self._answers[resource.plural]
+        if isinstance(answer, Exception):
+            raise answer
+        for page in answer:
+            await asyncio.sleep(0)
+            yield page
+
+
+def page(*objects: Built, restarted: bool = False) -> Page:
+    return Page([msgspec.Raw(one.json) for one in objects], "1", restarted=restarted)
+
+
+async def collected(client: Client, *resources: Resource) -> list[Listed]:
+    found = pages(client, [Source(resource) for resource in resources])
+    async with asyncio.timeout(10), aclosing(found):
+        return [listed async for listed in found]
+
+
+def names(found: list[Listed]) -> list[str]:
+    return [
+        f"{one.metadata.namespace}/{one.metadata.name}"
+        for listed in found
+        for one, _ in listed.items
+    ]
+
+
+async def test_every_page_of_every_list_comes_as_the_server_sent_it() -> None:
+    first, second = config_map("a/x", k="1"), config_map("a/y")
+    client = Lists(configmaps=[page(first), page(), page(second)], pods=[page(pod("a/p"))])
+    found = await collected(client, MAPS, PODS)
+    assert sorted(names(found)) == ["a/p", "a/x", "a/y"]
+    assert first.json in [bytes(raw) for listed in found for _, raw in listed.items]
+
+
+async def test_a_list_that_begins_again_brings_nothing_twice() -> None:
+    a, b, c, d = (config_map(f"ns-{name}/x") for name in "abcd")
+    client = Lists(configmaps=[page(a), page(b), page(a, restarted=True), page(b, c), page(d)])
+    assert names(await collected(client, MAPS)) == ["ns-a/x", "ns-b/x", "ns-c/x", "ns-d/x"]
+
+
+async def test_a_list_that_fails_is_told_and_the_others_go_on() -> None:
+    client = Lists(configmaps=Forbidden("not allowed"), pods=[page(pod("a/p"))])
+    found = await collected(client, MAPS, PODS)
+    assert names(found) == ["a/p"]
+    [failed] = [listed for listed in found if listed.error is not None]
+    assert failed.source.resource == MAPS
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param(Built({"kind": "ConfigMap"}), id="no metadata"),
+        pytest.param(Built({"metadata": {"namespace": "a"}}), id="no name"),
+        pytest.param(config_map("a/b").meta(labels=["x"]), id="labels that are none"),
+    ],
+)
+async def test_an_answer_that_holds_no_objects_is_told_and_nobody_waits_for_it(odd: Built) -> None:
+    client = Lists(configmaps=[page(odd)], pods=[page(pod("a/p"))])
+    found = await collected(client, MAPS, PODS)
+    assert names(found) == ["a/p"]
+    assert "no object" in str(next(listed.error for listed in found if listed.error))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(ApiUnreachable("no answer"), id="an API server out of reach"),
+        pytest.param(RuntimeError("broken"), id="a defect"),
+    ],
+)
+async def test_what_ends_everything_is_raised_by_itself(error: Exception) -> None:
+    many = [page(pod(f"a/p-{number}")) for number in range(50)]
+    with pytest.raises(type(error)) as raised:
+        await collected(Lists(configmaps=error, pods=many), PODS, MAPS)
+    assert raised.value is error
+
+
+async def test_who_stops_reading_leaves_nothing_running() -> None:
+    before = asyncio.all_tasks()
+    client = Lists(pods=[page(pod(f"a/p-{number}")) for number in range(50)])
+    found = pages(client, [Source(PODS)])
+    async with asyncio.timeout(10), aclosing(found):
+        async for _ in found:
+            break
+    assert asyncio.all_tasks() == before
+
+
+@pytest.mark.parametrize(
+    ("most", "wanted"),
+    [
+        pytest.param(True, [Source(MAPS), Source(PODS)], id="most namespaces: one list a kind"),
+        pytest.param(
+            False,
+            [Source(MAPS, "a"), Source(MAPS, "b"), Source(PODS, "a"), Source(PODS, "b")],
+            id="a few: one list a kind and namespace",
+        ),
+    ],
+)
+def test_which_lists_are_made(most: bool, wanted: list[Source]) -> None:
+    assert sources([MAPS, PODS], ["a", "b"], most=most) == wanted
+
+
+@pytest.mark.parametrize(
+    ("kind", "secret_type"),
+    [
+        pytest.param("Opaque", "Opaque", id="a text"),
+        pytest.param(None, "", id="none"),
+        pytest.param({"a": 1}, "", id="another kind's field of that name"),
+    ],
+)
+def test_the_head_knows_a_secret_s_type(kind: object, secret_type: str) -> None:
+    made = obj("v1/Secret", "a/s")
+    if kind is not None:
+        made.with_(type=kind)
+    assert head(made.json).secret_type == secret_type

@@ -1,0 +1,40 @@
+import pytest
+
+from kubeferry.errors import ApiError, ServerTimeout
+from kubeferry.kube.retry import Attempt, Repeat, seconds_to_retry
+
+LEADER = "etcdserver: leader changed"
+
+
+def waits(error: ApiError, repeat: Repeat, *, count: int = 1, elapsed: float = 0.0) -> bool:
+    attempt = Attempt(count=count, elapsed=elapsed, answered=True)
+    return seconds_to_retry(error, attempt, repeat=repeat, patience=120.0) is not None
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize(
+    ("repeat", "count", "again"),
+    [
+        pytest.param("write", 20, True, id="a write as long as patience lasts"),
+        pytest.param("read", 2, True, id="a read a few times"),
+        pytest.param("read", 20, False, id="a read no more than that"),
+        pytest.param("never", 1, False, id="a JSON patch never"),
+    ],
+)
+def test_a_server_that_is_unwell(status: int, repeat: Repeat, count: int, again: bool) -> None:
+    error = ServerTimeout if status == 504 else ApiError
+    assert waits(error(LEADER, status=status), repeat, count=count, elapsed=60.0) == again
+    assert not waits(error(LEADER, status=status), repeat, count=count, elapsed=120.0)
+
+
+@pytest.mark.parametrize(
+    ("message", "count", "again"),
+    [
+        pytest.param("failed calling webhook", 2, True, id="a webhook that is down: a few times"),
+        pytest.param("failed calling webhook", 20, False, id="no more than that"),
+        pytest.param(f"Internal error occurred: {LEADER}", 20, True, id="the server's own store"),
+    ],
+)
+def test_an_internal_error(message: str, count: int, again: bool) -> None:
+    error = ApiError(message, status=500, kubernetes_reason="InternalError")
+    assert waits(error, "write", count=count) == again
