@@ -41,7 +41,7 @@ async def test_the_commands_a_person_types(backup_cluster: Cluster, tmp_path: Pa
     async with Sandbox(workloads=True) as sandbox:
         kubectl = kubectl_on(sandbox, backup_cluster, tmp_path)
         assert "created" in await kubectl("apply", "-f", str(SET))
-        # As on a real server: kubectl sees a difference in the claim templates, which have defaults.
+        # As on a real server: kubectl sees a difference in the claim templates' defaults.
         assert "configured" in await kubectl("apply", "-f", str(SET))
         await sandbox.settle()
         pods = await kubectl("get", "pods")

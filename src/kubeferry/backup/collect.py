@@ -1,7 +1,8 @@
 """Lists what a backup takes, page by page as raw bytes, and hands each object on as it came.
 
-Up to ``LISTERS`` lists run at once; pages wait in a queue of ``QUEUE`` for the one consumer, so
-memory holds a few pages whatever the cluster's size. An object is not decoded: only its head is
+Up to ``LISTERS`` lists run at once; pages wait in a queue of ``QUEUE`` for the one consumer. No more
+than ``HELD_BYTES`` are being read, wait or are consumed, whatever the cluster's size: a page has its
+room before it is asked for and gives it back when it is consumed. An object is not decoded: only its head is
 read, and the ``apiVersion`` and ``kind`` that a list leaves out are put in front of its bytes
 (velero.md §1.1).
 
@@ -10,7 +11,7 @@ name, so what is not behind the last object that came before is left out.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -19,11 +20,15 @@ import msgspec
 from kubeferry import codec
 from kubeferry.errors import ApiError, ApiUnreachable
 from kubeferry.kube.client import Client
+from kubeferry.kube.limiter import MIB, ByteBudget
 from kubeferry.kube.names import Resource
+from kubeferry.kube.pages import Page
 
 LISTERS = 4
 QUEUE = 4
 PAGE = 500
+HELD_BYTES = 80 * MIB
+"""As much as all listers read at once, and one page more to wait."""
 
 
 class Metadata(msgspec.Struct, rename="camel"):
@@ -62,12 +67,13 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Some objects of one list, or the error that ended it."""
+    """Some objects of one list, or what is wrong with it; ``size`` are the bytes of the page."""
 
     source: Source
     items: Sequence[tuple[Head, msgspec.Raw]] = ()
     kind_prefix: bytes = b""
     error: ApiError | None = None
+    size: int = 0
 
 
 def sources(
@@ -87,12 +93,13 @@ async def pages(client: Client, wanted: Sequence[Source]) -> AsyncGenerator[List
     Raises ``ApiUnreachable`` when the server answers no more: then nothing can go on.
     """
     queue: asyncio.Queue[Listed | None] = asyncio.Queue(QUEUE)
+    room = ByteBudget(HELD_BYTES)
     remaining = iter(wanted)
 
     async def lister() -> None:
         for source in remaining:
             try:
-                async with aclosing(_list(client, source)) as found:
+                async with aclosing(_list(client, source, room)) as found:
                     async for listed in found:
                         await queue.put(listed)
             except ApiUnreachable:
@@ -117,17 +124,19 @@ async def pages(client: Client, wanted: Sequence[Source]) -> AsyncGenerator[List
     try:
         while (listed := await queue.get()) is not None:
             yield listed
+            room.give_back(listed.size)
         await producer
     finally:
         producer.cancel()
         await asyncio.gather(producer, return_exceptions=True)
 
 
-async def _list(client: Client, source: Source) -> AsyncGenerator[Listed, None]:
+async def _list(client: Client, source: Source, room: ByteBudget) -> AsyncGenerator[Listed, None]:
+    """The pages of one list; who gets one gives its size back to ``room``."""
     last, before, told = "", "", False
     found = client.pages(source.resource, namespace=source.namespace, limit=PAGE)
     async with aclosing(found):
-        async for page in found:
+        async for page in _held(found, room, client.page_bytes):
             if page.restarted:
                 before = max(before, last)
             items: list[tuple[Head, msgspec.Raw]] = []
@@ -139,11 +148,27 @@ async def _list(client: Client, source: Source) -> AsyncGenerator[Listed, None]:
                         yield Listed(source, error=error)
                     told = True
             if not items:
+                room.give_back(page.size)
                 continue
             last = _key(items[-1][0])
             if before:
                 items = [one for one in items if _key(one[0]) > before]
-            yield Listed(source, items, page.kind_prefix)
+            yield Listed(source, items, page.kind_prefix, size=page.size)
+
+
+async def _held(
+    found: AsyncIterator[Page], room: ByteBudget, most: int
+) -> AsyncGenerator[Page, None]:
+    """The pages of a list, each asked for when there is room for ``most`` bytes."""
+    while True:
+        taken, page = await room.take(most), None
+        try:
+            page = await anext(found, None)
+        finally:
+            room.give_back(taken - (page.size if page else 0))
+        if page is None:
+            return
+        yield page
 
 
 def _key(one: Head) -> str:

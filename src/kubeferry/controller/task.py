@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from kubeferry.api.backup import TERMINAL_PHASES
-from kubeferry.api.location import ANNOTATION, BackupLocation
+from kubeferry.api.location import ANNOTATION, BackupLocation, LocationStatus
 from kubeferry.api.metadata import read
-from kubeferry.clock import timestamp
+from kubeferry.clock import parse_timestamp, timestamp
 from kubeferry.controller.context import Context
 from kubeferry.controller.status import ProgressWriter, patch_status
 from kubeferry.errors import (
@@ -31,6 +31,8 @@ from kubeferry.kube.objects import Object, at, metadata
 
 VAULT_SECONDS = 120.0
 """How long a task waits for its vault's first validation."""
+PROBE_SECONDS = 20.0
+"""How long a validation may take."""
 
 Body = Callable[[Object, ProgressWriter], Awaitable[dict[str, Any]]]
 """Does the work of a task's object; returns its final status, the phase included."""
@@ -138,6 +140,14 @@ def ending(*, warnings: int, errors: int, first: str) -> str | None:
     return f"{' and '.join(counts)}; the first: {first}" if first else " and ".join(counts)
 
 
+def _is_old(context: Context, status: LocationStatus) -> bool:
+    """Whether a vault's status is of a time when no controller ran: it is about to be renewed."""
+    if status.last_validation_time is None:
+        return False
+    age = context.clock() - parse_timestamp(status.last_validation_time)
+    return age.total_seconds() > context.settings.sync_period + PROBE_SECONDS
+
+
 async def wait_for_vault(context: Context, name: str) -> None:
     """Waits until a vault has been looked at.
 
@@ -152,7 +162,7 @@ async def wait_for_vault(context: Context, name: str) -> None:
                     status = read(found, BackupLocation).status
                     if status.phase == "Available":
                         return
-                    if status.phase == "Unavailable":
+                    if status.phase == "Unavailable" and not _is_old(context, status):
                         raise VaultUnavailable(
                             f"backup vault is unavailable: {status.message}", place=f"vault {name}"
                         )

@@ -75,6 +75,11 @@ class Client:
     ) -> None:
         await self.aclose()
 
+    @property
+    def page_bytes(self) -> int:
+        """What a list's page has at most, if it is not one object."""
+        return self._limits.page_bytes
+
     async def aclose(self) -> None:
         """Closes all connections; calling it twice is fine."""
         self.limiter.close()

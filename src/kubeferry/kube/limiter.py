@@ -156,16 +156,24 @@ class ByteBudget:
 
     @asynccontextmanager
     async def reserve(self, size: int) -> AsyncIterator[None]:
-        """Waits until ``size`` bytes are free (all of the budget, if it is smaller)."""
+        """Holds ``size`` bytes (all of the budget, if it is smaller) for a block."""
+        size = await self.take(size)
+        try:
+            yield
+        finally:
+            self.give_back(size)
+
+    async def take(self, size: int) -> int:
+        """Waits until ``size`` bytes are free (all of the budget, if it is smaller).
+
+        Returns the bytes to give back.
+        """
         size = min(size, self._size)
         if self._waiters or self._used + size > self._size:
             await self._wait(size)
         else:
             self._used += size
-        try:
-            yield
-        finally:
-            self._give_back(size)
+        return size
 
     async def _wait(self, size: int) -> None:
         entry = (size, asyncio.get_running_loop().create_future())
@@ -176,10 +184,11 @@ class ByteBudget:
             if entry in self._waiters:
                 self._waiters.remove(entry)
             elif entry[1].done() and not entry[1].cancelled():
-                self._give_back(size)
+                self.give_back(size)
             raise
 
-    def _give_back(self, size: int) -> None:
+    def give_back(self, size: int) -> None:
+        """Frees bytes; fewer than none where more came than was reserved."""
         self._used -= size
         while self._waiters and self._used + self._waiters[0][0] <= self._size:
             wanted, waiter = self._waiters.popleft()

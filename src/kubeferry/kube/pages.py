@@ -9,7 +9,7 @@ that gives none makes the list begin again, once; its first page then says ``res
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 import msgspec
@@ -35,6 +35,7 @@ class Page:
         restarted: the list began again: objects of earlier pages come once more. Who may take each
             only once drops those whose namespace and name came before.
         remaining: how many objects follow, None where the server does not say.
+        size: bytes of the answer, which live as long as any item does.
     """
 
     items: list[msgspec.Raw]
@@ -42,6 +43,7 @@ class Page:
     kind_prefix: bytes = b""
     restarted: bool = False
     remaining: int | None = None
+    size: int = 0
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
@@ -79,8 +81,8 @@ class ListRequest:
 
 async def read_page(
     transport: Transport, request: ListRequest, *, limit: int, token: str, cap: int | None
-) -> tuple[Page, str, int]:
-    """One page, the token of the next one (empty at the end) and the page's bytes.
+) -> tuple[Page, str]:
+    """One page and the token of the next one (empty at the end).
 
     Raises:
         PageTooBig: more than ``cap`` bytes came; the rest was not read.
@@ -107,8 +109,9 @@ async def read_page(
         resource_version=metadata.resource_version,
         kind_prefix=_kind_prefix(items, request.resource),
         remaining=metadata.remaining_item_count,
+        size=len(body),
     )
-    return page, metadata.next, len(body)
+    return page, metadata.next
 
 
 def _kind_prefix(items: list[msgspec.Raw], resource: Resource) -> bytes:
@@ -150,9 +153,7 @@ def decode_object(data: bytes, place: str) -> Object:
     return value
 
 
-Guarded = Callable[
-    [Callable[[], Awaitable[tuple[Page, str, int]]]], Awaitable[tuple[Page, str, int]]
-]
+Guarded = Callable[[Callable[[], Awaitable[tuple[Page, str]]]], Awaitable[tuple[Page, str]]]
 """Runs a read with the client's retries."""
 
 
@@ -168,14 +169,15 @@ async def list_pages(
 ) -> AsyncGenerator[Page, None]:
     """All pages of a list, one request at a time; see the module.
 
-    With ``resume_expired`` false a 410 is raised as ``Expired``: a watch needs one version for all.
+    ``budget`` bounds what is being read; what becomes of a page is up to who takes it. With
+    ``resume_expired`` false a 410 is raised as ``Expired``: a watch needs one version for all.
     """
     token, size, first, restarts = "", limit, True, 0
     while first or token:
         cap = page_bytes if size > 1 else None
         try:
             async with budget.reserve(page_bytes):
-                page, following, length = await guarded(
+                page, following = await guarded(
                     lambda: read_page(transport, request, limit=size, token=token, cap=cap)  # noqa: B023
                 )
         except PageTooBig:
@@ -188,11 +190,7 @@ async def list_pages(
             if not token:
                 restarts, first = restarts + 1, True
             continue
-        yield page if not (first and restarts) else _restarted(page)
+        yield page if not (first and restarts) else replace(page, restarted=True)
         first, token = False, following
-        if size < limit and length * 2 < page_bytes // 2:
+        if size < limit and page.size * 2 < page_bytes // 2:
             size = min(limit, size * 2)
-
-
-def _restarted(page: Page) -> Page:
-    return Page(page.items, page.resource_version, page.kind_prefix, True, page.remaining)

@@ -5,10 +5,11 @@ from contextlib import aclosing
 import msgspec
 import pytest
 
-from kubeferry.backup.collect import Listed, Source, head, pages, sources
+from kubeferry.backup.collect import HELD_BYTES, Listed, Source, head, pages, sources
 from kubeferry.errors import ApiUnreachable, Forbidden
 from kubeferry.kube.client import Client
 from kubeferry.kube.config import ClusterConfig
+from kubeferry.kube.limiter import MIB
 from kubeferry.kube.names import Resource
 from kubeferry.kube.pages import Page
 from tests.builders import Built, config_map, obj, pod
@@ -143,3 +144,30 @@ def test_the_head_knows_a_secret_s_type(kind: object, secret_type: str) -> None:
     if kind is not None:
         made.with_(type=kind)
     assert head(made.json).secret_type == secret_type
+
+
+async def test_pages_that_nobody_has_consumed_are_bounded_by_their_bytes() -> None:
+    size = 10 * MIB
+    read = 0
+
+    class Big(Lists):
+        async def pages(  # type: ignore[override]
+            self, resource: Resource, **where: object
+        ) -> AsyncGenerator[Page, None]:
+            nonlocal read
+            for number in range(20):
+                await asyncio.sleep(0)
+                read += 1
+                raw = msgspec.Raw(pod(f"a/p-{number:02}").json)
+                yield Page([raw] if number % 4 else [], "1", size=size)
+
+    found = pages(Big(), [Source(PODS, name) for name in "abcdef"])
+    consumed = empty = 0
+    async with asyncio.timeout(10), aclosing(found):
+        async for listed in found:
+            for _ in range(50):
+                await asyncio.sleep(0)
+            empty = (read + 3) // 4
+            assert (read - empty - consumed) * size <= HELD_BYTES
+            consumed += len(listed.items)
+    assert (read, consumed) == (120, 90)

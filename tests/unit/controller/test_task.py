@@ -245,3 +245,16 @@ async def test_a_vault_that_cannot_be_used_or_is_not_known_ends_the_wait(ground:
     await set_phase(ground, phase="Unavailable", message="AccessDenied: no")
     with pytest.raises(VaultUnavailable, match=r"vault vault: .*AccessDenied: no"):
         await wait_for_vault(ground.context, "vault")
+
+
+async def test_a_reason_of_a_time_when_no_controller_ran_is_not_believed(ground: Ground) -> None:
+    await ground.vault()
+    before = "2026-01-02T03:00:00Z"
+    await set_phase(ground, phase="Unavailable", message="no", lastValidationTime=before)
+    waiting_task = asyncio.create_task(wait_for_vault(ground.context, "vault"))
+    await asyncio.sleep(0.2)
+    assert not waiting_task.done()
+    now = "2026-01-02T03:04:05Z"
+    await set_phase(ground, phase="Unavailable", message="still no", lastValidationTime=now)
+    with pytest.raises(VaultUnavailable, match="still no"):
+        await waiting_task
