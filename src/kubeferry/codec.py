@@ -98,7 +98,7 @@ def decode_archived(data: bytes) -> Any:
 def is_deeper(value: object, limit: int) -> bool:
     """Whether more than ``limit`` maps and lists are inside each other."""
     level = [value]
-    for _ in range(limit + 1):
+    for _ in range(limit):
         level = [
             inner
             for one in level

@@ -162,6 +162,7 @@ class Invalid(ApiError):
     """422: the object fails validation; ``details.causes`` names the fields."""
 
     reason = "Invalid"
+    exit_code = 2
 
 
 class TooManyRequests(ApiError):

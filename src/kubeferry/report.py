@@ -23,7 +23,8 @@ class Problem:
     subject: str = ""
 
     def __str__(self) -> str:
-        return f"{self.subject}: {self.message}" if self.subject else self.message
+        text = f"{self.reason}: {self.message}"
+        return f"{self.subject}: {text}" if self.subject else text
 
 
 class Reporter(Protocol):

@@ -14,7 +14,8 @@ from types import MappingProxyType
 from kubeferry.durations import parse_duration
 from kubeferry.errors import ConfigError
 
-PROVIDERS = ("local", "aws", "alibabacloud")
+REMOTE_PROVIDERS = ("aws", "alibabacloud")
+"""Those that have an endpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,11 @@ class Settings:
             name = key.removeprefix(_PREFIX).lower()
             if name.startswith("endpoint_"):
                 provider = name.removeprefix("endpoint_")
-                if provider not in PROVIDERS:
+                if provider not in REMOTE_PROVIDERS:
                     raise ConfigError(
-                        f"no provider is called {provider!r}",
+                        f"no provider called {provider!r} has an endpoint",
                         place=key,
-                        remedy=f"one of {', '.join(PROVIDERS)}",
+                        remedy=f"one of {', '.join(REMOTE_PROVIDERS)}",
                     )
                 endpoints[provider] = text
             elif name in known:

@@ -1,8 +1,9 @@
+import re
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubeferry import codec
@@ -158,3 +159,184 @@ def test_a_value_of_another_type_is_refused_by_its_field() -> None:
     with pytest.raises(InvalidInput, match=r"spec: .*\$\.x"):
         codec.convert({"x": "1"}, _Point, place="spec")
     assert codec.to_builtins(_Point(1)) == {"x": 1}
+
+
+DEEP = 100_000
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"[" * DEEP + b"]" * DEEP, id="lists inside each other"),
+        pytest.param(b'{"a":' * DEEP + b"1" + b"}" * DEEP, id="maps inside each other"),
+        pytest.param(b'"\xff"', id="no UTF-8"),
+        pytest.param(b'{"\xff":1}', id="a key that is no UTF-8"),
+        pytest.param("\ud800", id="half a character"),
+        pytest.param(b'"\\ud800"', id="half an escape"),
+        pytest.param(b"9" * 5000, id="a whole number beyond reason"),
+        pytest.param(b"1e999", id="a number beyond reason"),
+    ],
+)
+def test_whatever_is_wrong_with_json_is_a_decode_error(data: bytes | str) -> None:
+    for read in (codec.decode, codec.Decoder(dict[str, Any]).decode):
+        with pytest.raises(msgspec.DecodeError):
+            read(data)
+
+
+def test_what_a_typed_decoder_passes_over_may_be_no_deeper() -> None:
+    deep = b'{"a":{},"b":' + b"[" * DEEP + b"]" * DEEP + b"}"
+    with pytest.raises(msgspec.DecodeError, match="nested too deeply"):
+        codec.Decoder(OnlyA).decode(deep)
+
+
+class OnlyA(msgspec.Struct):
+    a: dict[str, Any]
+
+
+@pytest.mark.parametrize(
+    ("depth", "is_read"),
+    [pytest.param(500, True, id="as deep as may be"), pytest.param(501, False, id="deeper")],
+)
+def test_an_archived_object_is_bounded_in_depth(depth: int, is_read: bool) -> None:
+    data = b'{"a":' * (depth - 1) + b"[]" + b"}" * (depth - 1)
+    if is_read:
+        assert codec.encode(codec.decode_archived(data)) == data
+    else:
+        with pytest.raises(msgspec.DecodeError, match="nested too deeply"):
+            codec.decode_archived(data)
+
+
+def test_a_wide_archived_object_is_read() -> None:
+    assert len(codec.decode_archived(b"[" + b",".join([b"{}"] * 2000) + b"]")) == 2000
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("[" * DEEP, "100 maps and lists", id="a hundred thousand lists"),
+        pytest.param(
+            "a: " + "[" * 600 + "]" * 600, "100 maps and lists are inside", id="lists too deep"
+        ),
+        pytest.param("\n".join(" " * n + "a:" for n in range(101)), "100 maps", id="maps too deep"),
+        pytest.param(
+            "a: &x " + "[" * 60 + "]" * 60 + "\nb: " + "[" * 60 + "*x" + "]" * 60,
+            "100 maps and lists are inside",
+            id="an alias makes it too deep",
+        ),
+        pytest.param("x" * (17 << 20), "is bigger than 16 MiB", id="too big"),
+        pytest.param("a: 0x_", "'0x_' is no whole number", id="a prefix without digits"),
+        pytest.param("a: " + "9" * 5000, "is too long", id="a number too long"),
+        pytest.param("a: !!int abc", "'abc' is no whole number", id="no whole number at all"),
+        pytest.param("a: !!int 08", "'08' is no whole number", id="no octal number"),
+        pytest.param("a: !!int [1]", "does not parse", id="a list is no number"),
+        pytest.param("a: !!float abc", "'abc' is no JSON number", id="no number at all"),
+        pytest.param("a: !!bool abc", "'abc' is no boolean", id="no boolean"),
+        pytest.param("a: !!map [1]", "is no map", id="a list is no map"),
+        pytest.param("a: !!seq {a: 1}", "does not parse", id="a map is no list"),
+        pytest.param("a: 1e999", "'1e999' is no JSON number", id="a number beyond reason"),
+        pytest.param("a: .nan", "'.nan' is no JSON number", id="no number by name"),
+        pytest.param("a: !!timestamp abc", "the tag !!timestamp", id="a date that is none"),
+        pytest.param("a: !!timestamp 2026-01-02", "the tag !!timestamp", id="a date"),
+        pytest.param("a: !!binary eA==", "the tag !!binary", id="bytes"),
+        pytest.param("a: !!set {b}", "the tag !!set", id="a set"),
+        pytest.param("a: !mine b", "the tag !mine", id="a tag of one's own"),
+        pytest.param("a: \ud800", "has a character that is none", id="half a character"),
+        pytest.param("<<: 1", "does not parse", id="a merge of no map"),
+    ],
+)
+def test_odd_yaml_is_refused_by_name(text: str, said: str) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(said)):
+        codec.load_yaml(text)
+
+
+def test_what_is_wrong_with_a_scalar_is_told_with_its_line() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        codec.load_yaml("a: 1\nb: 1e999", place="manifest.yaml")
+    assert caught.value.place == "manifest.yaml line 2"
+
+
+PIECES = st.sampled_from(
+    [
+        *(
+            "a",
+            "b",
+            "1",
+            "0x_",
+            "9" * 4400,
+            "1e999",
+            ".inf",
+            "-",
+            "~",
+            "'",
+            '"',
+            "{",
+            "}",
+            "[",
+            "]",
+        ),
+        *(": ", ", ", "- ", "\n", "\n  ", "\n- ", "? ", "&x ", "*x", "<<: ", "!!int ", "!!map "),
+        *(
+            "!!float ",
+            "!!bool ",
+            "!!null ",
+            "!!set ",
+            "!!timestamp ",
+            "!!binary ",
+            "!!merge ",
+            "!a ",
+        ),
+        *("!!seq ", "!!str ", "!!value ", "!!omap ", "---\n", "...\n", "%YAML 9.9\n", "|\n ", "#"),
+        *(
+            "\ud800",
+            "\x00",
+            "\ufeff",
+            "\u2028",
+            "\t",
+            "[" * 200,
+            "0b12",
+            "089",
+            "0o",
+            "1_",
+            "-0x-1",
+        ),
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(PIECES | st.text(max_size=3), max_size=14).map("".join))
+def test_any_text_is_yaml_or_refused(text: str) -> None:
+    """Only ``InvalidInput`` is raised; what is read is JSON: finite, and it can be written."""
+    try:
+        documents = list(codec.load_yaml_documents(text))
+    except InvalidInput:
+        return
+    assert codec.decode(codec.encode(documents)) == documents
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=40))
+def test_any_bytes_are_yaml_or_refused(data: bytes) -> None:
+    try:
+        codec.load_yaml(data)
+    except InvalidInput:
+        return
+
+
+JSON_PIECES = st.sampled_from(
+    [
+        *(b"{", b"}", b"[", b"]", b'"', b'"a"', b":", b",", b"1", b"-", b"9" * 5000, b"1e999"),
+        *(b"null", b"true", b"\\ud800", b"\\u0000", b"\xff", b"\x00", b" ", b"[" * 2000),
+        *(b'{"a":' * 1500, b'"a":1', b"}" * 1500, b"]" * 2000),
+    ]
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(JSON_PIECES | st.binary(max_size=3), max_size=10).map(b"".join))
+def test_any_bytes_are_json_or_a_decode_error(data: bytes) -> None:
+    for read in (codec.decode, codec.decode_archived, codec.Decoder(OnlyA).decode):
+        try:
+            read(data)
+        except msgspec.DecodeError:
+            continue

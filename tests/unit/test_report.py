@@ -20,17 +20,17 @@ def problem(
     [
         pytest.param(
             problem("is gone", namespace="shop", subject="pods shop/web"),
-            {"namespaces": {"shop": ["pods shop/web: is gone"]}},
+            {"namespaces": {"shop": ["pods shop/web: Reason: is gone"]}},
             id="an object's is with its source namespace",
         ),
         pytest.param(
             problem("is gone", subject="namespaces shop"),
-            {"cluster": ["namespaces shop: is gone"]},
+            {"cluster": ["namespaces shop: Reason: is gone"]},
             id="a cluster-scoped object's is the cluster's",
         ),
         pytest.param(
             problem("the vault is slow"),
-            {"velero": ["the vault is slow"]},
+            {"velero": ["Reason: the vault is slow"]},
             id="the task's own is by itself",
         ),
     ],
@@ -48,8 +48,14 @@ def test_all_problems_are_counted_and_the_first_are_kept() -> None:
     findings.problem(problem("a warning", level="warning"))
     assert (findings.errors, findings.warnings) == (5, 1)
     assert findings.results() == {
-        "warnings": {"velero": ["a warning"]},
-        "errors": {"velero": ["error 0", "error 1", "3 more: see the items files of this task"]},
+        "warnings": {"velero": ["Reason: a warning"]},
+        "errors": {
+            "velero": [
+                "Reason: error 0",
+                "Reason: error 1",
+                "3 more: see the items files of this task",
+            ]
+        },
     }
 
 

@@ -67,6 +67,12 @@ class BackupStatus(Tolerant, kw_only=True, frozen=True):
         Meta(description="InProgress, Completed, PartiallyFailed or Failed; unset: not started."),
     ] = None
     message: Annotated[str, Meta(description="Why it ended as it did, in a sentence.")] = ""
+    attempts: Annotated[
+        Count,
+        Meta(
+            description="How many controllers began it; one that stopped in order does not count."
+        ),
+    ] = 0
     start_timestamp: Annotated[Time | None, Meta(description="When it started.")] = None
     completion_timestamp: Annotated[Time | None, Meta(description="When it ended.")] = None
     expiration: Annotated[Time | None, Meta(description="From when on it cannot be restored.")] = (

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from kubeferry import codec
 from kubeferry.api.definition import AGE, GROUP, PHASE, Column, Definition, Rule
-from kubeferry.api.fields import Duration, ObjectName, Strict, Time, Tolerant
+from kubeferry.api.fields import Count, Duration, ObjectName, Strict, Time, Tolerant
 from kubeferry.api.metadata import Metadata, convert
 from kubeferry.errors import InvalidInput
 
@@ -95,6 +95,9 @@ class LocationStatus(Tolerant, kw_only=True, frozen=True):
     message: Annotated[
         str, Meta(description="Why it is Unavailable: the storage's own reason.")
     ] = ""
+    observed_generation: Annotated[
+        Count, Meta(description="The generation of the spec that phase and message are about.")
+    ] = 0
     last_validation_time: Annotated[
         Time | None, Meta(description="When it was last written, read and deleted in.")
     ] = None

@@ -71,6 +71,12 @@ class RestoreStatus(Tolerant, kw_only=True, frozen=True):
         Meta(description="InProgress, Completed, PartiallyFailed or Failed; unset: not started."),
     ] = None
     message: Annotated[str, Meta(description="Why it ended as it did, in a sentence.")] = ""
+    attempts: Annotated[
+        Count,
+        Meta(
+            description="How many controllers began it; one that stopped in order does not count."
+        ),
+    ] = 0
     start_timestamp: Annotated[Time | None, Meta(description="When it started.")] = None
     completion_timestamp: Annotated[Time | None, Meta(description="When it ended.")] = None
     progress: Annotated[Progress | None, Meta(description="How far it is.")] = None

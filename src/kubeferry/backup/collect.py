@@ -1,10 +1,10 @@
 """Lists what a backup takes, page by page as raw bytes, and hands each object on as it came.
 
-Up to ``LISTERS`` lists run at once; pages wait in a queue of ``QUEUE`` for the one consumer. No more
-than ``HELD_BYTES`` are being read, wait or are consumed, whatever the cluster's size: a page has its
-room before it is asked for and gives it back when it is consumed. An object is not decoded: only its head is
-read, and the ``apiVersion`` and ``kind`` that a list leaves out are put in front of its bytes
-(velero.md §1.1).
+Up to ``LISTERS`` lists run at once; pages wait in a queue of ``QUEUE`` for the one consumer. No
+more than ``HELD_BYTES`` are being read, wait or are consumed, whatever the cluster's size: a page
+has its room before it is asked for and gives it back when it is consumed. An object is not decoded:
+only its head is read, and the ``apiVersion`` and ``kind`` that a list leaves out are put in front
+of its bytes (velero.md §1.1).
 
 A list that had to begin again brings objects a second time. A list is in the order of namespace and
 name, so what is not behind the last object that came before is left out.

@@ -44,7 +44,7 @@ class Tally:
         if item.why is not None:
             self.reasons[item.action, item.why.reason] += 1
         self.warnings += len(item.warnings)
-        self.errors += len(item.errors)
+        self.errors += len(item.errors) + (item.action in ("refuse", "fail"))
         if item.action != "create":
             return
         self.causes.update({(one.cause.mechanism, one.cause.rule) for one in item.changes})
@@ -65,9 +65,11 @@ class Tally:
             yield item
 
 
-def plan_lines(steps: Iterable[tuple[Step, Iterable[PlanItem]]], look: Look) -> Iterator[str]:
-    """The tree of objects, and what they come to."""
-    tally = Tally()
+def plan_lines(
+    steps: Iterable[tuple[Step, Iterable[PlanItem]]], look: Look, tally: Tally | None = None
+) -> Iterator[str]:
+    """The tree of objects, and what they come to, which is counted in ``tally`` too."""
+    tally = Tally() if tally is None else tally
     yield from draw(tally.through(steps), look)
     yield from summary_lines(tally, look)
 
@@ -103,6 +105,8 @@ def summary_lines(tally: Tally, look: Look) -> Iterator[str]:
     if tally.warnings or tally.errors:
         yield ""
         yield f"{counted(tally.errors, 'error')} and {counted(tally.warnings, 'warning')} above"
+    if tally.errors:
+        yield f"The restore would end {look.paint('PartiallyFailed', fg='red')}"
 
 
 _MECHANISMS = ("automatic", "parameter", "modifier")

@@ -21,6 +21,7 @@ from kubeferry.cli.plan_view import WIDTH, Look
 from kubeferry.cli.stores import vault_of_backup
 from kubeferry.clock import utc_now
 from kubeferry.controller.resources import RESTORES
+from kubeferry.errors import TaskIncomplete
 from kubeferry.kube.objects import Object
 from kubeferry.restore.prepare import prepare
 from kubeferry.restore.run import open_plan
@@ -47,8 +48,12 @@ async def plan(
     build: Callable[[str], ApplicationRestore],
     vault: str | None,
     how: How,
-) -> None:
-    """Prints the plan; writes nothing. Raises what makes the restore impossible."""
+) -> int:
+    """Prints the plan; writes nothing. Raises what makes the restore impossible.
+
+    Returns the exit code: that of a restore which ended as the plan says, as far as it can tell.
+    """
+    tally = Tally()
     body, restore = _asked(file, options, build)
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(connect(flags))
@@ -69,12 +74,17 @@ async def plan(
                 )
             )
         if how.json:
-            emit(json_lines(planner.steps(), Tally()))
-            return
+            emit(json_lines(planner.steps(), tally))
+            return _exit_code(tally)
         notes = request.modifiers.notes if request.modifiers else ()
         emit(heading(restore, vault=opened.name, cluster=session.cluster_name, notes=notes))
-        emit(plan_lines(planner.steps(), look(full=how.full)))
+        emit(plan_lines(planner.steps(), look(full=how.full), tally))
         emit(farewell(file, restore, full=how.full))
+    return _exit_code(tally)
+
+
+def _exit_code(tally: Tally) -> int:
+    return TaskIncomplete.exit_code if tally.errors else 0
 
 
 def _asked(

@@ -119,17 +119,17 @@ def build(name: str, options: dict[str, Any]) -> "ApplicationRestore":
     "-o", "--output", type=click.Choice(["json"]), help="A JSON line an object, a summary last."
 )
 @connection_options
-def plan(file: str | None, vault: str | None, full: bool, output: str | None, **spec: Any) -> None:
+def plan(file: str | None, vault: str | None, full: bool, output: str | None, **spec: Any) -> int:
     """Show what a restore would do, object by object, change by change, and why.
 
     Nothing is written, neither to the cluster nor to the vault. Exit code 2: it cannot be done as
-    it is asked for.
+    it is asked for. Exit code 8: it would end PartiallyFailed.
     """
     import asyncio
 
     from kubeferry.cli import planning
 
-    asyncio.run(
+    return asyncio.run(
         planning.plan(
             flags(),
             file=file,

@@ -18,7 +18,7 @@ from kubeferry.controller.task import ending, keep_running, wait_for_vault, want
 from kubeferry.durations import read_duration
 from kubeferry.errors import ArchiveError, BackupMissing
 from kubeferry.kube.names import label_value, reserved_namespaces
-from kubeferry.kube.objects import Object, annotations
+from kubeferry.kube.objects import Object, annotations, metadata
 from kubeferry.vault.metadata import load_backup
 
 SHORTEST_TTL = 1.0
@@ -37,10 +37,10 @@ class BackupReconciler:
         if obj is None or SYNCED_FROM not in annotations(obj):
             return keep_running(self._context, BACKUPS, name, obj, self._work)
         if wants_running(obj):
-            await self._complete_synced(name, annotations(obj)[SYNCED_FROM])
+            await self._complete_synced(name, annotations(obj)[SYNCED_FROM], metadata(obj)["uid"])
         return None
 
-    async def _complete_synced(self, name: str, location: str) -> None:
+    async def _complete_synced(self, name: str, location: str, uid: str) -> None:
         """A synced backup whose status was not written: the process died in between."""
         context = self._context
         store = await vaults.open_registered(
@@ -50,9 +50,11 @@ class BackupReconciler:
             facts = await load_backup(store, name)
         except (BackupMissing, ArchiveError) as error:
             gone = {"phase": "Failed", "message": f"{error.reason}: {error}"}
-            await patch_status(context.client, BACKUPS, name, gone, namespace=context.namespace)
+            await patch_status(
+                context.client, BACKUPS, name, gone, namespace=context.namespace, uid=uid
+            )
         else:
-            await write_synced_status(context, facts)
+            await write_synced_status(context, facts, uid=uid)
         finally:
             await store.aclose()
 
@@ -69,7 +71,7 @@ class BackupReconciler:
             namespace=context.namespace,
             used=spec.storage_location,
         )
-        await wait_for_vault(context, spec.storage_location)
+        await wait_for_vault(context, spec.storage_location, place="spec.storageLocation")
         request = BackupRequest(
             name=backup.metadata.name,
             uid=backup.metadata.uid,

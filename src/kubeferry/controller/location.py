@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from kubeferry.api.location import BackupLocation, LocationSpec
-from kubeferry.api.metadata import read
+from kubeferry.api.metadata import Metadata, read
 from kubeferry.clock import timestamp
 from kubeferry.controller import vaults
 from kubeferry.controller.context import Context
@@ -23,7 +23,7 @@ from kubeferry.controller.status import patch_status
 from kubeferry.controller.sync import sync_backups
 from kubeferry.durations import read_duration
 from kubeferry.errors import InvalidInput, VaultError
-from kubeferry.kube.objects import Object
+from kubeferry.kube.objects import Object, metadata
 from kubeferry.vault.identity import identify
 from kubeferry.vault.store import Store
 
@@ -66,7 +66,8 @@ class LocationReconciler:
             location, frequency, period = self._read(found)
         except InvalidInput as error:
             # Without a time: it would be a change, and bring us here again at once.
-            await self._patch(name, {"phase": "Unavailable", "message": str(error)})
+            about = _about(found)
+            await self._tell(about, {"phase": "Unavailable", "message": str(error)})
             return None
         seen = self._seen.get(name)
         if seen is not None and not seen.is_of(location):
@@ -103,7 +104,7 @@ class LocationReconciler:
 
     async def _look(self, location: BackupLocation, *, before: _Seen | None) -> _Seen:
         if location.status.phase is None:
-            await self._patch(location.metadata.name, {"phase": "InProgress"})
+            await self._tell(location.metadata, {"phase": "InProgress"})
         return _Seen(
             uid=location.metadata.uid,
             spec=location.spec,
@@ -128,9 +129,11 @@ class LocationReconciler:
                 await store.aclose()
         except (VaultError, InvalidInput) as error:
             _log.warning("vault %s: %s", name, error)
-            await self._patch(name, {"phase": "Unavailable", "message": str(error)} | self._now())
+            status = {"phase": "Unavailable", "message": str(error)} | self._now()
+            await self._tell(location.metadata, status)
             return False
-        await self._patch(name, {"phase": "Available", "message": None} | self._now())
+        status = {"phase": "Available", "message": None} | self._now()
+        await self._tell(location.metadata, status)
         return True
 
     async def _sync(self, location: BackupLocation) -> None:
@@ -140,7 +143,8 @@ class LocationReconciler:
             await sync_backups(self._context, name, store)
         finally:
             await store.aclose()
-        await self._patch(name, {"lastSyncTime": timestamp(self._context.clock())})
+        synced = {"lastSyncTime": timestamp(self._context.clock())}
+        await self._patch(location.metadata, synced)
 
     async def _open(self, location: BackupLocation) -> Store:
         context = self._context
@@ -161,7 +165,22 @@ class LocationReconciler:
         """Seconds until something that was done at ``last`` is to be done again."""
         return period - (self._context.clock() - last).total_seconds()
 
-    async def _patch(self, name: str, status: dict[str, Any]) -> None:
+    async def _tell(self, about: Metadata, status: dict[str, Any]) -> None:
+        """Writes a phase, and which generation of the vault it is about."""
+        await self._patch(about, {**status, "observedGeneration": about.generation})
+
+    async def _patch(self, about: Metadata, status: dict[str, Any]) -> None:
         await patch_status(
-            self._context.client, LOCATIONS, name, status, namespace=self._context.namespace
+            self._context.client,
+            LOCATIONS,
+            about.name,
+            status,
+            namespace=self._context.namespace,
+            uid=about.uid,
         )
+
+
+def _about(found: Object) -> Metadata:
+    """What names an object whose spec cannot be read."""
+    about = metadata(found)
+    return Metadata(name=about["name"], uid=about["uid"], generation=about["generation"])

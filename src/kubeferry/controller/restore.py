@@ -1,5 +1,6 @@
 """Reconciles `ApplicationRestore`: finds the backup, starts the restore, resumes one."""
 
+import logging
 from typing import Any
 
 from kubeferry.api.backup import ApplicationBackup
@@ -13,14 +14,17 @@ from kubeferry.controller.resources import BACKUPS, RESTORES
 from kubeferry.controller.status import ProgressWriter, patch_status
 from kubeferry.controller.sync import RESTORABLE, create_synced
 from kubeferry.controller.task import ending, keep_running, wait_for_vault
-from kubeferry.errors import BackupMissing, InvalidInput, NotFound, VaultUnavailable
+from kubeferry.errors import Interrupted, InvalidInput, NotFound
 from kubeferry.kube.objects import Object, at
 from kubeferry.restore.prepare import prepare
+from kubeferry.restore.request import RestoreRequest
 from kubeferry.restore.run import run_restore
-from kubeferry.vault.metadata import load_backup
+from kubeferry.vault.store import Store
 
 MAX_IMAGES = 200
 """Target images told in a status; the vault's report has all of them."""
+
+_log = logging.getLogger("kubeferry.controller")
 
 
 class RestoreReconciler:
@@ -45,10 +49,7 @@ class RestoreReconciler:
         )
         _check_unchanged(request.modifier_digest, restore.status.resource_modifier_digest)
         if request.modifier_digest:
-            digest = {"resourceModifierDigest": request.modifier_digest}
-            await patch_status(
-                context.client, RESTORES, request.name, digest, namespace=context.namespace
-            )
+            await self._tell_digest(request)
         annotated = await vaults.register_annotated(
             context.client, restore.metadata, namespace=context.namespace
         )
@@ -83,12 +84,27 @@ class RestoreReconciler:
             "images": list(result.target_images[:MAX_IMAGES]),
         }
 
+    async def _tell_digest(self, request: RestoreRequest) -> None:
+        """Raises ``Interrupted`` when the restore is gone: nothing is done for it any more."""
+        context = self._context
+        digest = {"resourceModifierDigest": request.modifier_digest}
+        is_there = await patch_status(
+            context.client,
+            RESTORES,
+            request.name,
+            digest,
+            namespace=context.namespace,
+            uid=request.uid,
+        )
+        if not is_there:
+            raise Interrupted("was deleted", place=f"restore {request.name}")
+
     async def _find_vault(self, backup: str, annotated: str | None) -> str:
         """The vault that holds the backup.
 
         A backup that the cluster knows names its vault. One that was not synced yet is looked for
         in the vault of the restore's annotation, else in every vault there is. Raises
-        ``BackupMissing``.
+        what ``vaults.find_backup`` raises.
         """
         context = self._context
         try:
@@ -111,32 +127,25 @@ class RestoreReconciler:
                 place="spec.backupName",
                 remedy="restore a backup that is Completed or PartiallyFailed",
             )
-        await wait_for_vault(context, location)
+        await wait_for_vault(context, location, place=f"spec.backupName: backup {backup!r}")
         return location
 
     async def _search(self, backup: str, annotated: str | None) -> str:
         context = self._context
-        names = [annotated] if annotated else sorted(context.locations.objects)
-        unavailable: list[str] = []
-        for name in names:
-            try:
-                await wait_for_vault(context, name)
-            except VaultUnavailable as error:
-                unavailable.append(str(error))
-                continue
-            store = await vaults.open_registered(
+
+        async def open_vault(name: str) -> Store:
+            await wait_for_vault(context, name, place="spec.backupName")
+            return await vaults.open_registered(
                 context.client, name, settings=context.settings, credentials=context.credentials
             )
-            try:
-                facts = await load_backup(store, backup)
-            except BackupMissing:
-                continue
-            finally:
-                await store.aclose()
-            if facts.phase in RESTORABLE:
-                await create_synced(context, name, facts)
-            return name
-        raise _missing(backup, names, unavailable)
+
+        names = [annotated] if annotated else sorted(context.locations.objects)
+        found = await vaults.find_backup(backup, names, open_vault, place="spec.backupName")
+        for why in found.unasked:
+            _log.warning("backup %s: %s", backup, why)
+        if found.facts.phase in RESTORABLE:
+            await create_synced(context, found.name, found.facts)
+        return found.name
 
 
 def _check_unchanged(digest: str, before: str) -> None:
@@ -148,12 +157,3 @@ def _check_unchanged(digest: str, before: str) -> None:
             remedy="create a new restore: what was restored already is left alone",
         )
 
-
-def _missing(backup: str, names: list[str], unavailable: list[str]) -> BackupMissing:
-    looked = f"vault {', '.join(names)}" if names else "no vault: none is registered"
-    return BackupMissing(
-        f"no finished backup is called {backup!r} in {looked}"
-        + (f" ({'; '.join(unavailable)})" if unavailable else ""),
-        place="spec.backupName",
-        remedy="kubectl -n csdr get applicationbackup lists those there are",
-    )

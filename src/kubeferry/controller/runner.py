@@ -18,10 +18,17 @@ RETRY_SECONDS = 5.0
 _log = logging.getLogger("kubeferry.controller")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Running:
     uid: str
     task: asyncio.Task[None]
+    is_leaving: bool = False
+
+    def leave(self) -> None:
+        """Cancels the task once: another time would cut its cleaning up short."""
+        if not self.is_leaving:
+            self.is_leaving = True
+            self.task.cancel()
 
 
 class Runner:
@@ -35,9 +42,10 @@ class Runner:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        tasks = [one.task for one in self._running.values()]
-        for task in tasks:
-            task.cancel()
+        running = list(self._running.values())
+        tasks = [one.task for one in running]
+        for one in running:
+            one.leave()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._running.clear()
 
@@ -46,17 +54,17 @@ class Runner:
         return key in self._running
 
     def start(self, key: str, uid: str, work: Callable[[], Awaitable[None]]) -> bool:
-        """Starts the task of an object unless it runs; False while an older one is in its place.
+        """Starts the task of an object unless it runs; False while one is leaving its place.
 
-        That older task, whose object was deleted and made anew under the same name, is cancelled:
+        An older task, whose object was deleted and made anew under the same name, is cancelled:
         ask again a moment later. ``work`` is called again after a pause when it raises: it must
         resume. What is wrong with the task itself it writes into the task's status.
         """
         before = self._running.get(key)
         if before is not None:
             if before.uid != uid:
-                before.task.cancel()
-            return before.uid == uid
+                before.leave()
+            return not before.is_leaving
         task = asyncio.create_task(self._run(key, work), name=key)
         self._running[key] = _Running(uid, task)
         task.add_done_callback(lambda _: self._running.pop(key, None))
@@ -66,7 +74,7 @@ class Runner:
         """Cancels a task; nothing if there is none."""
         running = self._running.get(key)
         if running is not None:
-            running.task.cancel()
+            running.leave()
 
     async def _run(self, key: str, work: Callable[[], Awaitable[None]]) -> None:
         while True:

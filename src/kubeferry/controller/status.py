@@ -22,13 +22,13 @@ async def patch_status(
     *,
     namespace: str,
     uid: str = "",
-) -> None:
-    """Merges ``status`` into the object's; an object that is gone needs none.
+) -> bool:
+    """Merges ``status`` into the object's; False when the object is gone.
 
     With ``uid`` only that object is written, not another one made under its name since.
     """
     if not status:
-        return
+        return True
     body: dict[str, Any] = {"status": status}
     if uid:
         body["metadata"] = {"uid": uid}
@@ -43,10 +43,12 @@ async def patch_status(
             field_manager=FIELD_MANAGER,
         )
     except NotFound:
-        return
+        return False
     except Conflict:
         if not uid or await _uid(client, resource, name, namespace=namespace) == uid:
             raise
+        return False
+    return True
 
 
 async def _uid(client: Client, resource: Resource, name: str, *, namespace: str) -> str:

@@ -8,9 +8,10 @@ import logging
 from datetime import datetime
 from typing import Any
 
+from kubeferry import codec
 from kubeferry.api.backup import ApplicationBackup, BackupSpec
 from kubeferry.api.definition import SYNCED_FROM
-from kubeferry.api.metadata import Metadata, manifest
+from kubeferry.api.metadata import Metadata, manifest, read
 from kubeferry.clock import timestamp
 from kubeferry.controller.context import Context
 from kubeferry.controller.resources import BACKUPS
@@ -66,10 +67,11 @@ async def create_synced(context: Context, location: str, facts: BackupFacts) -> 
         spec=_spec(location, facts),
     )
     try:
-        await context.client.create(
+        made = await context.client.create(
             BACKUPS, manifest(backup), namespace=context.namespace, field_validation="Strict"
         )
-        await write_synced_status(context, facts)
+        uid = read(codec.decode(made), ApplicationBackup).metadata.uid
+        await write_synced_status(context, facts, uid=uid)
     except AlreadyExists:
         return False
     except FerryError as error:
@@ -78,8 +80,8 @@ async def create_synced(context: Context, location: str, facts: BackupFacts) -> 
     return True
 
 
-async def write_synced_status(context: Context, facts: BackupFacts) -> None:
-    """Gives a synced backup the status that its vault tells."""
+async def write_synced_status(context: Context, facts: BackupFacts, *, uid: str) -> None:
+    """Gives a synced backup the status that its vault tells; no other object of its name."""
     status: dict[str, Any] = {
         "phase": facts.phase,
         "startTimestamp": _written(facts.started),
@@ -92,7 +94,9 @@ async def write_synced_status(context: Context, facts: BackupFacts) -> None:
         "sourceCluster": facts.cluster.name,
     }
     present = {key: value for key, value in status.items() if value not in (None, "")}
-    await patch_status(context.client, BACKUPS, facts.name, present, namespace=context.namespace)
+    await patch_status(
+        context.client, BACKUPS, facts.name, present, namespace=context.namespace, uid=uid
+    )
 
 
 def _written(moment: datetime | None) -> str:

@@ -1,14 +1,30 @@
 """The vaults of a cluster: found by name, registered by an annotation, opened with credentials."""
 
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
 from kubeferry.api.location import ANNOTATION, BackupLocation, LocationSpec, annotated_vault
 from kubeferry.api.metadata import Metadata, manifest, read
 from kubeferry.controller.resources import LOCATIONS, SECRETS
-from kubeferry.errors import AlreadyExists, InvalidInput, NotFound, VaultMismatch, VaultUnavailable
+from kubeferry.errors import (
+    AlreadyExists,
+    ArchiveError,
+    BackupMissing,
+    FerryError,
+    InvalidInput,
+    NotFound,
+    VaultError,
+    VaultMismatch,
+    VaultUnavailable,
+    first_error,
+)
 from kubeferry.kube.client import Client
 from kubeferry.kube.objects import Object, secret_data
 from kubeferry.settings import Settings
 from kubeferry.vault.credentials import credentials_from_secret
 from kubeferry.vault.locations import Credentials, Location, open_store
+from kubeferry.vault.metadata import BackupFacts, load_backup
 from kubeferry.vault.places import normal_prefix
 from kubeferry.vault.store import Store
 
@@ -88,6 +104,62 @@ async def find_credentials(client: Client, *, namespace: str) -> Credentials | N
         place = f"secret {namespace}/{name}"
         return credentials_from_secret(secret_data(secret), place=place)
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The vault that holds a backup: what it says of it, and why others could not be asked."""
+
+    name: str
+    facts: BackupFacts
+    unasked: tuple[str, ...]
+
+
+async def find_backup(
+    backup: str, names: Sequence[str], open_vault: Callable[[str], Awaitable[Store]], *, place: str
+) -> Holder:
+    """Asks every one of the vaults for a backup.
+
+    Raises ``BackupMissing`` when none has it, ``VaultUnavailable`` when it may be in one that does
+    not answer, ``InvalidInput`` when several have it: which one is meant is not for us to guess.
+    ``place`` is where the backup is named.
+    """
+
+    async def ask(name: str) -> BackupFacts | FerryError | None:
+        try:
+            store = await open_vault(name)
+            try:
+                return await load_backup(store, backup)
+            finally:
+                await store.aclose()
+        except BackupMissing:
+            return None
+        except (VaultError, ArchiveError, InvalidInput) as error:
+            return error
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            asked = {name: group.create_task(ask(name)) for name in names}
+    except* FerryError as errors:
+        raise first_error(errors) from None
+    answers = {name: task.result() for name, task in asked.items()}
+    holders = {name: one for name, one in answers.items() if isinstance(one, BackupFacts)}
+    failures = {name: one for name, one in answers.items() if isinstance(one, FerryError)}
+    unasked = tuple(f"vault {name} was not asked: {one}" for name, one in failures.items())
+    if len(holders) > 1:
+        raise InvalidInput(
+            f"{backup!r} is in several vaults: {', '.join(holders)}",
+            place=place,
+            remedy=f"say which is meant: --vault, or the annotation {ANNOTATION} on the restore",
+        )
+    for name, facts in holders.items():
+        return Holder(name, facts, unasked)
+    looked = f"vault {', '.join(names)}" if names else "no vault: none is registered"
+    said = f"no finished backup is called {backup!r} in {looked}"
+    said += f" ({'; '.join(unasked)})" if unasked else ""
+    if any(isinstance(one, VaultUnavailable) for one in failures.values()):
+        raise VaultUnavailable(said, place=place)
+    raise BackupMissing(said, place=place, remedy="kubeferry backup get lists those there are")
 
 
 async def register_annotated(

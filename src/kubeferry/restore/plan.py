@@ -121,6 +121,9 @@ class Planner:
             targets.setdefault(self.namespaces.get(name, name), name)
         return sorted((source, target) for target, source in targets.items())
 
+    def _resource(self, key: tuple[str, str]) -> Resource | None:
+        return self.discovery.for_kind(*key) or self.defined.get(key)
+
     def item(self, spooled: Spooled) -> PlanItem:
         """The plan for one object of the archive."""
         source = spooled.identity
@@ -137,13 +140,14 @@ class Planner:
             action: Action = "refuse" if outcome.refused else "skip"
             reason = outcome.refused or outcome.skipped
             changes = tuple(outcome.changes)
-            return PlanItem(source, target, None, action, why=reason, changes=changes)
-        key = (outcome.object.get("apiVersion", ""), outcome.object.get("kind", ""))
-        resource = self.discovery.for_kind(*key) or self.defined.get(key)
+            kind = self._resource(_key(obj))
+            return PlanItem(source, target, kind, action, why=reason, changes=changes)
+        key = _key(outcome.object)
+        resource = self._resource(key)
         if resource is None or resource.group_resource in self.lost:
             return PlanItem(source, target, None, "fail", why=self._not_served(key, resource))
         is_forged = resource.group_resource != source.group_resource
-        if is_forged and key == (obj["apiVersion"], obj["kind"]):
+        if is_forged and key == _key(obj):
             forged = Note("PathDisagrees", f"the object in it is a {key[1]} of {key[0]}")
             return PlanItem(source, target, None, "fail", why=forged)
         empty = _empty_volume(source, outcome)
@@ -175,6 +179,12 @@ class Planner:
             f"the definition of {key[1]} was not restored ({lost.reason}: {lost.message}); "
             "create it, then restore again",
         )
+
+
+def _key(obj: Object) -> tuple[str, str]:
+    """``apiVersion`` and kind; empty where they are no text."""
+    version, kind = obj.get("apiVersion"), obj.get("kind")
+    return (version if isinstance(version, str) else "", kind if isinstance(kind, str) else "")
 
 
 def _empty_volume(source: Identity, outcome: Outcome) -> list[Note]:

@@ -132,7 +132,7 @@ async def test_everything_is_all_but_the_reserved_namespaces(ground: Ground) -> 
 async def test_a_namespace_that_is_missing_makes_it_incomplete(ground: Ground) -> None:
     result, findings = await ground.run(replace(REQUEST, included_namespaces=("shop", "gone")))
     assert (result.phase, result.errors) == ("PartiallyFailed", 1)
-    assert str(result.first_problem) == "gone: was asked for and does not exist"
+    assert str(result.first_problem) == "gone: NamespaceMissing: was asked for and does not exist"
     assert "configmaps/namespaces/shop/a" in ground.objects()
     assert findings.errors == 1
 

@@ -16,6 +16,6 @@ def test_without_a_terminal_each_phase_is_a_line(capsys: pytest.CaptureFixture[s
     assert out == ""
     assert err.splitlines() == [
         "backup a: collect",
-        r"warning: pods a/b: look\x1b[2J",
+        r"warning: pods a/b: Odd: look\x1b[2J",
         "backup a: upload",
     ]

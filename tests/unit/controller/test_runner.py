@@ -121,3 +121,45 @@ async def test_cancelling_and_leaving_end_tasks() -> None:
         await settle()
         assert (first.ended, second.ended) == (1, 0)
     assert second.ended == 1
+
+
+async def test_a_task_that_leaves_cleans_up_undisturbed() -> None:
+    cleaned: list[str] = []
+
+    async def old() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for step in "abcdef":
+                await asyncio.sleep(0.15)
+                cleaned.append(step)
+
+    async with Runner(limit=2) as runner:
+        new = Work()
+        runner.start("a", "1", old)
+        await settle()
+        while not runner.start("a", "2", new):
+            runner.cancel("a")
+            await asyncio.sleep(0.2)
+        await settle()
+        assert (cleaned, new.begun) == (list("abcdef"), 1)
+        runner.cancel("a")
+        assert not runner.start("a", "2", new)
+
+
+async def test_the_end_of_the_controller_waits_for_a_task_that_leaves() -> None:
+    cleaned: list[str] = []
+
+    async def leaving() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(1)
+            cleaned.append("a")
+
+    async with Runner(limit=2) as runner:
+        runner.start("a", "1", leaving)
+        await settle()
+        runner.cancel("a")
+        await settle()
+    assert cleaned == ["a"]
