@@ -140,7 +140,9 @@ class RestoreReconciler:
             )
 
         names = [annotated] if annotated else sorted(context.locations.objects)
-        found = await vaults.find_backup(backup, names, open_vault, place="spec.backupName")
+        found = await vaults.find_backup(
+            backup, names, open_vault, place="spec.backupName", namespace=context.namespace
+        )
         for why in found.unasked:
             _log.warning("backup %s: %s", backup, why)
         if found.facts.phase in RESTORABLE:
@@ -156,4 +158,3 @@ def _check_unchanged(digest: str, before: str) -> None:
             place="spec.resourceModifier",
             remedy="create a new restore: what was restored already is left alone",
         )
-

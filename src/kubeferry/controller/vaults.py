@@ -116,13 +116,18 @@ class Holder:
 
 
 async def find_backup(
-    backup: str, names: Sequence[str], open_vault: Callable[[str], Awaitable[Store]], *, place: str
+    backup: str,
+    names: Sequence[str],
+    open_vault: Callable[[str], Awaitable[Store]],
+    *,
+    place: str,
+    namespace: str,
 ) -> Holder:
     """Asks every one of the vaults for a backup.
 
     Raises ``BackupMissing`` when none has it, ``VaultUnavailable`` when it may be in one that does
     not answer, ``InvalidInput`` when several have it: which one is meant is not for us to guess.
-    ``place`` is where the backup is named.
+    ``place`` is where the backup is named, ``namespace`` where our resources live.
     """
 
     async def ask(name: str) -> BackupFacts | FerryError | None:
@@ -159,7 +164,8 @@ async def find_backup(
     said += f" ({'; '.join(unasked)})" if unasked else ""
     if any(isinstance(one, VaultUnavailable) for one in failures.values()):
         raise VaultUnavailable(said, place=place)
-    raise BackupMissing(said, place=place, remedy="kubeferry backup get lists those there are")
+    remedy = f"kubectl -n {namespace} get applicationbackup lists those there are"
+    raise BackupMissing(said, place=place, remedy=remedy)
 
 
 async def register_annotated(

@@ -3,8 +3,12 @@
 An archive's order is not the restore's order. It is read once: bodies go to one file, an index of
 them to SQLite, both in a directory of their own that is removed at the end. A second entry of the
 same object replaces the first: in an archive the last one wins (velero.md §1.1).
+
+A process that is killed leaves its directory behind. Each holds a lock while it lives, so the next
+spool knows the dead ones beside it and removes them.
 """
 
+import fcntl
 import os
 import shutil
 import sqlite3
@@ -12,7 +16,7 @@ import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from kubeferry.kube.names import Identity
 from kubeferry.restore.waves import rank
@@ -29,6 +33,32 @@ create table results (type text not null, object text not null, action text not 
 """
 
 
+_PREFIX = "kubeferry-spool-"
+_LOCK = "lock"
+
+
+def _locked_directory(parent: Path | None) -> tuple[Path, TextIO]:
+    """A new directory and its held lock; again, should another's sweep be between the two."""
+    while True:
+        directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        lock = (directory / _LOCK).open("w")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (directory / _LOCK).exists():
+            return directory, lock
+        lock.close()
+
+
+def _sweep(parent: Path) -> None:
+    """Removes the spools of processes that are gone; what cannot be looked at is left alone."""
+    for directory in parent.glob(f"{_PREFIX}*"):
+        try:
+            with (directory / _LOCK).open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(directory)
+        except OSError:
+            continue
+
+
 class Spooled(NamedTuple):
     """One object of the archive: which, and its JSON."""
 
@@ -40,7 +70,8 @@ class Spool:
     """A directory of its own, below ``parent`` or the system's temporary directory."""
 
     def __init__(self, *, parent: Path | None = None) -> None:
-        self._directory = Path(tempfile.mkdtemp(prefix="kubeferry-spool-", dir=parent))
+        self._directory, self._lock = _locked_directory(parent)
+        _sweep(self._directory.parent)
         self._bodies = (self._directory / "bodies").open("w+b", buffering=1 << 20)
         self._index = sqlite3.connect(
             self._directory / "index", isolation_level=None, check_same_thread=False
@@ -70,6 +101,7 @@ class Spool:
         """Removes everything."""
         self._index.close()
         self._bodies.close()
+        self._lock.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def add(self, identity: Identity, body: bytes) -> None:

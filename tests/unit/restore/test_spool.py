@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,4 +82,19 @@ def test_nothing_is_left_on_disk(tmp_path: Path) -> None:
     with Spool(parent=tmp_path) as spool:
         spool.add(A, b"x")
         assert [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_removed_and_a_living_one_s_is_not(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from kubeferry.restore.spool import Spool\n"
+        "spool = Spool(parent=Path(sys.argv[1])); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
+    [dead] = tmp_path.iterdir()
+    with Spool(parent=tmp_path):
+        assert not dead.exists()
+        [living] = tmp_path.iterdir()
+        with Spool(parent=tmp_path):
+            assert living.exists()
     assert list(tmp_path.iterdir()) == []
