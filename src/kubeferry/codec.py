@@ -39,8 +39,13 @@ _MAX_DIGITS = 1000
 
 
 def encode(value: object) -> bytes:
-    """Compact JSON."""
-    return _encoder.encode(value)
+    """Compact JSON. Raises ``InvalidInput`` for what is nested too deeply, or is no JSON value."""
+    try:
+        return _encoder.encode(value)
+    except RecursionError:
+        raise InvalidInput(f"{_TOO_DEEP} to be written as JSON") from None
+    except ValueError as error:  # half a character, a number of thousands of digits
+        raise InvalidInput("holds what cannot be written as JSON") from error
 
 
 def encode_sorted(value: object) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from kubeferry import codec
-from kubeferry.errors import AlreadyStored
+from kubeferry.errors import AlreadyStored, InvalidInput
 from kubeferry.report import Level
 
 MAX_AGE = 10.0
@@ -61,7 +61,10 @@ class Journal:
 
     def add(self, item: Item) -> None:
         """Adds a line."""
-        line = codec.encode(item) + b"\n"
+        try:
+            line = codec.encode(item) + b"\n"
+        except InvalidInput:  # so the object could not be created either: that is what to tell
+            line = codec.encode(msgspec.structs.replace(item, changes=[])) + b"\n"
         if not self._bytes:
             self._since = self._now()
         self._bytes += len(line)

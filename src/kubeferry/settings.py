@@ -29,6 +29,7 @@ class Settings:
         allowed_endpoints: endpoints a vault may name beside ``https://`` ones: scheme, host, port.
         sync_period: how often a vault whose ``backupSyncPeriod`` is ``0s`` or unset is looked at.
         spool_dir: where restores keep their spool; None is the system's temporary directory.
+        spool_limit: bytes that one restore's spool may take; None: what its file system has free.
         max_tasks: how many backups and restores run at once in one controller.
     """
 
@@ -38,6 +39,7 @@ class Settings:
     allowed_endpoints: tuple[str, ...] = ()
     sync_period: float = 60.0
     spool_dir: Path | None = None
+    spool_limit: int | None = None
     max_tasks: int = 4
 
     @classmethod
@@ -75,6 +77,15 @@ _SERVICE_LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?)
 """What Kubernetes puts into a pod's environment for a Service whose name begins like ours."""
 
 
+_SIZE = re.compile(r"(?P<number>[0-9]{1,18})(?P<unit>[KMGT]i|[kMGT])?")
+_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12} | {
+    "Ki": 1 << 10,
+    "Mi": 1 << 20,
+    "Gi": 1 << 30,
+    "Ti": 1 << 40,
+}
+
+
 def _value(name: str, text: str, *, place: str) -> object:
     if name in ("local_root", "spool_dir"):
         path = Path(text)
@@ -83,6 +94,12 @@ def _value(name: str, text: str, *, place: str) -> object:
         return path
     if name == "allowed_endpoints":
         return tuple(part.strip() for part in text.split(",") if part.strip())
+    if name == "spool_limit":
+        size = _SIZE.fullmatch(text)
+        if size is None:
+            remedy = "bytes, or with Ki, Mi, Gi, Ti: 20Gi"
+            raise ConfigError(f"{text!r} is no size", place=place, remedy=remedy)
+        return int(size["number"]) * _UNITS[size["unit"] or ""]
     if name == "max_tasks":
         if not text.isdecimal() or int(text) < 1:
             raise ConfigError(f"{text!r} is no positive number", place=place)

@@ -28,13 +28,6 @@ class TestVersitygw(VaultSuite):
         return open_new(s3)[0]
 
 
-async def test_this_server_creates_atomically(s3: S3Server) -> None:
-    store, _ = open_new(s3)
-    assert store.can_create_atomically is None
-    await store.put("backups/b/x", b"1", create=True)
-    assert store.can_create_atomically is True
-
-
 async def test_a_broken_off_upload_leaves_no_parts_behind(s3: S3Server) -> None:
     store, bucket = open_new(s3)
     with pytest.raises(Stop):

@@ -39,7 +39,16 @@ def test_nanoseconds_are_read() -> None:
     assert parse_timestamp("2026-01-02T03:04:05.123456789Z").replace(microsecond=0) == MOMENT
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01T00:00:00Z"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param("yesterday", id="a word"),
+        pytest.param("2026-13-01T00:00:00Z", id="a month too many"),
+        pytest.param("0001-01-01T00:00:00+14:00", id="before the first year in UTC"),
+        pytest.param("9999-12-31T23:59:59-14:00", id="after the last year in UTC"),
+    ],
+)
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         parse_timestamp(text)

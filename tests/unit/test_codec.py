@@ -340,3 +340,13 @@ def test_any_bytes_are_json_or_a_decode_error(data: bytes) -> None:
             read(data)
         except msgspec.DecodeError:
             continue
+
+
+def test_what_cannot_be_json_is_refused() -> None:
+    deep: list[Any] = []
+    for _ in range(3000):
+        deep = [deep]
+    with pytest.raises(InvalidInput, match="nested too deeply"):
+        codec.encode(deep)
+    with pytest.raises(InvalidInput, match="cannot be written as JSON"):
+        codec.encode("\ud800")

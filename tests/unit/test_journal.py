@@ -92,3 +92,14 @@ def test_a_file_is_due_when_its_lines_are_many() -> None:
 def test_a_damaged_line_is_told(line: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         read_item(line)
+
+
+async def test_changes_that_cannot_be_written_are_left_out_of_their_line() -> None:
+    files = Files()
+    journal = files.journal()
+    deep: dict[str, object] = {}
+    for _ in range(3000):
+        deep = {"a": deep}
+    journal.add(item("a", reason="Malformed", changes=[{"pointer": "/data", "new": deep}]))
+    await journal.flush()
+    assert read(files.stored[1]) == [item("a", reason="Malformed")]

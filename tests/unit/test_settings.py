@@ -16,6 +16,7 @@ def test_every_setting_has_a_variable() -> None:
             "KUBEFERRY_NAMESPACE": "ferry",
             "KUBEFERRY_LOCAL_ROOT": "/vaults",
             "KUBEFERRY_SPOOL_DIR": "/spool",
+            "KUBEFERRY_SPOOL_LIMIT": "20Gi",
             "KUBEFERRY_SYNC_PERIOD": "90s",
             "KUBEFERRY_MAX_TASKS": "2",
             "KUBEFERRY_ALLOWED_ENDPOINTS": "http://a:1, http://b:2,",
@@ -25,6 +26,7 @@ def test_every_setting_has_a_variable() -> None:
     )
     assert found.namespace == "ferry"
     assert (found.local_root, found.spool_dir) == (Path("/vaults"), Path("/spool"))
+    assert found.spool_limit == 20 << 30
     assert (found.sync_period, found.max_tasks) == (90.0, 2)
     assert found.allowed_endpoints == ("http://a:1", "http://b:2")
     assert dict(found.endpoints) == {
@@ -56,6 +58,7 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
         pytest.param("KUBEFERRY_ENDPOINT_AZURE", "http://x", id="a provider there is not"),
         pytest.param("KUBEFERRY_LOCAL_ROOT", "vaults", id="a path that is not absolute"),
         pytest.param("KUBEFERRY_MAX_TASKS", "0", id="no tasks at all"),
+        pytest.param("KUBEFERRY_SPOOL_LIMIT", "20GiB", id="what is no size"),
         pytest.param("KUBEFERRY_MAX_TASKS", "many", id="what is no number"),
         pytest.param("KUBEFERRY_SYNC_PERIOD", "1 minute", id="what is no duration"),
     ],

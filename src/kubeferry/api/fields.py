@@ -20,7 +20,28 @@ NamespaceOrAll = Annotated[str, Meta(pattern=rf"^(\*|{_LABEL})$", max_length=63)
 ObjectName = Annotated[str, Meta(pattern=rf"^{_LABEL}(\.{_LABEL})*$", min_length=1, max_length=253)]
 """The name of an object: an RFC 1123 subdomain."""
 
+BUCKET = "^[A-Za-z0-9]([.]?[A-Za-z0-9_-])*[.]?[A-Za-z0-9]$"
+"""No two dots in a row; 3 to 63 characters."""
+REGION = "^([A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?)?$"
+_CONTROL = r"\x00-\x1f\x7f-\xa0"
+_CHARACTER = rf"[^/\\{_CONTROL}]"
+_PART = rf"([.]?[^./\\{_CONTROL}]{_CHARACTER}*|[.][.]{_CHARACTER}+)"
+PREFIX = rf"^[/\\]*({_PART}([/\\]+{_PART})*[/\\]*)?$"
+"""Folders divided by slashes or backslashes, none of them ``.`` or ``..``, no control characters."""
+
+Bucket = Annotated[str, Meta(pattern=BUCKET, min_length=3, max_length=63)]
+"""The name of a bucket."""
+
+Prefix = Annotated[str, Meta(pattern=PREFIX, max_length=512)]
+"""A folder in a bucket; empty is the bucket's root."""
+
+Region = Annotated[str, Meta(pattern=REGION, max_length=64)]
+"""A region, or empty."""
+
 MEANINGS = {
+    repr(BUCKET): "the name of a bucket: 3 to 63 letters, digits, '-', '_' and '.'",
+    repr(REGION): "a region such as cn-beijing",
+    repr(PREFIX): "folder names divided by /, without . and ..",
     repr(PATTERN): "a duration such as 720h0m0s",
     repr(f"^{_LABEL}$"): "the name of a namespace: lower-case letters, digits and hyphens",
     repr(rf"^(\*|{_LABEL})$"): "the name of a namespace, or *",

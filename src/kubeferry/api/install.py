@@ -193,6 +193,7 @@ def _container(installation: Installation) -> dict[str, Any]:
                 "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}},
             },
             {"name": "KUBEFERRY_SPOOL_DIR", "value": "/spool"},
+            {"name": "KUBEFERRY_SPOOL_LIMIT", "value": installation.spool},
         ],
         "ports": [{"name": "health", "containerPort": HEALTH_PORT}],
         "startupProbe": probe("/healthz", 30),

@@ -10,7 +10,17 @@ from msgspec import Meta
 
 from kubeferry import codec
 from kubeferry.api.definition import AGE, GROUP, PHASE, Column, Definition, Rule
-from kubeferry.api.fields import Count, Duration, ObjectName, Strict, Time, Tolerant
+from kubeferry.api.fields import (
+    Bucket,
+    Count,
+    Duration,
+    ObjectName,
+    Prefix,
+    Region,
+    Strict,
+    Time,
+    Tolerant,
+)
 from kubeferry.api.metadata import Metadata, convert
 from kubeferry.errors import InvalidInput
 
@@ -21,9 +31,6 @@ Provider = Literal["local", "aws", "alibabacloud"]
 Network = Literal["internal", "public", "accelerate"]
 LocationPhase = Literal["InProgress", "Available", "Unavailable"]
 
-Bucket = Annotated[str, Meta(pattern="^[a-zA-Z0-9][-a-zA-Z0-9._]*$", min_length=1, max_length=255)]
-Prefix = Annotated[str, Meta(max_length=512)]
-Region = Annotated[str, Meta(pattern="^[-a-zA-Z0-9_]*$", max_length=64)]
 Endpoint = Annotated[str, Meta(max_length=512)]
 
 

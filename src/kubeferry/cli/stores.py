@@ -14,7 +14,7 @@ from kubeferry.cli.connection import Session
 from kubeferry.cli.output import say
 from kubeferry.controller import vaults
 from kubeferry.controller.resources import BACKUPS, LOCATIONS
-from kubeferry.errors import ArchiveDamaged, BackupMissing, NotFound, ObjectMissing, VaultError
+from kubeferry.errors import ArchiveDamaged, NotFound, ObjectMissing
 from kubeferry.kube.objects import metadata
 from kubeferry.vault import gzips, layout
 from kubeferry.vault.sidefiles import MAX_BYTES
@@ -36,8 +36,8 @@ async def vault_of_backup(
     """The vault that holds a backup.
 
     It is the one named, else the one that ``task``'s annotation names, else that of the cluster's
-    own ``ApplicationBackup``, else each registered vault is asked. Raises ``BackupMissing`` when
-    none has it, ``InvalidInput`` when the vault is not registered.
+    own ``ApplicationBackup``, else each registered vault is asked. Raises what
+    ``vaults.find_backup`` raises, ``InvalidInput`` when the vault is not registered.
     """
     opened = await _open(session, backup, vault, task)
     try:
@@ -84,28 +84,18 @@ async def _open_location(session: Session, location: BackupLocation) -> Store:
 
 async def _search(session: Session, backup: str) -> Opened:
     """Asks each registered vault for a backup that the cluster does not know yet."""
-    looked: list[str] = []
-    for found in await session.client.list(LOCATIONS, namespace=session.namespace):
-        name = str(metadata(found)["name"])
-        looked.append(name)
-        try:
-            store = await _open_location(session, read(found, BackupLocation))
-        except VaultError as error:
-            say(f"warning: vault {name} was not asked: {error}")
-            continue
-        try:
-            if await store.exists(layout.backup_metadata(backup)):
-                return Opened(name, store)
-        except VaultError as error:
-            say(f"warning: vault {name} was not asked: {error}")
-        await store.aclose()
-    where = f"in vault {', '.join(looked)}" if looked else "and no vault is registered"
-    raise BackupMissing(
-        f"no finished backup is called {backup!r}, neither in this cluster nor {where}"
-        if looked
-        else f"no backup is called {backup!r} in this cluster, {where}",
-        remedy="'backup get' lists those there are; 'vault create' registers a vault",
+
+    async def open_one(name: str) -> Store:
+        return await open_vault(session, name)
+
+    registered = await session.client.list(LOCATIONS, namespace=session.namespace)
+    names = sorted(str(metadata(one)["name"]) for one in registered)
+    found = await vaults.find_backup(
+        backup, names, open_one, place="the backup's name", namespace=session.namespace
     )
+    for why in found.unasked:
+        say(f"warning: {why}")
+    return Opened(found.name, await open_one(found.name))
 
 
 async def restore_folder(store: Store, name: str, uid: str) -> str | None:

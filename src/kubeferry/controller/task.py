@@ -4,12 +4,18 @@
 between the process may die at any instant: a task that is in progress and does not run here is
 started again and finishes. What is wrong with the task itself makes it ``Failed`` with the reason;
 an API server out of reach is none of its faults, so it stays in progress and goes on when the
-server is back.
+server is back. So does one whose vault is lost when it is resumed, for ``VAULT_PATIENCE``.
+
+Each process that begins the work counts in ``status.attempts``; one that is stopped in order takes
+its attempt back. A task that killed ``MAX_ATTEMPTS`` of them is ``Failed``.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from kubeferry.api.backup import TERMINAL_PHASES
@@ -24,6 +30,7 @@ from kubeferry.errors import (
     Interrupted,
     InvalidInput,
     NotFound,
+    TaskFailed,
     VaultUnavailable,
 )
 from kubeferry.kube.names import Resource
@@ -33,15 +40,46 @@ VAULT_SECONDS = 120.0
 """How long a task waits for its vault's first validation."""
 PROBE_SECONDS = 20.0
 """How long a validation may take."""
+VAULT_PATIENCE = 600.0
+"""How long a task that had begun waits for a vault that does not answer any more."""
+MAX_ATTEMPTS = 5
+STOP_SECONDS = 1.0
+"""How long a task that is cancelled may take to take its attempt back."""
+PLACE_SECONDS = 0.2
+"""How soon a task is looked at again whose place an older one is just leaving."""
 
 Body = Callable[[Object, ProgressWriter], Awaitable[dict[str, Any]]]
 """Does the work of a task's object; returns its final status, the phase included."""
+Write = Callable[[dict[str, Any]], Awaitable[None]]
+"""Merges into a task's status."""
 
 _log = logging.getLogger("kubeferry.controller")
 
 
-PLACE_SECONDS = 0.2
-"""How soon a task is looked at again whose place an older one is just leaving."""
+@dataclass(slots=True)
+class Tries:
+    """What this process knows of how it tried a task.
+
+    Attributes:
+        is_counted: whether its attempt is in the status.
+        lost: since when the vault does not answer.
+        asked: when it last did not.
+    """
+
+    is_counted: bool = False
+    lost: datetime | None = None
+    asked: datetime | None = None
+
+    def may_wait(self, now: datetime) -> bool:
+        """Whether the vault, which does not answer now, is given more time."""
+        if self.lost is None or self.asked is None or _seconds(self.asked, now) > VAULT_PATIENCE:
+            self.lost = now
+        self.asked = now
+        return _seconds(self.lost, now) < VAULT_PATIENCE
+
+
+def _seconds(since: datetime, until: datetime) -> float:
+    return (until - since).total_seconds()
 
 
 def wants_running(obj: Object) -> bool:
@@ -65,13 +103,19 @@ def keep_running(
     if obj is None or _is_going(obj):
         context.runner.cancel(key)
     elif wants_running(obj):
-        uid = str(metadata(obj)["uid"])
-        if not context.runner.start(key, uid, lambda: run_task(context, resource, name, body)):
+        uid, tries = str(metadata(obj)["uid"]), Tries()
+
+        async def work() -> None:
+            await run_task(context, resource, name, body, uid=uid, tries=tries)
+
+        if not context.runner.start(key, uid, work):
             return PLACE_SECONDS
     return None
 
 
-async def run_task(context: Context, resource: Resource, name: str, body: Body) -> None:
+async def run_task(
+    context: Context, resource: Resource, name: str, body: Body, *, uid: str, tries: Tries
+) -> None:
     """Runs one task to its end and writes its status.
 
     Raises ``ApiUnreachable`` or ``Interrupted`` when it should be resumed.
@@ -80,19 +124,47 @@ async def run_task(context: Context, resource: Resource, name: str, body: Body) 
         obj = await context.client.get(resource, name, namespace=context.namespace)
     except NotFound:
         return
-    if not wants_running(obj):
+    if not wants_running(obj) or metadata(obj)["uid"] != uid:
         return
-
-    uid = metadata(obj)["uid"]
 
     async def write(status: dict[str, Any]) -> None:
         await patch_status(
             context.client, resource, name, status, namespace=context.namespace, uid=uid
         )
 
-    started = at(obj, ("status", "startTimestamp")) or timestamp(context.clock())
+    attempts = int(at(obj, ("status", "attempts")) or 0)
+    if attempts >= MAX_ATTEMPTS and not tries.is_counted:
+        final = _failed(context, _worn_out(context))
+    else:
+        begun = _begun(context, obj, attempts=attempts + (not tries.is_counted))
+        await write(begun)
+        tries.is_counted = True
+        try:
+            final = await _work(context, obj, body, write, tries)
+        except asyncio.CancelledError:
+            # Where the process was killed instead, its attempt stays.
+            with suppress(FerryError, TimeoutError):
+                async with asyncio.timeout(STOP_SECONDS):
+                    await write({"attempts": begun["attempts"] - 1})
+            raise
+    await write(final)
+    _log.info("%s %s: %s", resource.kind, name, final["phase"])
+
+
+def _begun(context: Context, obj: Object, *, attempts: int) -> dict[str, Any]:
+    """The status of a task whose work begins, for the first time or once more."""
+    status: dict[str, Any] = {"attempts": attempts}
     if at(obj, ("status", "phase")) is None:
-        await write({"phase": "InProgress", "startTimestamp": started})
+        status |= {"phase": "InProgress", "startTimestamp": timestamp(context.clock())}
+    elif at(obj, ("status", "message")):
+        status["message"] = None  # what it waited for
+    return status
+
+
+async def _work(
+    context: Context, obj: Object, body: Body, write: Write, tries: Tries
+) -> dict[str, Any]:
+    """Does the work; the final status. Raises ``ApiUnreachable`` or ``Interrupted``."""
     writer = ProgressWriter(write)
     progress = asyncio.create_task(writer.run())
     try:
@@ -101,17 +173,31 @@ async def run_task(context: Context, resource: Resource, name: str, body: Body) 
         await progress
     except (ApiUnreachable, Interrupted):
         raise
+    except VaultUnavailable as error:
+        had_begun = at(obj, ("status", "phase")) is not None
+        if not had_begun or not tries.may_wait(context.clock()):
+            return _failed(context, f"{error.reason}: {error}")
+        await write({"message": f"waits for its vault: {error}"})
+        raise Interrupted(f"its vault does not answer: {error}") from error
     except FerryError as error:
         final = _failed(context, f"{error.reason}: {error}")
     except Exception as error:
         # A defect of ours must not leave a task that looks as if it ran.
-        _log.exception("%s %s: a defect of kubeferry", resource.kind, name)
+        _log.exception("%s %s: a defect of kubeferry", obj["kind"], metadata(obj)["name"])
         final = _failed(context, _defect(error))
     finally:
         progress.cancel()
         await asyncio.gather(progress, return_exceptions=True)
-    await write(final)
-    _log.info("%s %s: %s", resource.kind, name, final["phase"])
+    return final
+
+
+def _worn_out(context: Context) -> str:
+    error = TaskFailed(
+        f"{MAX_ATTEMPTS} controllers began it and died before its end",
+        remedy=f"see why: kubectl -n {context.namespace} describe pod and logs --previous of the "
+        "controller; OOMKilled needs a higher memory limit; then create a new task",
+    )
+    return f"{error.reason}: {error}"
 
 
 def _failed(context: Context, message: str) -> dict[str, Any]:
@@ -148,28 +234,30 @@ def _is_old(context: Context, status: LocationStatus) -> bool:
     return age.total_seconds() > context.settings.sync_period + PROBE_SECONDS
 
 
-async def wait_for_vault(context: Context, name: str) -> None:
-    """Waits until a vault has been looked at.
+async def wait_for_vault(context: Context, name: str, *, place: str) -> None:
+    """Waits until a vault has been looked at, as its spec is now.
 
-    Raises ``InvalidInput`` for one that is not registered and ``VaultUnavailable`` for one that
-    cannot be used.
+    Raises ``InvalidInput`` for one that is not registered, with the ``place`` that names it, and
+    ``VaultUnavailable`` for one that cannot be used.
     """
     try:
         async with asyncio.timeout(VAULT_SECONDS):
             while True:
                 found = context.locations.objects.get(name)
                 if found is not None:
-                    status = read(found, BackupLocation).status
-                    if status.phase == "Available":
+                    location = read(found, BackupLocation)
+                    status = location.status
+                    is_told = status.observed_generation == location.metadata.generation
+                    if is_told and status.phase == "Available":
                         return
-                    if status.phase == "Unavailable" and not _is_old(context, status):
+                    if is_told and status.phase == "Unavailable" and not _is_old(context, status):
                         raise VaultUnavailable(
                             f"backup vault is unavailable: {status.message}", place=f"vault {name}"
                         )
                 elif not await context.is_registered(name):
                     raise InvalidInput(
                         f"no vault is registered as {name!r} in this cluster",
-                        place="spec.storageLocation",
+                        place=place,
                         remedy=f"create the BackupLocation {context.namespace}/{name}, or "
                         f"register it by the annotation {ANNOTATION}",
                     )

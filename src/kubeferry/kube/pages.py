@@ -136,7 +136,7 @@ def _kind_prefix(items: list[msgspec.Raw], resource: Resource) -> bytes:
 def with_kind(item: msgspec.Raw, kind_prefix: bytes) -> bytes:
     """An item's own bytes with the kind it lacks; the page's memory is not kept alive by them."""
     data = bytes(item)
-    if not kind_prefix:
+    if not kind_prefix or not data.startswith(b"{"):  # whoever decodes it says what it is
         return data
     inner = data[1:].lstrip()
     return b"{" + (kind_prefix[:-1] if inner == b"}" else kind_prefix) + inner

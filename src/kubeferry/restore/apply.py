@@ -20,6 +20,7 @@ from kubeferry.errors import (
     FerryError,
     Forbidden,
     Invalid,
+    InvalidInput,
     NotFound,
     first_error,
 )
@@ -119,6 +120,8 @@ class Applier:
             # Its place is left out: whoever tells of it names the object.
             said = f"{error.problem}; {error.remedy}" if error.remedy else error.problem
             return Result(item, "failed", Note(error.kubernetes_reason or error.reason, said))
+        except InvalidInput as error:  # what modifiers made of it cannot be encoded
+            return Result(item, "failed", Note("Malformed", error.problem))
         return Result(item, "created" if why is None else "skipped", why)
 
     async def _create(self, item: PlanItem, *, again: bool = True) -> Note | None:

@@ -15,8 +15,12 @@ from kubeferry.vault.metadata import BackupFacts, load_backup
 from kubeferry.vault.reader import ArchiveRead, read_archive
 from kubeferry.vault.sidefiles import load_volume_info
 from kubeferry.vault.store import Store
+from kubeferry.vault.tarstream import Limits
 
 RESTORABLE = frozenset({"Completed", "PartiallyFailed"})
+_COPIES = 8
+"""An archive has each object once bare and once in each version: more than this is no archive."""
+_SLACK = 64 << 20
 _VOLUMES = "persistentvolumes"
 
 
@@ -52,13 +56,22 @@ async def open_archive(store: Store, name: str, *, spool: Spool, now: datetime) 
     ``ArchiveError``, ``VaultError``.
     """
     check_restorable(await load_backup(store, name), now=now)
-    read = await read_archive(store, name, spool=spool.add)
+    read = await read_archive(store, name, spool=spool.add, limits=_limits(spool))
     if not read.objects:
         raise ArchiveDamaged("holds no objects", place=f"{store.url} backup {name}")
     volumes = await load_volume_info(store, name)
     taken = {info.pv_name for info in volumes if info.backup_method}
     expected = frozenset((one.pvc_namespace, one.pvc_name) for one in volumes if one.is_expected)
     return Opened(read, frozenset(_kept_volumes(spool) - taken), expected)
+
+
+def _limits(spool: Spool) -> Limits:
+    """A bomb may be in what nobody keeps too."""
+    return Limits(
+        total=min(Limits().total, _COPIES * spool.room.left() + _SLACK),
+        remedy="it holds far more than its objects, or KUBEFERRY_SPOOL_LIMIT and the free space "
+        "below KUBEFERRY_SPOOL_DIR are too small for it",
+    )
 
 
 def check_restorable(facts: BackupFacts, *, now: datetime) -> None:

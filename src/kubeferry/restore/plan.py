@@ -17,7 +17,7 @@ from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import RESERVED_NAMESPACES, Identity, Resource
 from kubeferry.kube.objects import Object
 from kubeferry.restore.spool import Spool, Spooled
-from kubeferry.restore.waves import DEFINITIONS, NAMESPACES, STEPS, Step, rank
+from kubeferry.restore.waves import DEFINITIONS, NAMESPACES, ROUNDS, STEPS, Step, rank
 from kubeferry.transform.change import Change, Note, Outcome
 from kubeferry.transform.parameters.images import target_images
 from kubeferry.transform.pipeline import Pipeline
@@ -76,10 +76,22 @@ class Planner:
 
     def steps(self) -> Iterator[tuple[Step, Iterator[PlanItem]]]:
         """The steps that have something to do, each with its items; consume one before the next."""
-        kinds = {NAMESPACES, *self.spool.kinds()}
-        ordered = sorted(kinds, key=lambda kind: (rank(kind), kind))
-        for index, group in groupby(ordered, key=rank):
+        for index, group in groupby(self._kinds(), key=rank):
             yield STEPS[index], self._items(list(group))
+
+    def rounds(self) -> Iterator[tuple[Step, Iterator[PlanItem]]]:
+        """The same items for who applies them: steps without a barrier between them are one round.
+
+        A round is named by its first step.
+        """
+        for _, group in groupby(self._kinds(), key=lambda kind: ROUNDS[rank(kind)]):
+            together = list(group)
+            yield STEPS[rank(together[0])], self._items(together)
+
+    def _kinds(self) -> list[str]:
+        """What there is to restore, in order."""
+        kinds = {NAMESPACES, *self.spool.kinds()}
+        return sorted(kinds, key=lambda kind: (rank(kind), kind))
 
     def _items(self, kinds: list[str]) -> Iterator[PlanItem]:
         for kind in kinds:

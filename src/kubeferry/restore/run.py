@@ -71,7 +71,7 @@ async def open_plan(
     Raises ``InvalidInput``, ``BackupMissing``, ``ArchiveError``, ``VaultError``, ``ApiError``.
     """
     check_supported(await client.version())
-    with Spool(parent=settings.spool_dir) as spool:
+    with Spool(parent=settings.spool_dir, limit=settings.spool_limit) as spool:
         reporter.phase("reading the archive")
         opened = await open_archive(store, request.backup, spool=spool, now=clock())
         for note in opened.read.notes:
@@ -142,7 +142,7 @@ async def run_restore(
                 on_result=record,
             )
             try:
-                for step, items in planner.steps():
+                for step, items in planner.rounds():
                     several.phase(f"wave {step.wave}: {step.title}")
                     await applier.run(_left(items, planner.spool.is_done if first > 1 else None))
             except BaseException:

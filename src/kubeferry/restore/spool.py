@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import NamedTuple, TextIO
 
 from kubeferry.kube.names import Identity
+from kubeferry.restore.room import Room
 from kubeferry.restore.waves import rank
 
 _SCHEMA = """
@@ -35,6 +36,8 @@ create table results (type text not null, object text not null, action text not 
 
 _PREFIX = "kubeferry-spool-"
 _LOCK = "lock"
+_ROW_BYTES = 256
+"""What an object's row in the index takes, generously."""
 
 
 def _locked_directory(parent: Path | None) -> tuple[Path, TextIO]:
@@ -69,8 +72,9 @@ class Spooled(NamedTuple):
 class Spool:
     """A directory of its own, below ``parent`` or the system's temporary directory."""
 
-    def __init__(self, *, parent: Path | None = None) -> None:
+    def __init__(self, *, parent: Path | None = None, limit: int | None = None) -> None:
         self._directory, self._lock = _locked_directory(parent)
+        self.room = Room(self._directory, limit=limit)
         _sweep(self._directory.parent)
         self._bodies = (self._directory / "bodies").open("w+b", buffering=1 << 20)
         self._index = sqlite3.connect(
@@ -105,7 +109,8 @@ class Spool:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def add(self, identity: Identity, body: bytes) -> None:
-        """Keeps one object."""
+        """Keeps one object. Raises ``InvalidInput`` when there is no room for it."""
+        self.room.take(len(body) + _ROW_BYTES)
         kind = self._kinds.setdefault(identity.group_resource, len(self._kinds))
         self._bodies.write(body)
         self._unflushed = True

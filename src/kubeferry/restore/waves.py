@@ -6,6 +6,7 @@ service accounts and secrets, workloads the pods they adopt.
 """
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ STEPS: tuple[Step, ...] = (
             "rolebindings.rbac.authorization.k8s.io",
         ),
     ),
-    Step(4, "accounts and configuration", ("secrets", "configmaps", "limitranges")),
+    # The token controller deletes a Secret whose service account is not there.
+    Step(4, "accounts and configuration", ("secrets", "configmaps", "limitranges"), barrier=True),
     Step(5, "pods", ("pods",), barrier=True),
     Step(5, "pods", ("replicasets.apps",), barrier=True),
     Step(6, "workloads, services and everything else", (), barrier=True),
@@ -78,6 +80,9 @@ STEPS: tuple[Step, ...] = (
         barrier=True,
     ),
 )
+
+ROUNDS = tuple(accumulate(int(step.barrier) for step in STEPS))
+"""For each step the number of its round: steps between which there is no barrier share one."""
 
 _RANKS = {kind: rank for rank, step in enumerate(STEPS) for kind in step.kinds}
 _OTHERS = next(rank for rank, step in enumerate(STEPS) if not step.kinds)

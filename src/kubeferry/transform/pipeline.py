@@ -119,7 +119,7 @@ class Pipeline:
                 entered = result
                 result = apply_rules(entered, matching, changes, errors)
                 refused = kind.guard.refuse(entered, result)
-                if refused is None and not _is_sound(result):
+                if refused is None and not _is_still_sound(entered, result):
                     refused = _MALFORMED_BY_MODIFIER
                 if refused is not None:
                     return Outcome(None, changes, [], errors, refused=refused)
@@ -207,6 +207,11 @@ def _unforeseen(doing: object, error: Exception) -> Note:
     else:
         step = doing if isinstance(doing, str) else type(doing).__name__
     return Note("Malformed", f"the step {step} cannot handle it ({type(error).__name__})")
+
+
+def _is_still_sound(before: Object, after: Object) -> bool:
+    """``_is_sound`` of an object that was; what an edit does not touch is the same part."""
+    return after.get("metadata") is before["metadata"] or _is_sound(after)
 
 
 def _is_sound(obj: Object) -> bool:

@@ -77,7 +77,7 @@ def parse_endpoint(text: str, *, place: str) -> Endpoint:
     if ":" in host:
         if _address(host) is None:
             raise _not_an_endpoint(text, place)
-    elif not _HOST.fullmatch(host):
+    elif "[" in parts.netloc or not _HOST.fullmatch(host):
         raise _not_an_endpoint(text, place)
     endpoint = Endpoint(parts.scheme, host, port or _PORTS[parts.scheme])
     _refuse_forbidden(endpoint, place)

@@ -33,10 +33,12 @@ class Limits:
     Attributes:
         file: of one file that is handed out.
         total: of the archive, unpacked.
+        remedy: what to do about an archive that is larger.
     """
 
     file: int = 64 << 20
     total: int = 1 << 40
+    remedy: str = ""
 
 
 class _Header(NamedTuple, Generic[Tag]):
@@ -134,8 +136,10 @@ class TarReader(Generic[Tag]):
     def _advance(self, count: int) -> None:
         self._consumed += count
         if self._consumed > self._limits.total:
-            raise self._damaged(
-                f"unpacks to more than {self._limits.total} bytes", self._limits.total
+            raise ArchiveDamaged(
+                f"unpacks to more than {self._limits.total} bytes",
+                place=self._place,
+                remedy=self._limits.remedy,
             )
 
     def _read_header(self, block: bytes, offset: int) -> _Header[Tag]:

@@ -23,7 +23,7 @@ def test_the_annotation_of_the_seed_is_the_vault_of_the_seed():
 
 
 def test_without_network_the_annotation_means_internal():
-    _, spec = annotated_vault(annotated('{"name":"v","provider":"aws","bucket":"b"}'))
+    _, spec = annotated_vault(annotated('{"name":"v","provider":"aws","bucket":"bucket"}'))
     assert spec.config.network == "internal"
 
 
@@ -38,11 +38,11 @@ def test_no_annotation_is_no_vault():
         pytest.param("[]", "Expected `object`", id="no map"),
         pytest.param('{"name":"v","provider":"aws"}', "bucket", id="no bucket"),
         pytest.param(
-            '{"name":"v","provider":"aws","bucket":"b","netwrok":"public"}',
+            '{"name":"v","provider":"aws","bucket":"bucket","netwrok":"public"}',
             "unknown field `netwrok`",
             id="a key nobody knows",
         ),
-        pytest.param('{"name":"v","provider":"oss","bucket":"b"}', "'oss'", id="no such provider"),
+        pytest.param('{"name":"v","provider":"oss","bucket":"bucket"}', "'oss'", id="no such provider"),
     ],
 )
 def test_a_bad_annotation_is_refused_with_its_place(text, problem):

@@ -92,6 +92,14 @@ async def test_an_answer_that_holds_no_objects_is_told_and_nobody_waits_for_it(o
     assert "no object" in str(next(listed.error for listed in found if listed.error))
 
 
+async def test_an_item_that_is_no_object_is_told_once_and_the_rest_of_its_list_goes_on() -> None:
+    deep = msgspec.Raw(b'{"metadata":{"name":"x"},"spec":' + b"[" * 3000 + b"]" * 3000 + b"}")
+    odd = Page([msgspec.Raw(b"1"), deep, msgspec.Raw(pod("a/p").json)], "1")
+    found = await collected(Lists(pods=[odd, odd, page(pod("a/q"))]), PODS)
+    assert names(found) == ["a/p", "a/p", "a/q"]
+    assert len([listed for listed in found if listed.error]) == 1
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -1,5 +1,6 @@
 from typing import Any
 
+import msgspec
 import pytest
 
 from kubeferry.backup.related import BoundClaim, bound_claim, volume_facts, volume_info
@@ -53,3 +54,18 @@ def test_a_claim_without_data_is_recorded_with_the_reason(asked: bool, reason: s
 def test_a_volume_that_is_gone_leaves_out_what_is_known_of_it() -> None:
     info = volume_info(BoundClaim("shop", "data", "disk"), asked=True, volume=None)
     assert "pvInfo" not in info
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param(claim("Bound", volumeName={}).json, id="a volume's name that is a map"),
+        pytest.param(
+            b'{"metadata":{"name":"a","namespace":"b"},"x":' + b"[" * 3000 + b"]" * 3000 + b"}",
+            id="nested too deeply",
+        ),
+    ],
+)
+def test_what_is_no_claim_is_a_decode_error(given: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        bound_claim(given)

@@ -3,12 +3,13 @@
 import gzip
 import json
 import tarfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from kubeferry.backup.request import BackupRequest, BackupResult
@@ -18,6 +19,7 @@ from kubeferry.kube.client import Client
 from kubeferry.kube.config import ClusterConfig
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object
+from kubeferry.kube.pages import Page
 from kubeferry.report import Findings
 from kubeferry.sandbox import Sandbox
 from kubeferry.settings import Settings
@@ -45,6 +47,7 @@ class Seam(Client):
     """A client to which an answer for one resource can be given."""
 
     failing: str = ""
+    sent: Mapping[str, Page] = {}
     failure: Exception = Forbidden("not allowed", kubernetes_reason="Forbidden")
 
     async def get(self, resource: Resource, name: str, **where: Any) -> Object:
@@ -55,7 +58,12 @@ class Seam(Client):
     def pages(self, resource: Resource, **where: Any) -> Any:
         if resource.group_resource == self.failing:
             raise self.failure
+        if resource.plural in self.sent:
+            return self._sent(self.sent[resource.plural])
         return super().pages(resource, **where)
+
+    async def _sent(self, page: Page) -> AsyncIterator[Page]:
+        yield page
 
 
 @dataclass
@@ -252,6 +260,28 @@ async def test_a_volume_that_cannot_be_read_is_one_error_more(ground: Ground) ->
     assert [one.subject for one in findings.problems if one.level == "error"] == [
         "persistentvolumes"
     ]
+
+
+async def test_a_claim_that_is_none_is_archived_and_told(ground: Ground) -> None:
+    odd = obj("v1/PersistentVolumeClaim", "shop/data").with_(spec={"volumeName": ["x"]})
+    ground.client.sent = {CLAIMS.plural: Page([msgspec.Raw(odd.json)], "1")}
+    result, findings = await ground.run(REQUEST)
+    assert result.phase == "PartiallyFailed"
+    assert ("Malformed", "persistentvolumeclaims shop/data") in {
+        (one.reason, one.subject) for one in findings.problems
+    }
+    assert "persistentvolumeclaims/namespaces/shop/data" in ground.objects()
+
+
+async def test_a_list_that_holds_no_objects_is_one_error_and_the_rest_goes_on(
+    ground: Ground,
+) -> None:
+    listed = Page([msgspec.Raw(b"1"), msgspec.Raw(b"[]")], "1")
+    ground.client.sent = {SECRETS.plural: listed}
+    result, findings = await ground.run(REQUEST)
+    assert (result.phase, result.errors) == ("PartiallyFailed", 1)
+    [problem] = [one for one in findings.problems if one.level == "error"]
+    assert problem.subject == "secrets"
 
 
 async def test_a_definition_goes_along_with_its_objects(ground: Ground) -> None:

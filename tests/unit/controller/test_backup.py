@@ -38,6 +38,7 @@ async def test_a_backup_is_taken_and_its_status_tells_what_was_done(ground: Grou
     facts = await load_backup(ground.store(), "nightly")
     assert status == {
         "phase": "Completed",
+        "attempts": 1,
         "startTimestamp": "2026-01-02T03:04:05Z",
         "completionTimestamp": "2026-01-02T03:04:05Z",
         "expiration": "2026-01-02T04:04:05Z",

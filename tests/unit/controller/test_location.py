@@ -24,6 +24,7 @@ async def test_a_vault_that_works_is_available_and_looked_at_again(ground: Groun
     assert await look(ground, LocationReconciler(ground.context)) == 60.0
     assert await ground.status(LOCATIONS, "vault") == {
         "phase": "Available",
+        "observedGeneration": 1,
         "lastValidationTime": "2026-01-02T03:04:05Z",
         "lastSyncTime": "2026-01-02T03:04:05Z",
     }
@@ -147,3 +148,25 @@ async def test_a_synced_vault_is_not_synced_again_before_its_time(ground: Ground
 async def names(ground: Ground, resource: Resource) -> list[str]:
     listed = await ground.client.list(resource, namespace="csdr")
     return [one["metadata"]["name"] for one in listed]
+
+
+async def test_a_phase_says_which_generation_it_is_of(ground: Ground) -> None:
+    await ground.vault()
+    reconcile = LocationReconciler(ground.context)
+    await look(ground, reconcile)
+    assert (await ground.status(LOCATIONS, "vault"))["observedGeneration"] == 1
+    edit = {"spec": {"config": {"region": "elsewhere"}}}
+    await ground.client.patch(LOCATIONS, "vault", edit, kind="merge", namespace="csdr")
+    assert (await ground.status(LOCATIONS, "vault"))["observedGeneration"] == 1
+    await look(ground, reconcile)
+    status = await ground.status(LOCATIONS, "vault")
+    assert (status["phase"], status["observedGeneration"]) == ("Unavailable", 2)
+
+
+async def test_what_is_seen_of_a_vault_is_not_told_of_another_one(ground: Ground) -> None:
+    old = await ground.vault()
+    await ground.client.delete(LOCATIONS, "vault", namespace="csdr")
+    await ground.vault()
+    ground.context.locations.objects["vault"] = old  # the cache lags behind
+    await LocationReconciler(ground.context)("vault")
+    assert await ground.status(LOCATIONS, "vault") == {}

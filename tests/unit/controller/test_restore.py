@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,9 @@ from kubeferry.api.definition import SYNCED_FROM
 from kubeferry.controller.location import LocationReconciler
 from kubeferry.controller.resources import BACKUPS, LOCATIONS, RESTORES
 from kubeferry.controller.restore import RestoreReconciler
+from kubeferry.kube.client import Client
 from kubeferry.kube.names import Resource
+from kubeferry.kube.objects import Object
 from kubeferry.vault.writer import Entry
 from tests.builders import Built, config_map, obj, pod
 from tests.unit.controller.conftest import Ground
@@ -187,3 +190,64 @@ async def test_a_modifier_that_does_not_parse_is_refused_by_its_place(ground: Gr
     status = await restored(ground, resourceModifier=REFERENCE)
     assert status["phase"] == "Failed"
     assert status["message"].startswith("InvalidModifier: configmap csdr/my-resource-modifier")
+
+
+async def test_a_backup_that_several_vaults_have_is_not_guessed(ground: Ground) -> None:
+    await vaults(ground, "a", "b", "c")
+    for name in ("a", "c"):
+        await write_backup(ground.store(name), "nightly", [WEB])
+    status = await restored(ground)
+    assert status["phase"] == "Failed"
+    assert "spec.backupName: 'nightly' is in several vaults: a, c" in status["message"]
+    assert await ground.client.list(PODS, namespace="default") == []
+
+
+async def test_a_vault_that_cannot_be_asked_keeps_no_other_from_being_asked(
+    ground: Ground, caplog: pytest.LogCaptureFixture
+) -> None:
+    await vaults(ground, "a", "b")
+    damaged = ground.root / "bucket/a/backups/nightly"
+    damaged.mkdir(parents=True)
+    (damaged / "velero-backup.json").write_text("no JSON")
+    await write_backup(ground.store("b"), "nightly", [WEB])
+    assert (await restored(ground))["phase"] == "Completed"
+    assert "vault a was not asked" in caplog.text
+
+
+async def test_a_backup_may_be_in_a_vault_that_does_not_answer(ground: Ground) -> None:
+    await vaults(ground, "a")
+    (ground.root / "bucket/b").write_text("a file where a directory should be")
+    await vaults(ground, "b")
+    status = await restored(ground)
+    assert status["phase"] == "Failed"
+    assert status["message"].startswith("VaultUnavailable: spec.backupName: no finished backup")
+    assert "vault b was not asked" in status["message"]
+
+
+class Racing(Client):
+    """A client whose restore is deleted and made anew while its rules are read."""
+
+    async def get(self, resource: Resource, name: str, **more: Any) -> Object:
+        found = await super().get(resource, name, **more)
+        if resource == MAPS:
+            await self.delete(RESTORES, "back", namespace="csdr")
+            made = obj("csdr.alibabacloud.com/v1beta1/ApplicationRestore", "csdr/back")
+            made.with_(spec={"backupName": "another"})
+            await self.create(RESTORES, made, namespace="csdr")
+        return found
+
+
+async def test_what_is_done_is_told_to_no_other_restore_of_its_name(ground: Ground) -> None:
+    await vaults(ground, "vault")
+    await write_backup(ground.store(), "nightly", [WEB])
+    await ground.client.create(MAPS, modifier(), namespace="csdr")
+    await ground.create(RESTORES, "back", backupName="nightly", resourceModifier=REFERENCE)
+    key = "applicationrestores/back"
+    async with Racing(ground.client.config) as client:
+        context = replace(ground.context, client=client)
+        await RestoreReconciler(context)("back")
+        async with asyncio.timeout(10):
+            while ground.context.runner.is_running(key):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+    assert await ground.status(RESTORES, "back") == {}
+    assert await ground.client.list(PODS, namespace="default") == []

@@ -6,7 +6,8 @@ import pytest
 from kubeferry.api.definition import SYNCED_FROM
 from kubeferry.controller.backup import BackupReconciler
 from kubeferry.controller.resources import BACKUPS
-from kubeferry.controller.sync import sync_backups
+from kubeferry.controller.sync import sync_backups, write_synced_status
+from kubeferry.errors import VaultUnavailable
 from kubeferry.kube.objects import Object
 from kubeferry.vault import layout
 from kubeferry.vault.commit import commit_backup
@@ -91,6 +92,12 @@ async def test_a_synced_backup_without_its_status_gets_it(ground: Ground) -> Non
     assert (await ground.status(BACKUPS, "nightly"))["phase"] == "PartiallyFailed"
 
 
+async def test_a_synced_status_is_written_to_that_very_object(ground: Ground) -> None:
+    await half_synced(ground, "nightly")
+    await write_synced_status(ground.context, FACTS, uid="of-one-that-is-gone")
+    assert await ground.status(BACKUPS, "nightly") == {}
+
+
 async def test_a_synced_backup_that_is_not_in_the_vault_says_so(ground: Ground) -> None:
     await ground.vault()
     await half_synced(ground, "nightly")
@@ -141,3 +148,63 @@ async def test_a_velero_backup_s_odd_fields_do_not_keep_it_out(ground: Ground) -
     spec = (await backups(ground))["nightly"]["spec"]
     assert spec["ttl"] == "720h0m0s"
     assert spec["includedNamespaces"] == ["*", "shop"]
+
+
+class OneBadKey(Store):
+    """A vault that cannot give some of its files, as when a policy denies them."""
+
+    def __init__(self, store: Store, *bad: str) -> None:
+        self.__dict__.update(store.__dict__)
+        self._bad = bad
+
+    async def get(self, key: str) -> bytes:
+        if any(f"/{name}/" in key for name in self._bad):
+            raise VaultUnavailable("access denied", place=key)
+        return await super().get(key)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b'{"a":' * 3000 + b"1" + b"}" * 3000, id="nested too deeply"),
+        pytest.param(b"\xff", id="no text"),
+        pytest.param(
+            backup_document(replace(FACTS, name="bad")).replace(
+                b"2026-01-04T03:04:05Z", b"0001-01-01T00:00:00+14:00"
+            ),
+            id="a date before the first year",
+        ),
+        pytest.param(
+            backup_document(replace(FACTS, name="bad")).replace(
+                b"2026-01-04T03:04:05Z", b"9999-12-31T23:59:59-14:00"
+            ),
+            id="a date after the last year",
+        ),
+    ],
+)
+async def test_a_damaged_backup_keeps_no_other_from_appearing(
+    ground: Ground, content: bytes
+) -> None:
+    store = ground.store()
+    await store.put("backups/bad/velero-backup.json", content)
+    await stored(store)
+    assert await sync_backups(ground.context, "vault", store) == 1
+    assert list(await backups(ground)) == ["nightly"]
+
+
+async def test_a_file_that_the_vault_does_not_give_keeps_no_other_backup_from_appearing(
+    ground: Ground,
+) -> None:
+    await stored(ground.store(), replace(FACTS, name="another"))
+    await stored(ground.store())
+    store = OneBadKey(ground.store(), "another")
+    assert await sync_backups(ground.context, "vault", store) == 1
+    assert list(await backups(ground)) == ["nightly"]
+
+
+async def test_a_vault_that_gives_nothing_is_told(ground: Ground) -> None:
+    names = [f"backup-{number}" for number in range(6)]
+    for name in names:
+        await ground.store().put(f"backups/{name}/velero-backup.json", b"{}")
+    with pytest.raises(VaultUnavailable, match="access denied"):
+        await sync_backups(ground.context, "vault", OneBadKey(ground.store(), *names))

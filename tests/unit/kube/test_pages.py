@@ -1,11 +1,14 @@
 import json
+from contextlib import aclosing
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from kubeferry.errors import Expired
+from kubeferry.errors import ApiError, Expired
+from kubeferry.kube.client import Client
 from kubeferry.kube.pages import with_kind
+from kubeferry.kube.watch import WatchEvent
 from tests.unit.kube.servers import CONFIGMAPS, serving, status
 
 
@@ -113,3 +116,45 @@ async def test_an_expired_list_without_a_token_begins_again_once_and_says_so() -
                 found.append(page)
     assert [page.restarted for page in found] == [False, True]
     assert names(found) == ["n0", "n1", "n0", "n1"]
+
+
+async def first_event(client: Client) -> WatchEvent:
+    async with aclosing(client.watch(CONFIGMAPS)) as events:
+        return await anext(events)
+
+
+DEEP = b'{"metadata":{"name":"a"},"spec":' + b"[" * 3000 + b"]" * 3000 + b"}"
+
+
+@pytest.mark.parametrize(
+    ("items", "said"),
+    [
+        pytest.param(b"[1]", "is no object", id="a number"),
+        pytest.param(b"[[]]", "is no object", id="a list"),
+        pytest.param(b'[{"kind":1}]', "", id="a kind that is no text"),
+        pytest.param(b'{"a":1}', "cannot be read", id="items that are no list"),
+        pytest.param(b"[" + DEEP + b"]", "nested too deeply", id="an item nested too deeply"),
+    ],
+)
+async def test_a_list_of_what_is_no_object_is_an_error_of_the_api(items: bytes, said: str) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        body = b'{"metadata":{"resourceVersion":"1"},"items":' + items + b"}"
+        return web.Response(body=body, content_type="application/json")
+
+    async with serving(handler) as server, server.client() as client:
+        if not said:
+            assert len(await client.list(CONFIGMAPS)) == 1
+            return
+        with pytest.raises(ApiError, match=said):
+            await client.list(CONFIGMAPS)
+        with pytest.raises(ApiError, match=said):
+            await first_event(client)
+
+
+async def test_the_kind_is_filled_in_though_the_first_item_is_none() -> None:
+    async def handler(request: web.Request) -> web.Response:
+        return web.json_response({"items": [1, {"metadata": {"name": "a"}}]})
+
+    async with serving(handler) as server, server.client() as client:
+        (page,) = [page async for page in client.pages(CONFIGMAPS)]
+    assert page.kind_prefix == b'"apiVersion":"v1","kind":"ConfigMap",'

@@ -181,6 +181,15 @@ async def test_what_the_server_refuses_fails_by_itself(client: Seam) -> None:
     }
 
 
+async def test_what_cannot_be_encoded_fails_by_itself(client: Seam) -> None:
+    deep: list[Any] = []
+    for _ in range(3000):
+        deep = [deep]
+    odd = item(MAPS, config_map("default/odd").with_(data=deep))
+    results = await applied(client, odd, map_item("b"))
+    assert results == {"odd": ("failed", "Malformed"), "b": ("created", "")}
+
+
 async def test_an_account_that_is_just_being_made_is_waited_for(client: Seam) -> None:
     error = Forbidden('error looking up service account shop/default: "default" not found')
     client.before = raising(error, times=2)

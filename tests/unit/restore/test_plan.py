@@ -133,6 +133,17 @@ def test_a_damaged_namespace_is_made_bare_and_told(spool: Spool, body: bytes) ->
     [
         pytest.param("configmaps", "shop/a", b"{", "Undecodable", id="no JSON"),
         pytest.param("configmaps", "shop/a", b"[1]", "Undecodable", id="no object"),
+        pytest.param("configmaps", "shop/a", b"\xff", "Undecodable", id="no text"),
+        pytest.param(
+            "configmaps",
+            "shop/a",
+            config_map("shop/a").json[:-1] + b',"x":' + b"[" * 600 + b"]" * 600 + b"}",
+            "Undecodable",
+            id="nested deeper than can be handled",
+        ),
+        pytest.param(
+            "configmaps", "shop/a", b"[" * 100_000, "Undecodable", id="nested too deeply to be read"
+        ),
         pytest.param(
             "configmaps", "shop/a", config_map("shop/a").with_(kind=["x"]).json, "Undecodable",
             id="a kind that is no text",
@@ -285,3 +296,19 @@ def test_the_controllers_own_namespace_is_reserved_too(spool: Spool) -> None:
         "configmaps ferry/keys": "skip",
         "configmaps shop/a": "create",
     }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"{", id="no JSON"),
+        pytest.param(b"\xff", id="no text"),
+        pytest.param(b'{"a":' + b"[" * 100_000, id="nested too deeply"),
+        pytest.param(b'{"spec":{"group":1}}', id="fields of other types"),
+    ],
+)
+def test_a_definition_that_is_none_defines_nothing(spool: Spool, body: bytes) -> None:
+    kind = "customresourcedefinitions.apiextensions.k8s.io"
+    spool.add(Identity(kind, "", "odd.x.io"), body)
+    add(spool, kind, DEFINITION)
+    assert list(defined_resources(spool)) == [("x.io/v1", "Thing")]

@@ -1,6 +1,6 @@
 import pytest
 
-from kubeferry.restore.waves import STEPS, rank
+from kubeferry.restore.waves import ROUNDS, STEPS, rank
 
 
 def test_every_kind_has_one_step_and_one_step_is_for_all_others() -> None:
@@ -46,3 +46,18 @@ def test_what_another_kind_needs_is_restored_before_it(first: str, then: str) ->
 def test_a_kind_that_needs_what_is_before_it_waits_for_it() -> None:
     for kind in ("persistentvolumeclaims", "pods", "replicasets.apps", "things.x"):
         assert STEPS[rank(kind)].barrier
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "together"),
+    [
+        pytest.param("roles.rbac.authorization.k8s.io", "serviceaccounts", True, id="no need"),
+        pytest.param("serviceaccounts", "secrets", False, id="tokens need their account"),
+        pytest.param("pods", "replicasets.apps", False, id="owners adopt what is there"),
+        pytest.param("services", "deployments.apps", True, id="all else at once"),
+    ],
+)
+def test_a_round_ends_only_where_the_next_kind_needs_it(
+    first: str, then: str, together: bool
+) -> None:
+    assert (ROUNDS[rank(first)] == ROUNDS[rank(then)]) is together

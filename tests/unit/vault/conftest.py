@@ -7,6 +7,7 @@ from kubeferry.clock import Clock
 from kubeferry.settings import Settings
 from kubeferry.vault.locations import Location, open_store
 from kubeferry.vault.store import Store
+from tests.unit.vault.faulty import FaultyStore
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -15,6 +16,12 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 def store(tmp_path: Path) -> Store:
     location = Location(name="vault", provider="local", bucket="bucket")
     return open_store(location, credentials=None, settings=Settings(local_root=tmp_path))
+
+
+@pytest.fixture
+def faulty(folder: Path) -> FaultyStore:
+    """The same vault, with a storage that a test lets fail."""
+    return FaultyStore(folder)
 
 
 @pytest.fixture

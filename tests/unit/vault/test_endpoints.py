@@ -33,6 +33,8 @@ def test_an_endpoint_is_scheme_host_and_port(text: str, shown: str) -> None:
         pytest.param("https://１６９.254.169.254", id="digits of another alphabet"),  # noqa: RUF001
         pytest.param("https://a b", id="a space"),
         pytest.param("https://[fe80::1%25eth0]", id="a scope"),
+        pytest.param("https://[::1", id="a bracket that is not closed"),
+        pytest.param("https://[v1.a]", id="an address of the future"),
     ],
 )
 def test_what_is_no_endpoint_is_refused(text: str) -> None:

@@ -89,13 +89,16 @@ async def test_a_file_in_the_way_is_told(tmp_path: Path) -> None:
 class TestWithoutConditionalPuts(VaultSuite):
     """A storage that cannot create atomically: the key is looked for first."""
 
+    creates_atomically = False
+
     @pytest.fixture
     async def store(self, tmp_path: Path) -> Store:
         return Store(LocalStore(tmp_path, automatic_cleanup=True), url="x", creation="checked")
 
 
-async def test_what_create_can_do_is_found_out(tmp_path: Path) -> None:
-    store = Store(LocalStore(tmp_path, automatic_cleanup=True), url="x")
-    assert store.can_create_atomically is None
-    await store.put("backups/b/x", b"1", create=True)
-    assert store.can_create_atomically is True
+class TestWhatCreateCanDoIsFoundOut(VaultSuite):
+    """A storage of which nothing is known before the first create."""
+
+    @pytest.fixture
+    async def store(self, tmp_path: Path) -> Store:
+        return Store(LocalStore(tmp_path, automatic_cleanup=True), url="x")

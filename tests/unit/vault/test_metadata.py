@@ -125,6 +125,20 @@ def test_veleros_own_file_is_read() -> None:
             "does not decode",
             id="a time that is none",
         ),
+        pytest.param(
+            b'{"apiVersion":"velero.io/v1","kind":"Backup","metadata":{"name":"b"},'
+            b'"status":{"expiration":"0001-01-01T00:00:00+14:00"}}',
+            "does not decode",
+            id="a time before time",
+        ),
+        pytest.param(
+            b'{"apiVersion":"velero.io/v1","kind":"Backup","metadata":{"name":"b"},"x":'
+            + b"[" * 5000
+            + b"]" * 5000
+            + b"}",
+            "does not decode",
+            id="nested deeply",
+        ),
     ],
 )
 def test_what_is_no_backup_is_damaged(text: bytes, problem: str) -> None:

@@ -84,6 +84,37 @@ async def test_unicode_and_dot_slash_paths_are_read(store: Store, folder: Path) 
     assert list((await read_back(store, "b"))[0]) == [Identity("pods", "", "ü中")]
 
 
+NOT_UTF8 = b"resources/pods/cluster/\xff.json".decode("utf-8", "surrogateescape")
+
+
+@pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT])
+@pytest.mark.parametrize("path", [NOT_UTF8, NOT_UTF8.replace("pods", "p" * 120)])
+async def test_a_path_that_is_no_utf8_is_refused(
+    store: Store, folder: Path, form: int, path: str
+) -> None:
+    velero_backup(folder, packed((path, b"{}"), form=form))
+    with pytest.raises(ArchiveDamaged, match="is no UTF-8"):
+        await read_back(store, "b")
+
+
+@pytest.mark.parametrize("key", ["path", "size"])
+async def test_a_pax_header_that_lies_is_refused(store: Store, folder: Path, key: str) -> None:
+    def change(info: tarfile.TarInfo) -> None:
+        info.type = tarfile.XHDTYPE
+
+    value = b"9" * 5000 if key == "size" else b"resources/pods/cluster/\xff.json"
+    record = b" " + key.encode() + b"=" + value + b"\n"
+    length = len(record) + len(str(len(record)))
+    body = str(length).encode() + record
+    files = [("pax", body), ("resources/pods/cluster/x.json", b"{}")]
+    velero_backup(
+        folder,
+        packed(*files, change=lambda info: change(info) if info.name == "pax" else None),
+    )
+    with pytest.raises(ArchiveDamaged, match=r"is no UTF-8|does not parse"):
+        await read_back(store, "b")
+
+
 async def test_of_two_entries_the_last_wins_at_the_caller(store: Store, folder: Path) -> None:
     path = "resources/pods/namespaces/default/web.json"
     velero_backup(folder, packed((path, b"1"), (path, b"2")))
@@ -235,7 +266,7 @@ async def test_our_archive_without_checksums_is_refused(store: Store, folder: Pa
         await read_back(store, "b")
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"algorithm":"md5","files":{}}'])
+@pytest.mark.parametrize("text", ["", "[]", "[" * 5000, '{"algorithm":"md5","files":{}}'])
 async def test_unreadable_checksums_are_damage(store: Store, folder: Path, text: str) -> None:
     await write_backup(store, "b", PODS)
     (folder / "backups/b/b-checksums.json").write_text(text)
@@ -269,8 +300,8 @@ async def test_a_bomb_is_refused_before_it_is_unpacked(store: Store, folder: Pat
     tar = gzip.decompress(packed(("resources/pods/cluster/x.json", b"")))[:512]
     bomb = packer.compress(tar) + b"".join(packer.compress(bytes(1 << 20)) for _ in range(64))
     velero_backup(folder, bomb + packer.flush())
-    with pytest.raises(ArchiveDamaged, match="unpacks to more than 1048576 bytes"):
-        await read_back(store, "b", limits=Limits(total=1 << 20))
+    with pytest.raises(ArchiveDamaged, match="more than 1048576 bytes; a larger disk"):
+        await read_back(store, "b", limits=Limits(total=1 << 20, remedy="a larger disk"))
 
 
 async def test_what_the_spool_raises_comes_through(store: Store) -> None:

@@ -49,6 +49,17 @@ OBJECTS = [
     Identity("serviceaccounts", "b", "default"),
     Identity("configmaps", "a", "kube-root-ca.crt"),
     Identity("configmaps", "b", "kube-root-ca.crt"),
+    *(
+        Identity(kind, namespace, name)
+        for namespace in ("a", "b")
+        for kind, name in (
+            ("configmaps", "istio-ca-root-cert"),
+            ("configmaps", "openshift-service-ca.crt"),
+            ("serviceaccounts", "builder"),
+            ("serviceaccounts", "deployer"),
+            ("rolebindings.rbac.authorization.k8s.io", "system:image-pullers"),
+        )
+    ),
     Identity("configmaps", "a", "alone"),
     Identity("persistentvolumes", "", "same"),
 ]

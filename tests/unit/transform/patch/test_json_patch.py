@@ -79,6 +79,7 @@ def test_remove_takes_the_field_out() -> None:
         pytest.param(op("remove", "/c/-9"), id="remove out of range"),
         pytest.param(op("remove", "/c/x"), id="remove by a name from a list"),
         pytest.param(op("remove", "/c/1_0"), id="an index with an underscore"),
+        pytest.param(op("remove", "/c/" + "9" * 5000), id="an index of many digits"),
         pytest.param(op("remove", "/x/y"), id="an unescaped slash"),
         pytest.param(op("test", "/q/x", None), id="test below a missing parent"),
         pytest.param(op("test", "/c/9", 1), id="test out of range"),
