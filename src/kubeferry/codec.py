@@ -196,14 +196,18 @@ def _line(node: yaml.Node | yaml.Event) -> str:
 def _mapping(loader: yaml.CSafeLoader, node: yaml.MappingNode) -> dict[str, Any]:
     if not isinstance(node, yaml.MappingNode):
         raise InvalidInput("is no map", place=_line(node))
-    loader.flatten_mapping(node)
+    own = {id(key_node) for key_node, _ in node.value}
+    loader.flatten_mapping(node)  # what ``<<`` brings comes first, and the map's own keys win
     result: dict[str, Any] = {}
+    seen: set[str] = set()
     for key_node, value_node in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
             raise InvalidInput("a key must be a scalar", place=_line(key_node))
         key = _json_key(loader.construct_object(key_node, deep=True))
-        if key in result:
-            raise InvalidInput(f"key {key!r} is there twice", place=_line(key_node))
+        if id(key_node) in own:
+            if key in seen:
+                raise InvalidInput(f"key {key!r} is there twice", place=_line(key_node))
+            seen.add(key)
         result[key] = loader.construct_object(value_node, deep=True)
     return result
 

@@ -350,3 +350,20 @@ def test_what_cannot_be_json_is_refused() -> None:
         codec.encode(deep)
     with pytest.raises(InvalidInput, match="cannot be written as JSON"):
         codec.encode("\ud800")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        pytest.param("{<<: *x, l: 2}", {"k": 1, "l": 2}, id="a key more"),
+        pytest.param("{<<: *x, k: 2}", {"k": 2}, id="its own key wins"),
+        pytest.param("{k: 2, <<: *x}", {"k": 2}, id="its own key wins though it comes first"),
+    ],
+)
+def test_a_merge_brings_what_the_map_has_not(text: str, value: Any) -> None:
+    assert codec.load_yaml(f"a: &x {{k: 1}}\nb: {text}")["b"] == value
+
+
+def test_a_key_twice_beside_a_merge_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="'k' is there twice"):
+        codec.load_yaml("a: &x {k: 1}\nb: {<<: *x, k: 2, k: 3}")

@@ -27,7 +27,7 @@ _CONTROL = r"\x00-\x1f\x7f-\xa0"
 _CHARACTER = rf"[^/\\{_CONTROL}]"
 _PART = rf"([.]?[^./\\{_CONTROL}]{_CHARACTER}*|[.][.]{_CHARACTER}+)"
 PREFIX = rf"^[/\\]*({_PART}([/\\]+{_PART})*[/\\]*)?$"
-"""Folders divided by slashes or backslashes, none of them ``.`` or ``..``, no control characters."""
+"""Folders divided by slashes or backslashes, none of them ``.`` or ``..``, nothing unprintable."""
 
 Bucket = Annotated[str, Meta(pattern=BUCKET, min_length=3, max_length=63)]
 """The name of a bucket."""

@@ -42,7 +42,9 @@ def test_no_annotation_is_no_vault():
             "unknown field `netwrok`",
             id="a key nobody knows",
         ),
-        pytest.param('{"name":"v","provider":"oss","bucket":"bucket"}', "'oss'", id="no such provider"),
+        pytest.param(
+            '{"name":"v","provider":"oss","bucket":"abc"}', "'oss'", id="no such provider"
+        ),
     ],
 )
 def test_a_bad_annotation_is_refused_with_its_place(text, problem):

@@ -91,14 +91,14 @@ def test_a_vault_nobody_looked_at_yet() -> None:
         HEAD
         | {
             "kind": "BackupLocation",
-            "spec": {"provider": "local", "objectStorage": {"bucket": "b"}},
+            "spec": {"provider": "local", "objectStorage": {"bucket": "backups"}},
         },
         BackupLocation,
     )
     assert fields(vault_fields(found, now=NOW))[2:] == [
         "Phase:          not started",
         "Provider:       local",
-        "Bucket:         b",
+        "Bucket:         backups",
         "Checked every:  5m0s",
     ]
 

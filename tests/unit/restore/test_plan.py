@@ -312,3 +312,10 @@ def test_a_definition_that_is_none_defines_nothing(spool: Spool, body: bytes) ->
     spool.add(Identity(kind, "", "odd.x.io"), body)
     add(spool, kind, DEFINITION)
     assert list(defined_resources(spool)) == [("x.io/v1", "Thing")]
+
+
+def test_an_item_weighs_what_it_has_in_the_archive(spool: Spool) -> None:
+    made = config_map("shop/a", k="v" * 1000)
+    add(spool, "configmaps", made)
+    [_, item] = items(planner(spool))
+    assert item.size == len(made.json) > 1000

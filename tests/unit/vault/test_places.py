@@ -1,5 +1,7 @@
 """Schema and code have one opinion of buckets, regions and prefixes."""
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 
@@ -60,10 +62,12 @@ CASES = [
 
 
 @pytest.mark.parametrize(("check", "field", "pattern", "text", "is_fine"), CASES)
-def test_schema_and_code_agree(check, field, pattern, text, *, is_fine):  # type: ignore[no-untyped-def]
-    def passes(call: object, *args: object) -> bool:
+def test_schema_and_code_agree(
+    check: Callable[[str], str], field: object, pattern: str, text: str, *, is_fine: bool
+) -> None:
+    def passes(call: Callable[..., object], *args: object) -> bool:
         try:
-            call(*args)  # type: ignore[operator]
+            call(*args)
         except (InvalidInput, msgspec.ValidationError):
             return False
         return True
