@@ -317,7 +317,7 @@ def test_a_vault_is_unregistered_and_its_backups_stay(backed_up: Machine) -> Non
 
 def test_a_vault_that_cannot_be_used_ends_the_wait_with_5(backed_up: Machine) -> None:
     done = backed_up.ferry(
-        "backup", "vault", "create", "away", "--provider", "aws", "--bucket", "b",
+        "backup", "vault", "create", "away", "--provider", "aws", "--bucket", "away",
         "--region", "r", "--wait",
     )  # fmt: skip
     assert done.exit_code == 5

@@ -95,9 +95,7 @@ def api_error(
 def status_error(status: Mapping[str, Any], *, place: str = "") -> ApiError:
     """The error of a Status object that came inside a stream (a watch's ERROR event)."""
     code = status.get("code")
-    return api_error(
-        code if isinstance(code, int) else 500, codec.encode(status), place=place
-    )
+    return api_error(code if isinstance(code, int) else 500, codec.encode(status), place=place)
 
 
 def retry_after_seconds(header: str | None) -> float | None:

@@ -8,7 +8,8 @@ is missed.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -37,6 +38,7 @@ BYTES_IN_FLIGHT = 16 << 20
 EXISTS = "Exists"
 """The reason of what was not created because it is there already."""
 
+_AHEAD, _AHEAD_BYTES = 32, 1 << 20
 _ACCOUNT_SECONDS = 10.0
 _TERMINATING_SECONDS = 600.0
 _ESTABLISHED_SECONDS = 60.0
@@ -78,40 +80,39 @@ class Applier:
 
         Raises what stops the whole task: ``ApiUnreachable``, or what ``on_result`` raises.
         """
-        queue: asyncio.Queue[PlanItem | None] = asyncio.Queue(2 * self._workers)
+        planned, taking = _ahead(items), asyncio.Lock()
         weight, lighter = 0, asyncio.Event()
+
+        async def take() -> PlanItem | None:
+            """The next item, once it is light enough; one worker at a time may hold one back."""
+            nonlocal weight
+            async with taking:
+                item = next(planned, None)
+                if item is not None:
+                    while weight and weight + item.size > BYTES_IN_FLIGHT:
+                        lighter.clear()
+                        await lighter.wait()
+                    weight += item.size
+                return item
 
         async def work() -> None:
             nonlocal weight
-            while (item := await queue.get()) is not None:
+            while (item := await take()) is not None:
                 await self._on_result(await self._apply(item))
                 weight -= item.size
                 lighter.set()
                 del item  # or an idle worker would keep its last one
 
-        async def feed() -> None:
-            nonlocal weight
-            for item in items:
-                if item.action == "create":
-                    while weight and weight + item.size > BYTES_IN_FLIGHT:
-                        lighter.clear()
-                        await lighter.wait()
-                    weight += item.size
-                    await queue.put(item)
-                else:
-                    await self._on_result(Result(item, _PASSIVE[item.action], item.why))
-            for _ in range(self._workers):
-                await queue.put(None)
-
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(feed())
                 for _ in range(self._workers):
                     group.create_task(work())
         except* FerryError as errors:
             raise first_error(errors) from None
 
     async def _apply(self, item: PlanItem) -> Result:
+        if item.action != "create":
+            return Result(item, _PASSIVE[item.action], item.why)
         try:
             why = await self._create(item)
         except ApiUnreachable:
@@ -253,6 +254,24 @@ class Applier:
 
 _EXISTS = Note(EXISTS, "is there already and is not overwritten")
 _PASSIVE = {"skip": "skipped", "refuse": "refused", "fail": "failed"}
+
+
+def _ahead(items: Iterable[PlanItem]) -> Iterator[PlanItem]:
+    """The items, planned a few at a time: one by one, between requests, each would find code and
+    data gone from the processor's cache.
+    """
+    batch: deque[PlanItem] = deque()
+    size = 0
+    for item in items:
+        batch.append(item)
+        size += item.size
+        del item
+        if len(batch) == _AHEAD or size >= _AHEAD_BYTES:
+            while batch:
+                yield batch.popleft()
+            size = 0
+    while batch:
+        yield batch.popleft()
 
 
 def _says_established(definition: Object | None) -> bool:

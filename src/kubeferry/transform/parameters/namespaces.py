@@ -72,8 +72,7 @@ def check_mapping(
                 raise InvalidInput(
                     f"the {role} {name!r} is a reserved namespace",
                     place=where,
-                    remedy="choose another one; reserved are "
-                    + ", ".join(sorted(reserved)),
+                    remedy="choose another one; reserved are " + ", ".join(sorted(reserved)),
                 )
 
 
