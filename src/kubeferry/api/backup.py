@@ -19,6 +19,8 @@ from kubeferry.api.fields import (
 from kubeferry.api.metadata import Metadata
 
 TaskPhase = Literal["InProgress", "Completed", "PartiallyFailed", "Failed"]
+RESTORABLE_PHASES = frozenset({"Completed", "PartiallyFailed"})
+"""The phases in which there is something to restore."""
 TERMINAL_PHASES = frozenset({"Completed", "PartiallyFailed", "Failed"})
 
 

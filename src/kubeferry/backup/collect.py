@@ -133,12 +133,18 @@ async def pages(client: Client, wanted: Sequence[Source]) -> AsyncGenerator[List
 
 async def _list(client: Client, source: Source, room: ByteBudget) -> AsyncGenerator[Listed, None]:
     """The pages of one list; who gets one gives its size back to ``room``."""
-    last, before, told = "", "", False
+    last, before, told, in_order = "", "", False, True
     found = client.pages(source.resource, namespace=source.namespace, limit=PAGE)
     async with aclosing(found):
         async for page in _held(found, room, client.page_bytes):
             if page.restarted:
-                before = max(before, last)
+                if not in_order:
+                    room.give_back(page.size)
+                    raise ApiError(
+                        "the list had to begin again, and as its server keeps no order "
+                        "what came before cannot be told from what did not"
+                    )
+                before, last = max(before, last), ""
             items: list[tuple[Head, msgspec.Raw]] = []
             for raw in page.items:
                 try:
@@ -150,6 +156,7 @@ async def _list(client: Client, source: Source, room: ByteBudget) -> AsyncGenera
             if not items:
                 room.give_back(page.size)
                 continue
+            in_order = in_order and _is_ascending(items, last)
             last = _key(items[-1][0])
             if before:
                 items = [one for one in items if _key(one[0]) > before]
@@ -169,6 +176,16 @@ async def _held(
         if page is None:
             return
         yield page
+
+
+def _is_ascending(items: Sequence[tuple[Head, msgspec.Raw]], last: str) -> bool:
+    """Whether the items are behind ``last`` and one behind the other, as etcd keeps them."""
+    for one, _ in items:
+        key = _key(one)
+        if key <= last:
+            return False
+        last = key
+    return True
 
 
 def _key(one: Head) -> str:

@@ -128,7 +128,9 @@ class LocationReconciler:
             finally:
                 await store.aclose()
         except (VaultError, InvalidInput) as error:
-            _log.warning("vault %s: %s", name, error)
+            before = self._seen.get(name)
+            if before is None or before.available:  # once, not with each look
+                _log.warning("vault %s: %s", name, error)
             status = {"phase": "Unavailable", "message": str(error)} | self._now()
             await self._tell(location.metadata, status)
             return False

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from kubeferry.api.backup import ApplicationBackup
+from kubeferry.api.backup import RESTORABLE_PHASES, ApplicationBackup
 from kubeferry.api.definition import SYNCED_FROM
 from kubeferry.api.metadata import read
 from kubeferry.api.restore import ApplicationRestore
@@ -12,7 +12,7 @@ from kubeferry.controller import vaults
 from kubeferry.controller.context import Context
 from kubeferry.controller.resources import BACKUPS, RESTORES
 from kubeferry.controller.status import ProgressWriter, patch_status
-from kubeferry.controller.sync import RESTORABLE, create_synced
+from kubeferry.controller.sync import create_synced
 from kubeferry.controller.task import ending, keep_running, wait_for_vault
 from kubeferry.errors import Interrupted, InvalidInput, NotFound
 from kubeferry.kube.objects import Object, at
@@ -121,7 +121,7 @@ class RestoreReconciler:
             )
         if known.status.phase is None and SYNCED_FROM in known.metadata.annotations:
             return await self._search(backup, location)  # it is just appearing
-        if known.status.phase not in RESTORABLE:
+        if known.status.phase not in RESTORABLE_PHASES:
             raise InvalidInput(
                 f"backup {backup!r} is {known.status.phase or 'not started'}",
                 place="spec.backupName",
@@ -145,7 +145,7 @@ class RestoreReconciler:
         )
         for why in found.unasked:
             _log.warning("backup %s: %s", backup, why)
-        if found.facts.phase in RESTORABLE:
+        if found.facts.phase in RESTORABLE_PHASES:
             await create_synced(context, found.name, found.facts)
         return found.name
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from kubeferry import codec
-from kubeferry.api.backup import ApplicationBackup, BackupSpec
+from kubeferry.api.backup import RESTORABLE_PHASES, ApplicationBackup, BackupSpec
 from kubeferry.api.definition import SYNCED_FROM
 from kubeferry.api.metadata import Metadata, manifest, read
 from kubeferry.clock import timestamp
@@ -23,7 +23,6 @@ from kubeferry.vault.metadata import BackupFacts, backup_names, load_backup
 from kubeferry.vault.store import Store
 
 LOCATION_LABEL = "velero.io/storage-location"
-RESTORABLE = frozenset({"Completed", "PartiallyFailed"})
 _FAILURES = 5
 
 _log = logging.getLogger("kubeferry.controller")
@@ -50,7 +49,7 @@ async def sync_backups(context: Context, location: str, store: Store) -> int:
             _log.warning("vault %s: backup %s is left out: %s", location, name, error)
             continue
         failures = 0
-        if facts.phase in RESTORABLE and await create_synced(context, location, facts):
+        if facts.phase in RESTORABLE_PHASES and await create_synced(context, location, facts):
             created += 1
     return created
 

@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 
 from kubeferry import codec
+from kubeferry.api.backup import RESTORABLE_PHASES
 from kubeferry.errors import ArchiveDamaged, InvalidInput
 from kubeferry.restore.spool import Spool
 from kubeferry.vault.metadata import BackupFacts, load_backup
@@ -17,7 +18,6 @@ from kubeferry.vault.sidefiles import load_volume_info
 from kubeferry.vault.store import Store
 from kubeferry.vault.tarstream import Limits
 
-RESTORABLE = frozenset({"Completed", "PartiallyFailed"})
 _COPIES = 8
 """An archive has each object once bare and once in each version: more than this is no archive."""
 _SLACK = 64 << 20
@@ -76,7 +76,7 @@ def _limits(spool: Spool) -> Limits:
 
 def check_restorable(facts: BackupFacts, *, now: datetime) -> None:
     """Raises ``InvalidInput`` for a backup that never ended well or has expired."""
-    if facts.phase not in RESTORABLE:
+    if facts.phase not in RESTORABLE_PHASES:
         raise InvalidInput(
             f"the backup is {facts.phase or 'unfinished'}",
             place=f"backup {facts.name}",

@@ -69,6 +69,15 @@ async def test_a_list_that_begins_again_brings_nothing_twice() -> None:
     assert names(await collected(client, MAPS)) == ["ns-a/x", "ns-b/x", "ns-c/x", "ns-d/x"]
 
 
+async def test_a_list_without_an_order_that_begins_again_is_told_and_nothing_comes_twice() -> None:
+    a, b = (config_map(f"ns-{name}/x") for name in "ab")
+    client = Lists(configmaps=[page(b), page(a), page(b, restarted=True), page(a)])
+    found = await collected(client, MAPS)
+    assert names(found) == ["ns-b/x", "ns-a/x"]
+    [failed] = [listed for listed in found if listed.error is not None]
+    assert "keeps no order" in str(failed.error)
+
+
 async def test_a_list_that_fails_is_told_and_the_others_go_on() -> None:
     client = Lists(configmaps=Forbidden("not allowed"), pods=[page(pod("a/p"))])
     found = await collected(client, MAPS, PODS)
