@@ -8,7 +8,6 @@ from kubeferry.api.metadata import read
 from kubeferry.backup.request import BackupRequest
 from kubeferry.backup.run import run_backup
 from kubeferry.backup.select import check_namespaces
-from kubeferry.clock import timestamp
 from kubeferry.controller import vaults
 from kubeferry.controller.context import Context
 from kubeferry.controller.resources import BACKUPS
@@ -103,7 +102,9 @@ class BackupReconciler:
                 errors=result.errors,
                 first=str(result.first_problem or ""),
             ),
-            "completionTimestamp": timestamp(context.clock()),
+            # As the vault has them, so that every cluster tells the same.
+            "startTimestamp": result.started,
+            "completionTimestamp": result.completed,
             "expiration": result.expiration,
             "progress": {"itemsDone": result.items, "totalItems": result.items},
             "warnings": result.warnings,
