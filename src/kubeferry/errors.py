@@ -8,6 +8,8 @@
     │   ├── BadRequest 400, Unauthorized 401, Forbidden 403, NotFound 404, MethodNotAllowed 405
     │   ├── AlreadyExists 409, Conflict 409, Expired 410, Invalid 422
     │   ├── TooManyRequests 429, ServerTimeout 504
+    │   ├── ExecLost            nobody knows how a command in a container ended
+    │   │   └── ExecTimeout     it took too long
     │   └── ApiUnreachable      it did not answer at all
     ├── VaultError              the storage refused or failed; nothing of ours is wrong
     │   ├── VaultUnavailable    cannot be reached, written or read
@@ -175,6 +177,23 @@ class ServerTimeout(ApiError):
     """504 or a Status of reason ServerTimeout/Timeout: may have been done, may not."""
 
     reason = "ServerTimeout"
+
+
+class ExecLost(ApiError):
+    """The connection to a command in a container broke; it may still run.
+
+    ``stdout`` and ``stderr`` are what it printed until then, as far as they were kept.
+    """
+
+    reason = "ExecLost"
+    stdout = b""
+    stderr = b""
+
+
+class ExecTimeout(ExecLost):
+    """A command in a container took too long; it may still run."""
+
+    reason = "ExecTimeout"
 
 
 class ApiUnreachable(ApiError):

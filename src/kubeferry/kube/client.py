@@ -7,6 +7,7 @@ is there by then, ``AlreadyExists.after_retry`` tells that it may be ours.
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -15,6 +16,7 @@ from kubeferry.errors import AlreadyExists, ApiError
 from kubeferry.kube import discovery
 from kubeferry.kube.cluster import ClusterConfig
 from kubeferry.kube.discovery import Discovery, ServerVersion
+from kubeferry.kube.exec import PROTOCOLS, Conversation, Exec, ExecResult, not_begun
 from kubeferry.kube.limiter import ByteBudget, Limiter, Limits
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, metadata
@@ -37,6 +39,7 @@ from kubeferry.kube.retry import (
 )
 from kubeferry.kube.transport import JSON, Transport
 from kubeferry.kube.watch import WatchEvent, WatchRequest, follow
+from kubeferry.kube.websocket import Socket
 
 __all__ = ["Client", "PatchKind"]
 
@@ -298,6 +301,36 @@ class Client:
             WatchRequest(request, resource_version),
             rounds=lambda: self._pages(request, 500, resume_expired=False),
         )
+
+    async def exec(self, request: Exec) -> ExecResult:
+        """Runs a command in a container to its end; see ``exec.py``.
+
+        Raises ``ApiError`` when it did not run (no such pod or container, not allowed, no such
+        program), ``ExecTimeout`` and ``ExecLost`` when nobody knows how it ended.
+        """
+        talk: Conversation | None = None
+        try:
+            async with asyncio.timeout(request.timeout) as limit:
+                async with aclosing(await self._dial(request)) as socket:
+                    talk = Conversation(socket.messages, request)
+                    return await talk.run()
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise (not_begun(request) if talk is None else talk.late()) from None
+
+    async def _dial(self, request: Exec) -> Socket:
+        """The connection of a command, tried again only where nothing of it was run."""
+        began = asyncio.get_running_loop().time()
+        count = 0
+        while True:
+            try:
+                return await self._transport.websocket(
+                    request.target, protocols=PROTOCOLS, place=request.place
+                )
+            except ApiError as error:
+                count += 1
+                await self._pause(error, count, began, "never")
 
     async def _fetch(
         self, target: str, accept: str = JSON, *, place: str = ""

@@ -5,7 +5,7 @@ keepalive is on, so that a watch behind a load balancer that forgot it ends inst
 """
 
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 
 import aiohttp
@@ -13,12 +13,13 @@ from aiohttp.connector import AddrInfoType
 from multidict import CIMultiDict
 from yarl import URL
 
-from kubeferry.errors import ApiError
+from kubeferry.errors import ApiError, Unauthorized
 from kubeferry.kube.auth import Access, Authenticator
 from kubeferry.kube.cluster import ClusterConfig
 from kubeferry.kube.errors import api_error, retry_after_seconds
 from kubeferry.kube.limiter import Limits
 from kubeferry.kube.unreachable import unreachable
+from kubeferry.kube.websocket import Opening, Refused, Socket
 
 JSON = "application/json"
 _IDLE, _INTERVAL, _PROBES = 30, 10, 3
@@ -95,6 +96,52 @@ class Transport:
                 yield piece
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unreachable(error, place) from error
+
+    async def websocket(self, target: str, *, protocols: Sequence[str], place: str = "") -> Socket:
+        """An open WebSocket, to be closed with ``aclose``. Raises ``ApiError``.
+
+        TLS, credentials and proxy are those of every request, the handshake's time limits too.
+        """
+        access = await self._auth.current()
+        try:
+            return await self._upgraded(access, target, protocols, place)
+        except Unauthorized:
+            if not await self._auth.renew(access):
+                raise
+        return await self._upgraded(await self._auth.current(), target, protocols, place)
+
+    async def _upgraded(
+        self, access: Access, target: str, protocols: Sequence[str], place: str
+    ) -> Socket:
+        config = self._config
+        opening = Opening()
+        session = aiohttp.ClientSession(
+            connector=self._open_session().connector,
+            connector_owner=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=self._timeout,
+            trust_env=False,
+            middlewares=(opening,),
+        )
+        try:
+            messages = await session.ws_connect(
+                URL(config.server + target, encoded=True),
+                protocols=protocols,
+                headers=self._headers_for(access),
+                ssl=True if access.ssl is None else access.ssl,
+                server_hostname=config.tls_server_name or None,
+                proxy=config.proxy_url or None,
+            )
+        except BaseException as error:
+            await session.close()
+            if isinstance(error, Refused):
+                self.answered = True
+                raise _refusal(error, place) from None
+            if isinstance(error, aiohttp.ClientError | TimeoutError | OSError):
+                raise self._unreachable(error, place) from error
+            raise
+        self.answered = True
+        return Socket(session, messages, opening.transport)
 
     async def aclose(self) -> None:
         """Closes every connection."""
@@ -202,6 +249,18 @@ class Transport:
                 trust_env=False,
             )
         return self._session
+
+
+def _refusal(answer: Refused, place: str) -> ApiError:
+    if answer.status < 400:
+        return ApiError(
+            f"answered HTTP {answer.status} where a WebSocket was asked for",
+            place=place,
+            remedy="check that what stands before the API server lets WebSockets through",
+            status=answer.status,
+        )
+    pause = retry_after_seconds(answer.retry_after)
+    return api_error(answer.status, answer.body, place=place, retry_after=pause)
 
 
 def _keepalive_socket(address: AddrInfoType) -> socket.socket:
