@@ -1,7 +1,9 @@
 """API servers of our own on loopback, for what a real one does not do when asked to."""
 
+import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +29,7 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[Server]:
+async def serving(handler: Handler, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
     server = Server()
 
     async def answer(request: Any) -> web.StreamResponse:
@@ -36,9 +38,9 @@ async def serving(handler: Handler) -> AsyncIterator[Server]:
 
     runner = web.ServerRunner(web.Server(answer), shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    server.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
     try:
         yield server
     finally:
@@ -49,3 +51,29 @@ def status(code: int, reason: str, message: str = "no", **more: Any) -> web.Resp
     headers = more.pop("headers", None)
     body = {"kind": "Status", "apiVersion": "v1", "code": code, "reason": reason}
     return web.json_response(body | {"message": message} | more, status=code, headers=headers)
+
+
+@asynccontextmanager
+async def tunnelling() -> AsyncIterator[tuple[str, list[str]]]:
+    """A proxy that knows CONNECT alone: its URL and whom it was asked for."""
+    asked: list[str] = []
+
+    async def pipe(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            sink.write(data)
+            await sink.drain()
+        sink.close()
+
+    async def tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        target = request.split()[1].decode()
+        asked.append(target)
+        host, _, port = target.rpartition(":")
+        there, back = await asyncio.open_connection(host, int(port))
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        with suppress(ConnectionError):
+            await asyncio.gather(pipe(reader, back), pipe(there, writer))
+
+    server = await asyncio.start_server(tunnel, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", asked
