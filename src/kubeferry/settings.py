@@ -86,6 +86,15 @@ _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12} | {
 }
 
 
+def read_size(text: str, *, place: str) -> int:
+    """A size such as ``20Gi`` in bytes. Raises ``ConfigError``."""
+    size = _SIZE.fullmatch(text)
+    if size is None:
+        remedy = "bytes, or with Ki, Mi, Gi, Ti: 20Gi"
+        raise ConfigError(f"{text!r} is no size", place=place, remedy=remedy)
+    return int(size["number"]) * _UNITS[size["unit"] or ""]
+
+
 def _value(name: str, text: str, *, place: str) -> object:
     if name in ("local_root", "spool_dir"):
         path = Path(text)
@@ -95,11 +104,7 @@ def _value(name: str, text: str, *, place: str) -> object:
     if name == "allowed_endpoints":
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if name == "spool_limit":
-        size = _SIZE.fullmatch(text)
-        if size is None:
-            remedy = "bytes, or with Ki, Mi, Gi, Ti: 20Gi"
-            raise ConfigError(f"{text!r} is no size", place=place, remedy=remedy)
-        return int(size["number"]) * _UNITS[size["unit"] or ""]
+        return read_size(text, place=place)
     if name == "max_tasks":
         if not text.isdecimal() or int(text) < 1:
             raise ConfigError(f"{text!r} is no positive number", place=place)

@@ -1,23 +1,43 @@
 """What ``kubeferry install`` prints: everything a cluster needs to run the controller. Pure.
 
-Namespace, custom resources, service account, rights and Deployment, in the order in which
-``kubectl apply -f -`` has to meet them. The pod satisfies the ``restricted`` pod security standard.
+Namespace, custom resources, service account, rights, roles for people and Deployment, in the order
+in which ``kubectl apply -f -`` has to meet them. The pod satisfies the ``restricted`` pod security
+standard.
+
+An older installation is replaced in place: names, labels and the Deployment's selector are for
+ever, and kubectl takes away what an object no longer has.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from kubeferry.api import crd
-from kubeferry.api.definition import GROUP, NAMESPACE
+from kubeferry.api.definition import NAMESPACE
+from kubeferry.api.rights import AT_HOME, CONTROLLER, EVERYWHERE, PEOPLE, RBAC, Rule
+from kubeferry.settings import Settings, read_size
 
 HEALTH_PORT = 8081
 """Where the controller answers ``/healthz`` and ``/readyz``."""
+LEAST_MEMORY = 64 << 20
+"""Bytes: an idle controller takes nearly as much."""
+PART_OF = ("app.kubernetes.io/name", "kubeferry")
+"""The label that everything of ours carries."""
+API_SERVER = "KUBERNETES_SERVICE_HOST"
+"""The variable that tells a pod the API server's host. Kubernetes puts the Service's address there;
+ours is its DNS name, so that what is on the certificate of every cluster, and in each proxy's list
+of exceptions, is what is asked for. There is no way around a cluster whose DNS is out of order: the
+vault could not be found either. An administrator may give another one."""
 
 Manifest = dict[str, Any]
 
-_NAME = "kubeferry-controller"
-_LABELS = {"app.kubernetes.io/name": "kubeferry", "app.kubernetes.io/component": "controller"}
+_LABELS = dict([PART_OF]) | {"app.kubernetes.io/component": "controller"}
+_FOR_PEOPLE = dict([PART_OF]) | {"app.kubernetes.io/component": "people"}
 _USER = 65532
+_SECURITY = "restricted"
+_SECURITY_VERSION = "v1.36"
+"""What the pod was tried under. Older servers take it for their newest, and a newer server does not
+refuse tomorrow's pod by rules that were not there when it was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +46,23 @@ class Installation:
 
     Attributes:
         image: the container image of kubeferry.
+        image_pull_policy: ``Always``, ``IfNotPresent`` or ``Never``; empty leaves it to Kubernetes.
+        image_pull_secrets: Secrets of the namespace with the registry's credentials.
         namespace: where the controller and our resources live.
         replicas: processes, of which the holder of the Lease works.
-        memory: the container's limit.
-        spool: how much of the node's disk a restore's spool may take.
+        memory: the container's limit, at least ``LEAST_MEMORY``.
+        spool: how much of the node's disk one restore's spool may take.
+        environ: more variables of the controller, such as its settings by their names.
     """
 
     image: str
+    image_pull_policy: str = ""
+    image_pull_secrets: tuple[str, ...] = ()
     namespace: str = NAMESPACE
     replicas: int = 1
     memory: str = "1Gi"
-    spool: str = "20Gi"
+    spool: str = "10Gi"
+    environ: Mapping[str, str] = field(default_factory=dict)
 
 
 def manifests(installation: Installation) -> list[Manifest]:
@@ -44,11 +70,12 @@ def manifests(installation: Installation) -> list[Manifest]:
     return [
         _namespace(installation),
         *crd.manifests(),
-        _object("v1", "ServiceAccount", _NAME, installation.namespace),
-        _cluster_role(),
-        _cluster_role_binding(installation),
-        _role(installation),
-        _role_binding(installation),
+        _object("v1", "ServiceAccount", CONTROLLER, installation.namespace),
+        _controller_role(),
+        _binding("ClusterRole", installation),
+        _rbac("Role", CONTROLLER, installation.namespace, rules=_rules(AT_HOME)),
+        _binding("Role", installation, namespace=installation.namespace),
+        *(_role_for_people(name, rules) for name, rules in PEOPLE.items()),
         _deployment(installation),
     ]
 
@@ -62,90 +89,67 @@ def _object(api_version: str, kind: str, name: str, namespace: str = "", **rest:
 
 def _namespace(installation: Installation) -> Manifest:
     namespace = _object("v1", "Namespace", installation.namespace)
-    namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = "restricted"
+    for mode in ("enforce", "warn", "audit"):
+        label = f"pod-security.kubernetes.io/{mode}"
+        namespace["metadata"]["labels"] |= {label: _SECURITY, f"{label}-version": _SECURITY_VERSION}
     return namespace
 
 
-def _cluster_role() -> Manifest:
-    """The rights in the whole cluster.
+def _rbac(kind: str, name: str, namespace: str = "", **rest: Any) -> Manifest:
+    return _object(f"{RBAC}/v1", kind, name, namespace, **rest)
 
-    A backup may read and a restore may create any kind, those of resources that do not exist yet
-    included, so a list of kinds cannot be given; nothing but our own resources is deleted. Roles
-    and bindings can only be restored by who may grant what they grant: ``escalate`` and ``bind``.
-    """
-    role = _object(
-        "rbac.authorization.k8s.io/v1",
-        "ClusterRole",
-        _NAME,
-        rules=[
-            {
-                "apiGroups": ["*"],
-                "resources": ["*"],
-                "verbs": ["get", "list", "watch", "create", "patch"],
-            },
-            {
-                "apiGroups": ["rbac.authorization.k8s.io"],
-                "resources": ["clusterroles", "roles"],
-                "verbs": ["escalate", "bind"],
-            },
-            {"apiGroups": [GROUP], "resources": ["*"], "verbs": ["update", "delete"]},
-        ],
-    )
+
+def _rules(rules: Iterable[Rule]) -> list[dict[str, Any]]:
+    return [rule.manifest() for rule in rules]
+
+
+def _controller_role() -> Manifest:
+    role = _rbac("ClusterRole", CONTROLLER, rules=_rules(EVERYWHERE))
     role["metadata"]["annotations"] = {
         "kubernetes.io/description": "Reads and creates objects of any kind, which is what backing "
-        "up and restoring an application takes; deletes only kubeferry's own. Who may write "
-        f"{GROUP} resources acts with these rights."
+        "up and restoring an application takes; changes and deletes none. Who may create "
+        "kubeferry's tasks and vaults acts with these rights."
     }
     return role
 
 
-def _cluster_role_binding(installation: Installation) -> Manifest:
-    return _object(
-        "rbac.authorization.k8s.io/v1",
-        "ClusterRoleBinding",
-        _NAME,
-        roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": _NAME},
-        subjects=[_subject(installation)],
+def _binding(kind: str, installation: Installation, namespace: str = "") -> Manifest:
+    """Gives the controller its role of this kind."""
+    account = {"kind": "ServiceAccount", "name": CONTROLLER, "namespace": installation.namespace}
+    return _rbac(
+        f"{kind}Binding",
+        CONTROLLER,
+        namespace,
+        roleRef={"apiGroup": RBAC, "kind": kind, "name": CONTROLLER},
+        subjects=[account],
     )
 
 
-def _role(installation: Installation) -> Manifest:
-    """The election: the Lease of the one that works."""
-    return _object(
-        "rbac.authorization.k8s.io/v1",
-        "Role",
-        _NAME,
-        installation.namespace,
-        rules=[
-            {
-                "apiGroups": ["coordination.k8s.io"],
-                "resources": ["leases"],
-                "verbs": ["get", "list", "watch", "create", "update", "patch"],
-            }
-        ],
-    )
+def _role_for_people(name: str, rules: Iterable[Rule]) -> Manifest:
+    """A role for people.
 
-
-def _role_binding(installation: Installation) -> Manifest:
-    return _object(
-        "rbac.authorization.k8s.io/v1",
-        "RoleBinding",
-        _NAME,
-        installation.namespace,
-        roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": _NAME},
-        subjects=[_subject(installation)],
-    )
-
-
-def _subject(installation: Installation) -> dict[str, str]:
-    return {"kind": "ServiceAccount", "name": _NAME, "namespace": installation.namespace}
+    It is part of none of the aggregated roles (``view``, ``edit``, ``admin``): those are bound for
+    whole clusters to people who are not meant to have the controller's rights.
+    """
+    role = _rbac("ClusterRole", name, rules=_rules(rules))
+    role["metadata"]["labels"] = dict(_FOR_PEOPLE)
+    return role
 
 
 def _deployment(installation: Installation) -> Manifest:
-    pod = {
-        "serviceAccountName": _NAME,
+    """The controller.
+
+    An update starts the new pod before the old one ends: the Lease lets one of them work, and an
+    image that does not start ends nothing. There is no PodDisruptionBudget: it would block a
+    node's drain for a single pod, and of several any one may go.
+    """
+    tasks = Settings.from_environ(installation.environ).max_tasks
+    spool = read_size(installation.spool, place="spool")
+    pod: dict[str, Any] = {
+        "serviceAccountName": CONTROLLER,
         # A Service named kubeferry... would put variables of our own prefix into the pod.
         "enableServiceLinks": False,
+        "nodeSelector": {"kubernetes.io/os": "linux"},
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": _USER,
@@ -158,16 +162,32 @@ def _deployment(installation: Installation) -> Manifest:
         "containers": [_container(installation)],
         "volumes": [
             {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
-            {"name": "spool", "emptyDir": {"sizeLimit": installation.spool}},
+            # The kubelet evicts a pod that takes more: room for all restores and their indexes.
+            {"name": "spool", "emptyDir": {"sizeLimit": _quantity(spool * (tasks + 1))}},
         ],
     }
+    if installation.image_pull_secrets:
+        pod["imagePullSecrets"] = [{"name": name} for name in installation.image_pull_secrets]
+    if installation.replicas > 1:
+        pod["topologySpreadConstraints"] = [
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": dict(_LABELS)},
+            }
+        ]
     return _object(
         "apps/v1",
         "Deployment",
-        _NAME,
+        CONTROLLER,
         installation.namespace,
         spec={
             "replicas": installation.replicas,
+            "strategy": {
+                "type": "RollingUpdate",
+                "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
+            },
             "selector": {"matchLabels": dict(_LABELS)},
             "template": {"metadata": {"labels": dict(_LABELS)}, "spec": pod},
         },
@@ -175,32 +195,28 @@ def _deployment(installation: Installation) -> Manifest:
 
 
 def _container(installation: Installation) -> dict[str, Any]:
-    def probe(path: str, failures: int) -> dict[str, Any]:
+    def probe(path: str, *, seconds: int, failures: int) -> dict[str, Any]:
         return {
             "httpGet": {"path": path, "port": "health"},
-            "periodSeconds": 10,
+            "periodSeconds": seconds,
             "timeoutSeconds": 5,
             "failureThreshold": failures,
         }
 
-    return {
+    container: dict[str, Any] = {
         "name": "controller",
         "image": installation.image,
         "args": ["controller", "--health-port", str(HEALTH_PORT)],
-        "env": [
-            {
-                "name": "KUBEFERRY_NAMESPACE",
-                "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}},
-            },
-            {"name": "KUBEFERRY_SPOOL_DIR", "value": "/spool"},
-            {"name": "KUBEFERRY_SPOOL_LIMIT", "value": installation.spool},
-        ],
+        "env": _environment(installation),
         "ports": [{"name": "health", "containerPort": HEALTH_PORT}],
-        "startupProbe": probe("/healthz", 30),
-        "livenessProbe": probe("/healthz", 3),
-        "readinessProbe": probe("/readyz", 1),
+        # It is ready within 2 seconds, and is seen to be.
+        "startupProbe": probe("/healthz", seconds=1, failures=120),
+        "livenessProbe": probe("/healthz", seconds=10, failures=3),
+        "readinessProbe": probe("/readyz", seconds=5, failures=1),
         "resources": {
-            "requests": {"cpu": "100m", "memory": "256Mi"},
+            "requests": {"cpu": "100m", "memory": _request(installation.memory)},
+            # No limit on the processor: it would stretch every pause between two renewals of the
+            # Lease, and the API server sets the pace anyway.
             "limits": {"memory": installation.memory},
         },
         "securityContext": {
@@ -213,3 +229,33 @@ def _container(installation: Installation) -> dict[str, Any]:
             {"name": "spool", "mountPath": "/spool"},
         ],
     }
+    if installation.image_pull_policy:
+        container["imagePullPolicy"] = installation.image_pull_policy
+    return container
+
+
+def _environment(installation: Installation) -> list[dict[str, Any]]:
+    values = {
+        API_SERVER: "kubernetes.default.svc",
+        "KUBEFERRY_SPOOL_DIR": "/spool",
+        "KUBEFERRY_SPOOL_LIMIT": installation.spool,
+        **dict(sorted(installation.environ.items())),
+    }
+    where = {"fieldRef": {"fieldPath": "metadata.namespace"}}
+    return [
+        {"name": "KUBEFERRY_NAMESPACE", "valueFrom": where},
+        *({"name": name, "value": value} for name, value in values.items()),
+    ]
+
+
+def _request(limit: str) -> str:
+    """What is set aside of a memory limit: a quarter, but what an idle controller takes."""
+    return _quantity(max(LEAST_MEMORY, read_size(limit, place="memory") // 4))
+
+
+def _quantity(size: int) -> str:
+    """Bytes as Kubernetes writes them: ``256Mi``."""
+    for unit, shift in (("Ti", 40), ("Gi", 30), ("Mi", 20), ("Ki", 10)):
+        if size % (1 << shift) == 0:
+            return f"{size >> shift}{unit}"
+    return str(size)

@@ -12,6 +12,7 @@ from kubeferry.errors import (
     ArchiveError,
     BackupMissing,
     FerryError,
+    Forbidden,
     InvalidInput,
     NotFound,
     VaultError,
@@ -61,10 +62,19 @@ async def open_location(
     settings: Settings,
     credentials: Credentials | None,
 ) -> Store:
-    """The store of a vault, with the keys of its Secrets, else the given ones."""
+    """The store of a vault, with the keys of its Secrets, else the given ones.
+
+    Who may not read Secrets (a person with the operator's role) has keys of their own.
+    """
     keys = None
     if location.spec.provider != "local":
-        keys = await find_credentials(client, namespace=settings.namespace) or credentials
+        try:
+            keys = await find_credentials(client, namespace=settings.namespace) or credentials
+        except Forbidden as error:
+            if credentials is None:
+                error.remedy = "give the storage's keys by the environment: AWS_ACCESS_KEY_ID ..."
+                raise
+            keys = credentials
         if keys is None:
             raise VaultUnavailable(
                 "no credentials for the storage",
