@@ -1,9 +1,10 @@
 """A running cluster as a test sees it: kubeconfigs, kubectl, and a kubelet's part.
 
-Nothing runs pods in these clusters and nothing provisions volumes, so ``mark_pods_ready`` and
-``set_status`` write what a kubelet or a provisioner would.
+Nothing runs pods in a control plane without nodes and nothing provisions volumes, so
+``mark_pods_ready`` and ``set_status`` write what a kubelet or a provisioner would.
 """
 
+import base64
 import json
 import os
 import subprocess
@@ -11,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.pki import KeyPair
 
 KUBECTL_TIMEOUT = 120.0
 
@@ -29,7 +32,7 @@ class KubectlFailed(AssertionError):
 
 @dataclass(frozen=True)
 class Cluster:
-    """One control plane.
+    """One cluster.
 
     Attributes:
         name: ``backup``, ``restore`` ...
@@ -120,3 +123,32 @@ def write_private(path: Path, text: str) -> Path:
     path.touch(mode=0o600)
     path.write_text(text)
     return path
+
+
+def write_kubeconfig(
+    path: Path, *, server: str, authority: Path, user: Mapping[str, str], context: str
+) -> Path:
+    """A kubeconfig of one user of one cluster; ``authority`` is its certificate's file."""
+    cluster = {"server": server, "certificate-authority-data": as_base64(authority)}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": context, "cluster": cluster}],
+        "users": [{"name": path.stem, "user": user}],
+        "contexts": [{"name": context, "context": {"cluster": context, "user": path.stem}}],
+        "current-context": context,
+    }
+    return write_private(path, json.dumps(config, indent=2))
+
+
+def certificate_user(pair: KeyPair) -> dict[str, str]:
+    """The user of a kubeconfig who proves itself by a client certificate."""
+    return {
+        "client-certificate-data": as_base64(pair.certificate),
+        "client-key-data": as_base64(pair.key),
+    }
+
+
+def as_base64(path: Path) -> str:
+    """A file's content as kubeconfigs and Secrets have it."""
+    return base64.b64encode(path.read_bytes()).decode()

@@ -5,8 +5,6 @@
 garbage collection and the other controllers work; there is no scheduler and no kubelet.
 """
 
-import base64
-import json
 import os
 import secrets
 import shutil
@@ -19,8 +17,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.clusters import Cluster, write_private
-from tests.pki import Authority, KeyPair, signing_key
+from tests.clusters import Cluster, certificate_user, write_kubeconfig, write_private
+from tests.pki import Authority, signing_key
 from tests.processes import Server, StartFailed, free_ports
 
 ROOT = Path(__file__).parent.parent
@@ -109,7 +107,7 @@ class ControlPlane:
             server=server,
             folder=folder,
             programs=programs,
-            kubeconfig=self._kubeconfig("admin", server, _certificate_user(admin), name),
+            kubeconfig=self._kubeconfig("admin", server, certificate_user(admin), name),
             user_kubeconfig=self._kubeconfig(USER, server, {"token": self._token}, name),
         )
 
@@ -191,7 +189,7 @@ class ControlPlane:
         ]
 
     def _manager_flags(self) -> list[str]:
-        user = _certificate_user(self._authority.client("controller-manager", _MANAGER))
+        user = certificate_user(self._authority.client("controller-manager", _MANAGER))
         config = self._kubeconfig("controller-manager", self._cluster.server, user, "manager")
         return [
             f"--kubeconfig={config}",
@@ -207,30 +205,8 @@ class ControlPlane:
         ]
 
     def _kubeconfig(self, name: str, server: str, user: dict[str, str], context: str) -> Path:
-        authority = _base64(self._authority.certificate)
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [
-                {
-                    "name": context,
-                    "cluster": {"server": server, "certificate-authority-data": authority},
-                }
-            ],
-            "users": [{"name": name, "user": user}],
-            "contexts": [{"name": context, "context": {"cluster": context, "user": name}}],
-            "current-context": context,
-        }
         path = self._folder / f"{name}.kubeconfig"
-        return write_private(path, json.dumps(config, indent=2))
-
-
-def _certificate_user(pair: KeyPair) -> dict[str, str]:
-    return {
-        "client-certificate-data": _base64(pair.certificate),
-        "client-key-data": _base64(pair.key),
-    }
-
-
-def _base64(path: Path) -> str:
-    return base64.b64encode(path.read_bytes()).decode()
+        certificate = self._authority.certificate
+        return write_kubeconfig(
+            path, server=server, authority=certificate, user=user, context=context
+        )

@@ -21,7 +21,7 @@ class S3Server:
     """A running server.
 
     Attributes:
-        endpoint: ``http://127.0.0.1:<port>``.
+        endpoint: ``http://<address>:<port>``.
         folder: where buckets are directories; a bucket is made by making one.
     """
 
@@ -55,32 +55,43 @@ def program() -> Path:
 
 
 @contextmanager
-def running(folder: Path, *, region: str = "cn-beijing") -> Iterator[S3Server]:
-    """A server on a free port of 127.0.0.1 that ends with the context; it serves one region."""
-    [port] = free_ports(1)
+def running(
+    folder: Path,
+    *,
+    region: str = "cn-beijing",
+    host: str = "127.0.0.1",
+    port: int = 0,
+    credentials: Credentials | None = None,
+) -> Iterator[S3Server]:
+    """A server at an address of this machine, which ends with the context; it serves one region.
+
+    Without a port it takes a free one, without credentials it makes some.
+    """
+    if not port:
+        [port] = free_ports(1)
     data = folder / "buckets"
-    data.mkdir(parents=True)
-    credentials = Credentials("test-key", secrets.token_hex(16))
+    data.mkdir(parents=True, exist_ok=True)
+    credentials = credentials or Credentials("test-key", secrets.token_hex(16))
     server = Server(
         [
             program(),
             *("--access", credentials.access_key_id),
             *("--secret", credentials.secret_access_key),
-            *("--region", region, "--port", f"127.0.0.1:{port}", "--quiet"),
+            *("--region", region, "--port", f"{host}:{port}", "--quiet"),
             *("posix", data),
         ],
         log=folder / "versitygw.log",
     )
     try:
-        server.wait_until(lambda: _answers(port), seconds=_READY_SECONDS)
-        yield S3Server(f"http://127.0.0.1:{port}", data, credentials)
+        server.wait_until(lambda: _answers(host, port), seconds=_READY_SECONDS)
+        yield S3Server(f"http://{host}:{port}", data, credentials)
     finally:
         server.stop()
 
 
-def _answers(port: int) -> bool:
+def _answers(host: str, port: int) -> bool:
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
+        with socket.create_connection((host, port), timeout=1):
             return True
     except OSError:
         return False

@@ -13,7 +13,7 @@ def sites(
 ) -> Iterator[tuple[Site, Site]]:
     """The two clusters with kubeferry installed, a controller running against each."""
     logs = tmp_path_factory.mktemp("controllers")
-    started = [Site(cluster, s3, logs / cluster.name) for cluster in clusters]
+    started = [Site(cluster, s3, logs=logs / cluster.name) for cluster in clusters]
     s3.make_bucket("cnfs-oss-test")
     try:
         for site in started:

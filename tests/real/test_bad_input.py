@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tests.real import archives
-from tests.real.ferries import DEAD_ENDPOINT, Site
+from tests.real.ferries import Site
 from tests.s3server import S3Server
+from tests.sites import DEAD_ENDPOINT
 from tests.waiting import until
 
 pytestmark = [pytest.mark.real, pytest.mark.s3]

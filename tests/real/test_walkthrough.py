@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from tests.real import archives
-from tests.real.ferries import GROUP, Site
+from tests.real.ferries import Site
 from tests.s3server import S3Server
+from tests.sites import GROUP
 from tests.unit.api.seed import seed
 from tests.waiting import until
 

@@ -1,0 +1,104 @@
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import s3server
+from tests.node.sites import NodeSite, build_image
+from tests.nodes import MACHINE, ROOT, Node, running
+from tests.s3server import S3Server
+
+KEPT = ROOT / ".node-logs"
+"""Where the logs of all parts are after a run in which a test failed."""
+_NAMES = ("tbackup", "trestore")
+_FIRST = 11
+"""Other numbers than those of ``make cluster``, which may be running."""
+
+
+@pytest.fixture(scope="session")
+def nodes(request: pytest.FixtureRequest) -> Iterator[list[Node]]:
+    """Two clusters of one node each, with kubeferry's image; one pair for the whole run."""
+    image = build_image()
+    with running(_NAMES, first=_FIRST) as started:
+        for node in started:
+            node.import_images(image)
+        yield started
+        if request.session.testsfailed:
+            keep_logs(started)
+
+
+def keep_logs(nodes: list[Node]) -> None:
+    """Copies what every part of the nodes logged, pods included, to where it stays."""
+    shutil.rmtree(KEPT, ignore_errors=True)
+    for node in nodes:
+        folder = KEPT / node.name
+        shutil.copytree(node.folder / "log", folder)
+        pods = node.folder / "var" / "log" / "pods"
+        shutil.copytree(pods, folder / "pods", ignore_dangling_symlinks=True)
+        (folder / "events.txt").write_text(node.run("get", "events", "-A").stdout)
+
+
+@pytest.fixture(scope="session")
+def node_s3(nodes: list[Node], tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real S3 server outside of the nodes, where their pods reach it."""
+    with s3server.running(tmp_path_factory.mktemp("s3"), host=MACHINE) as server:
+        server.make_bucket("cnfs-oss-test")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def node_sites(nodes: list[Node], node_s3: S3Server) -> tuple[NodeSite, NodeSite]:
+    """Both nodes with kubeferry installed and running in them."""
+    backup, restore = (NodeSite(node, node_s3) for node in nodes)
+    for site in (backup, restore):
+        site.install()
+    return backup, restore
+
+
+@pytest.fixture(scope="session")
+def source(node_sites: tuple[NodeSite, NodeSite]) -> NodeSite:
+    """The cluster that is backed up."""
+    return node_sites[0]
+
+
+@pytest.fixture(scope="session")
+def target(node_sites: tuple[NodeSite, NodeSite]) -> NodeSite:
+    """The cluster that is restored into."""
+    return node_sites[1]
+
+
+@pytest.fixture(scope="session")
+def backup_node(nodes: list[Node]) -> Node:
+    return nodes[0]
+
+
+@pytest.fixture
+def node_namespace(backup_node: Node) -> Iterator[str]:
+    """An empty namespace of the first node, whose default service account is there."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    backup_node.kubectl("create", "namespace", name)
+    account = ["serviceaccount/default", "-n", name]
+    backup_node.kubectl("wait", *account, "--for=create", "--timeout=30s")
+    yield name
+    backup_node.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def node_bucket(node_s3: S3Server) -> Path:
+    """The seed's bucket as a directory."""
+    return node_s3.folder / "cnfs-oss-test"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """A failed test tells what the controllers logged and where all other logs are."""
+    report = yield
+    if report.failed and "node_sites" in getattr(item, "funcargs", {}):
+        for site in item.funcargs["node_sites"]:
+            lines = site.told().splitlines()[-40:]
+            report.sections.append((f"controller of {site.cluster.name}", "\n".join(lines)))
+        report.sections.append(("logs of all parts, after the run", str(KEPT)))
+    return report
