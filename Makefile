@@ -6,7 +6,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-real lint fmt type controlplane controlplane-down bench golden crds lock clean
+.PHONY: help setup demo test test-real lint fmt type controlplane controlplane-down image bench golden crds lock clean
 
 help: ## these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 22
@@ -49,6 +49,9 @@ controlplane: setup ## starts two real control planes to try things on; builds t
 controlplane-down: setup ## ends them
 	$(BIN)/python -m tests.standing down
 
+image: setup ## the container image, built without a container engine (docs/image.md)
+	@$(BIN)/python hack/image.py
+
 bench: setup ## the benchmarks, on a real control plane (docs/performance.md)
 	$(BIN)/python -m bench
 
@@ -60,6 +63,7 @@ crds: setup ## rewrites deploy/crds.yaml from the types
 
 lock: ## rewrites requirements/ from pyproject.toml (needs uv)
 	$(LOCK) pyproject.toml -o requirements/runtime.txt
+	$(LOCK) --group build -o requirements/build.txt
 	$(LOCK) pyproject.toml --group dev -o requirements/dev.txt
 
 clean: ## removes what these targets made

@@ -76,15 +76,26 @@ def write(out: Path, images: Sequence[Image], *, architecture: str = "") -> list
     return [str(manifest["digest"]) for manifest in manifests]
 
 
-def pack(root: Path, out: Path) -> None:
-    """Writes a directory as a layer: an uncompressed tar that only the files decide."""
+def pack(root: Path, out: Path, *, as_root: bool = False) -> None:
+    """Writes a directory as a layer: an uncompressed tar that only the files decide.
+
+    ``as_root`` gives everything to root, whoever it belongs to here.
+    """
+
+    def told(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+        entry.mtime = 0
+        entry.uname = entry.gname = ""
+        if as_root:
+            entry.uid = entry.gid = 0
+        return entry
+
     with tarfile.open(out, "w", format=tarfile.PAX_FORMAT) as layer:
-        layer.add(root, ".", recursive=False, filter=_timeless)
+        layer.add(root, ".", recursive=False, filter=told)
         for folder, folders, files in os.walk(root):
             folders.sort()
             for name in sorted(folders + files):
                 path = Path(folder, name)
-                layer.add(path, str(path.relative_to(root)), recursive=False, filter=_timeless)
+                layer.add(path, str(path.relative_to(root)), recursive=False, filter=told)
 
 
 class _Blobs:
@@ -188,12 +199,6 @@ def _entry(name: str, size: int) -> tarfile.TarInfo:
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
     archive.addfile(_entry(name, len(content)), io.BytesIO(content))
-
-
-def _timeless(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    entry.mtime = 0
-    entry.uname = entry.gname = ""
-    return entry
 
 
 def main() -> None:
