@@ -34,6 +34,7 @@ _KEPT = (
     "minItems",
     "maxItems",
     "maxProperties",
+    "x-kubernetes-preserve-unknown-fields",
 )
 
 
@@ -104,7 +105,9 @@ def schema(definition: Definition) -> Schema:
 
 def _at(result: Schema, path: str) -> Schema:
     for name in filter(None, path.split(".")):
-        result = result["properties"][name]
+        result = result["properties"][name.removesuffix("[]")]
+        if name.endswith("[]"):
+            result = result["items"]
     return result
 
 

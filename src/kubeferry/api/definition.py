@@ -45,8 +45,8 @@ class Rule:
 class Definition:
     """One custom resource.
 
-    ``rules`` are by the path of the value they are about, ``""`` for the object as a whole and
-    ``spec.config`` for a part of it.
+    ``rules`` are by the path of the value they are about, ``""`` for the object as a whole,
+    ``spec.config`` for a part of it and ``spec.list[]`` for each item of a list.
     """
 
     type: type[msgspec.Struct]

@@ -8,6 +8,8 @@ from kubeferry.api.backup import TaskPhase
 from kubeferry.api.definition import FROZEN_ONCE_STARTED, TASK_COLUMNS, Definition
 from kubeferry.api.fields import Count, Namespace, ObjectName, Progress, Strict, Time, Tolerant
 from kubeferry.api.metadata import Metadata
+from kubeferry.api.restore_hooks import RULES as HOOK_RULES
+from kubeferry.api.restore_hooks import RestoreHooks
 
 ImagePrefix = Annotated[str, Meta(pattern=r"^[^\s]+$", min_length=1, max_length=512)]
 
@@ -52,6 +54,7 @@ class RestoreSpec(Strict, kw_only=True, frozen=True):
     resource_modifier: Annotated[
         ModifierReference | None, Meta(description=ModifierReference.__doc__)
     ] = None
+    hooks: Annotated[RestoreHooks | None, Meta(description=RestoreHooks.__doc__)] = None
 
 
 class ItemCounts(Tolerant, kw_only=True, frozen=True):
@@ -61,6 +64,13 @@ class ItemCounts(Tolerant, kw_only=True, frozen=True):
     skipped: Annotated[Count, Meta(description="Left as they were, each with a reason.")] = 0
     refused: Annotated[Count, Meta(description="Not created: a rule must not do that.")] = 0
     failed: Annotated[Count, Meta(description="Not created: the API server refused.")] = 0
+
+
+class HookCounts(Tolerant, kw_only=True, omit_defaults=False, frozen=True):
+    """How many hooks of restored pods there were."""
+
+    attempted: Annotated[Count, Meta(description="Run, or not run although they should be.")] = 0
+    failed: Annotated[Count, Meta(description="Failed, or never run.")] = 0
 
 
 class RestoreStatus(Tolerant, kw_only=True, frozen=True):
@@ -83,6 +93,7 @@ class RestoreStatus(Tolerant, kw_only=True, frozen=True):
     warnings: Annotated[Count, Meta(description="Warnings so far.")] = 0
     errors: Annotated[Count, Meta(description="Errors so far.")] = 0
     counts: Annotated[ItemCounts | None, Meta(description=ItemCounts.__doc__)] = None
+    hooks: Annotated[HookCounts | None, Meta(description=HookCounts.__doc__)] = None
     resource_modifier_digest: Annotated[
         str, Meta(description="SHA-256 of the resource modifier as it was read.")
     ] = ""
@@ -103,5 +114,5 @@ DEFINITION = Definition(
     type=ApplicationRestore,
     plural="applicationrestores",
     columns=TASK_COLUMNS,
-    rules={"": (FROZEN_ONCE_STARTED,)},
+    rules={"": (FROZEN_ONCE_STARTED,), **HOOK_RULES},
 )

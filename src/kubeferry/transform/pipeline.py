@@ -25,6 +25,7 @@ from kubeferry.transform.change import (
     apply_changes,
 )
 from kubeferry.transform.facts import Facts
+from kubeferry.transform.init_hooks import InitHook, InitHooks, init_changes, init_errors
 from kubeferry.transform.modifiers.apply import apply_rules, matching_rules
 from kubeferry.transform.modifiers.protected import Guard
 from kubeferry.transform.modifiers.rules import Modifiers, Rule
@@ -35,6 +36,8 @@ from kubeferry.transform.patch.pointer import escape, pointer_of
 
 Step = Callable[[Object], list[Change]]
 
+RESTORE_LABEL = "velero.io/restore-name"
+"""The label by which the objects of one restore are found."""
 _LABELS = Cause("automatic", "restore-labels")
 
 
@@ -47,13 +50,14 @@ class Rules:
     modifiers: Modifiers | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)
+    init_hooks: tuple[InitHook, ...] = ()
 
 
 def restore_labels(backup: str, restore: str) -> dict[str, str]:
     """The two labels that every restored object gets (velero.md §3.5)."""
     return {
         "velero.io/backup-name": label_value(backup),
-        "velero.io/restore-name": label_value(restore),
+        RESTORE_LABEL: label_value(restore),
     }
 
 
@@ -62,6 +66,7 @@ class _Kind:
     """What concerns the objects of one kind."""
 
     verdicts: tuple[Callable[[Object], Note | None], ...]
+    concerns: tuple[Callable[[Object], Iterable[Note]], ...]
     steps: tuple[Step, ...]
     rules: tuple[Rule, ...]
     guard: Guard
@@ -102,9 +107,13 @@ class Pipeline:
                 if note is not None:
                     return Outcome(None, [], [], [], skipped=note)
 
-            # 2. Automatic: what the server wrote, then the fixes of the kind. 3. Parameters.
+            # 2. Automatic: what the server wrote, the fixes of the kind, init hooks of pods, whose
+            # images are mapped as all others are. 3. Parameters.
             changes = [STRIPPED]
             result = strip_server_fields(obj)
+            errors: list[Note] = []
+            for doing in kind.concerns:
+                errors += doing(result)
             for doing in kind.steps:
                 made = doing(result)
                 if made:
@@ -113,7 +122,6 @@ class Pipeline:
 
             # 4. Modifiers: they see the source namespace; what they must not change is compared.
             doing = "modifiers"
-            errors: list[Note] = []
             matching = kind.rules and matching_rules(result, kind.rules, errors)
             if matching:
                 entered = result
@@ -135,6 +143,11 @@ class Pipeline:
         rules = self._rules
         facts = rules.facts
         steps: list[Step] = list(fixes_for(group_resource, facts))
+        concerns: list[Callable[[Object], Iterable[Note]]] = []
+        if group_resource == "pods":
+            hooks = InitHooks(rules.init_hooks, rules.namespaces)
+            steps.append(partial(init_changes, hooks))
+            concerns.append(partial(init_errors, hooks))
         images = image_changes(group_resource, rules.images)
         if images is not None:
             steps.append(images)
@@ -143,6 +156,7 @@ class Pipeline:
         modifiers = None if is_namespace else rules.modifiers
         kind = _Kind(
             verdicts=tuple(verdicts_for(group_resource, facts)),
+            concerns=tuple(concerns),
             steps=tuple(steps),
             rules=modifiers.for_kind(group_resource) if modifiers else (),
             guard=Guard(group_resource),

@@ -11,6 +11,8 @@ from kubeferry.errors import InvalidModifier
 from kubeferry.transform.automatic.table import FIXES, VERDICTS
 from kubeferry.transform.change import Note
 from kubeferry.transform.facts import Facts
+from kubeferry.transform.hook_pods import PodSelection
+from kubeferry.transform.init_hooks import InitHook
 from kubeferry.transform.modifiers.rules import Modifiers, parse_modifiers
 from kubeferry.transform.parameters.images import ImageMap, target_images
 from kubeferry.transform.pipeline import Pipeline, Rules
@@ -120,6 +122,7 @@ FIELDS = [
     *("labels", "annotations", "claimRef", "selector", "matchLabels", "type", "clusterIP", "phase"),
     *("uid", "volumeName", "securityContext", "ports", "hostPort", "kind", "apiVersion", "env"),
     *("volumeClaimTemplates", "serviceAccountName", "projected", "manualSelector", "a/b~", "-"),
+    *("init.hook.restore.velero.io/container-image", "init.hook.restore.velero.io/command"),
 ]
 LEAVES = st.one_of(
     *(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=3)),
@@ -178,6 +181,9 @@ RULES = st.lists(
 )
 
 
+INIT_HOOK = InitHook("h", PodSelection(), ({"name": "a", "image": "i", "command": ["c"]},))
+
+
 @settings(max_examples=400, deadline=None)
 @given(OBJECTS, st.sampled_from(KINDS), RULES)
 def test_any_object_and_any_rules_have_an_outcome(obj: Any, kind: str, listed: Any) -> None:
@@ -194,6 +200,7 @@ def test_any_object_and_any_rules_have_an_outcome(obj: Any, kind: str, listed: A
             modifiers=modifiers,
             labels=LABELS,
             facts=Facts(restored_volumes=frozenset({"a", "default"})),
+            init_hooks=(INIT_HOOK,),
         )
     )
     outcome = pipeline(obj, kind)
