@@ -23,6 +23,8 @@ LEAST_MEMORY = 64 << 20
 """Bytes: an idle controller takes nearly as much."""
 PART_OF = ("app.kubernetes.io/name", "kubeferry")
 """The label that everything of ours carries."""
+LABELS = {PART_OF[0]: PART_OF[1], "app.kubernetes.io/component": "controller"}
+"""The labels of the controller's pods, and of what is there for its sake."""
 API_SERVER = "KUBERNETES_SERVICE_HOST"
 """The variable that tells a pod the API server's host. Kubernetes puts the Service's address there;
 ours is its DNS name, so that what is on the certificate of every cluster, and in each proxy's list
@@ -31,8 +33,7 @@ vault could not be found either. An administrator may give another one."""
 
 Manifest = dict[str, Any]
 
-_LABELS = dict([PART_OF]) | {"app.kubernetes.io/component": "controller"}
-_FOR_PEOPLE = dict([PART_OF]) | {"app.kubernetes.io/component": "people"}
+_FOR_PEOPLE = {PART_OF[0]: PART_OF[1], "app.kubernetes.io/component": "people"}
 _USER = 65532
 _SECURITY = "restricted"
 _SECURITY_VERSION = "v1.36"
@@ -81,7 +82,7 @@ def manifests(installation: Installation) -> list[Manifest]:
 
 
 def _object(api_version: str, kind: str, name: str, namespace: str = "", **rest: Any) -> Manifest:
-    metadata: dict[str, Any] = {"name": name, "labels": dict(_LABELS)}
+    metadata: dict[str, Any] = {"name": name, "labels": dict(LABELS)}
     if namespace:
         metadata["namespace"] = namespace
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **rest}
@@ -174,7 +175,7 @@ def _deployment(installation: Installation) -> Manifest:
                 "maxSkew": 1,
                 "topologyKey": "kubernetes.io/hostname",
                 "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": dict(_LABELS)},
+                "labelSelector": {"matchLabels": dict(LABELS)},
             }
         ]
     return _object(
@@ -188,8 +189,8 @@ def _deployment(installation: Installation) -> Manifest:
                 "type": "RollingUpdate",
                 "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
             },
-            "selector": {"matchLabels": dict(_LABELS)},
-            "template": {"metadata": {"labels": dict(_LABELS)}, "spec": pod},
+            "selector": {"matchLabels": dict(LABELS)},
+            "template": {"metadata": {"labels": dict(LABELS)}, "spec": pod},
         },
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kubeferry.api import crd
+from kubeferry.api import backup, crd
 from kubeferry.api.definition import GROUP
 
 CONTROLLER = "kubeferry-controller"
@@ -79,6 +79,11 @@ AT_HOME = (
         GROUP,
         tuple(f"{plural}/status" for plural in _OURS),
         {"patch": "telling how a task or a vault is"},
+    ),
+    Rule(
+        GROUP,
+        (backup.DEFINITION.plural,),
+        {"patch": "a finalizer holds a backup whose applications are still frozen by a hook"},
     ),
     Rule(
         "coordination.k8s.io",

@@ -29,6 +29,9 @@ COMMANDS = {
     "install": Lazy(
         "kubeferry.cli.install:install", "Print what a cluster needs, for kubectl apply -f -."
     ),
+    "uninstall": Lazy(
+        "kubeferry.cli.uninstall:uninstall", "Remove kubeferry from a cluster; backups stay."
+    ),
     "crds": Lazy("kubeferry.cli.install:crds", "Print the custom resource definitions alone."),
     "controller": Lazy(
         "kubeferry.cli.controller:controller", "Run the controller that does the work."
