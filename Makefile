@@ -31,6 +31,9 @@ test-real: setup ## tests on real control planes and a real S3 server; builds th
 	@hack/build.sh s3
 	$(BIN)/pytest -m 'real or s3'
 
+test-node: setup ## tests on real nodes with running pods; builds them once (root on Linux, Go)
+	$(BIN)/pytest -m node
+
 lint: setup ## ruff and the import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -44,13 +47,19 @@ type: setup ## mypy, strict
 	$(BIN)/mypy
 
 controlplane: setup ## starts two real control planes to try things on; builds them once (needs Go)
-	$(BIN)/python -m tests.standing up
+	$(BIN)/python -m tests.standing up controlplane
 
 controlplane-down: setup ## ends them
-	$(BIN)/python -m tests.standing down
+	$(BIN)/python -m tests.standing down controlplane
 
 image: setup ## the container image, built without a container engine (docs/image.md)
 	@$(BIN)/python hack/image.py
+
+cluster: setup ## starts two real clusters with nodes and pods; builds them once (root on Linux, Go; ARGS="--nodes 1 --keep")
+	$(BIN)/python -m tests.standing up cluster $(ARGS)
+
+cluster-down: setup ## ends them and leaves nothing behind
+	$(BIN)/python -m tests.standing down cluster
 
 bench: setup ## the benchmarks, on a real control plane (docs/performance.md)
 	$(BIN)/python -m bench
@@ -67,5 +76,5 @@ lock: ## rewrites requirements/ from pyproject.toml (needs uv)
 	$(LOCK) pyproject.toml --group dev -o requirements/dev.txt
 
 clean: ## removes what these targets made
-	rm -rf .venv .controlplane .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf .venv .controlplane .cluster .node-logs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -17,6 +17,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -45,6 +46,7 @@ _PACKAGES = {
     "nftables": "/usr/sbin/nft",
     "iproute2": "/usr/sbin/ip",
     "util-linux": "/usr/bin/unshare",
+    "procps": "/usr/bin/pkill",
     "debootstrap": "/usr/sbin/debootstrap",
     "busybox-static": "/usr/bin/busybox",
 }
@@ -128,8 +130,7 @@ def running(names: Sequence[str], *, first: int = 1, keep: bool = False) -> Iter
     reason = why_not()
     if reason:
         raise StartFailed(reason)
-    programs = Path(_built("hack/build.sh", "node"))
-    store = Path(_built("hack/node/store.sh"))
+    programs, store = find_programs(), find_store()
     with ExitStack() as stack:
         hosts = [
             _Host(name, first + number, programs, store, keep=keep)
@@ -140,6 +141,36 @@ def running(names: Sequence[str], *, first: int = 1, keep: bool = False) -> Iter
             stack.callback(host.stop)
             host.start()
         yield [host.ready() for host in hosts]
+
+
+def clean(names: Sequence[str], *, keep: bool = False) -> None:
+    """Removes what a run that was killed left of nodes: processes, wires, cgroups, what they store
+    unless that is to be kept. Raises ``StartFailed`` where one is in use.
+    """
+    for name in names:
+        host = _Host(name, 0, Path(), Path(), keep=keep)
+        with host.locked():
+            host.stop()
+
+
+def find_programs() -> Path:
+    """The folder of a node's programs, built where they are not there. Raises ``StartFailed``."""
+    return Path(_built("hack/build.sh", "node"))
+
+
+def find_store() -> Path:
+    """What a node's containerd starts with, made where it is not there. Raises ``StartFailed``."""
+    return Path(_built("hack/node/store.sh"))
+
+
+def build_image() -> Path:
+    """The archive with kubeferry's image, built where it is not there. Raises ``StartFailed``."""
+    made = subprocess.run(
+        [sys.executable, ROOT / "hack" / "image.py"], capture_output=True, text=True, check=False
+    )
+    if made.returncode:
+        raise StartFailed(f"hack/image.py failed\n{made.stderr}")
+    return Path(made.stdout.splitlines()[-1])
 
 
 def _built(script: str, *arguments: str) -> str:

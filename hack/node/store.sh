@@ -1,7 +1,8 @@
 #!/bin/bash
 # store.sh: makes, once, what a node's containerd starts with: a store that holds the images below, unpacked; prints
 # its folder. No registry: the contents are the machine's static busybox, the pause program and a small Debian with
-# nginx and python3. Names are only names: Debian's nginx answers to the name and tag that the seed asks for.
+# nginx and python3. Names are only names: Debian's nginx answers to the two that the seed asks for. They are two images,
+# by a label, as the kubelet tells a container's image by the first name of what it finds.
 # Needs root, debootstrap, busybox-static and python3.
 set -euo pipefail
 hack=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -47,8 +48,9 @@ python3 "$hack/oci.py" "$work/all.tar" >&2 <<SPEC
  {"rootfs": "$work/busybox", "names": ["docker.io/library/busybox:1.36"], "config": {$path, "Cmd": ["sh"]}},
  {"rootfs": "$debian", "names": ["docker.io/library/python:3.11"], "config": {$path, "Cmd": ["python3"]}},
  {"rootfs": "$debian", "config": {$path, "Cmd": ["nginx", "-g", "daemon off;"]},
-  "names": ["docker.io/library/nginx:1.14.1", "anolis-registry.cn-zhangjiakou.cr.aliyuncs.com/openanolis/nginx:1.14.1-8.6",
-            "registry.cn-beijing.aliyuncs.com/acr-team/nginx:1.14.1-8.6"]}]
+  "names": ["docker.io/library/nginx:1.14.1", "anolis-registry.cn-zhangjiakou.cr.aliyuncs.com/openanolis/nginx:1.14.1-8.6"]},
+ {"rootfs": "$debian", "config": {$path, "Cmd": ["nginx", "-g", "daemon off;"], "Labels": {"registry": "acr-team"}},
+  "names": ["registry.cn-beijing.aliyuncs.com/acr-team/nginx:1.14.1-8.6"]}]
 SPEC
 
 # A containerd of its own, out of everybody's sight, unpacks the archive.

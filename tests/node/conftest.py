@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests import s3server
-from tests.node.sites import NodeSite, build_image
-from tests.nodes import MACHINE, ROOT, Node, running
+from tests.node.sites import NodeSite
+from tests.nodes import MACHINE, ROOT, Node, build_image, running
 from tests.s3server import S3Server
 
 KEPT = ROOT / ".node-logs"
@@ -52,7 +52,7 @@ def node_s3(nodes: list[Node], tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture(scope="session")
 def node_sites(nodes: list[Node], node_s3: S3Server) -> tuple[NodeSite, NodeSite]:
     """Both nodes with kubeferry installed and running in them."""
-    backup, restore = (NodeSite(node, node_s3) for node in nodes)
+    backup, restore = (NodeSite(cluster=node, storage=node_s3) for node in nodes)
     for site in (backup, restore):
         site.install()
     return backup, restore

@@ -1,30 +1,16 @@
 """A node with kubeferry installed by its own manifests and running in it, as people have it."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from tests.nodes import ROOT, Node
-from tests.processes import StartFailed
+from tests.nodes import Node
 from tests.sites import ACCOUNT, SYNC_PERIOD, Installed
 from tests.waiting import until
 
 DEPLOYMENT = f"deployment/{ACCOUNT}"
 _PODS = ("pods", "-n", "csdr", "-l", "app.kubernetes.io/component=controller")
-
-
-def build_image() -> Path:
-    """The archive with kubeferry's image, built where it is not there. Raises ``StartFailed``."""
-    made = subprocess.run(
-        [sys.executable, ROOT / "hack" / "image.py"], capture_output=True, text=True, check=False
-    )
-    if made.returncode:
-        raise StartFailed(f"hack/image.py failed\n{made.stderr}")
-    return Path(made.stdout.splitlines()[-1])
 
 
 @dataclass(kw_only=True)
@@ -35,13 +21,11 @@ class NodeSite(Installed):
 
     def install(self, *flags: str) -> None:
         """Installs it, or installs it anew with other flags, and waits until it is ready."""
-        settings = {
-            "KUBEFERRY_ENDPOINT_ALIBABACLOUD": self.storage.endpoint,
-            "KUBEFERRY_SYNC_PERIOD": SYNC_PERIOD,
-        }
-        self.apply_manifests(*flags)
-        given = [f"{name}={value}" for name, value in settings.items()]
-        self.cluster.kubectl("-n", "csdr", "set", "env", DEPLOYMENT, *given)
+        self.apply_manifests(
+            *("--endpoint", f"alibabacloud={self.storage.endpoint}"),
+            *("--set-env", f"KUBEFERRY_SYNC_PERIOD={SYNC_PERIOD}"),
+            *flags,
+        )
         self.rolled_out()
 
     def rolled_out(self) -> None:
