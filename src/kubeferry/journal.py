@@ -4,11 +4,14 @@ A file is complete when it is stored and never changed afterwards; a new one beg
 ``MAX_AGE`` seconds. Resume, report and everything that asks "what was done, and why" read these
 lines (design.md, The flow). A line that was not stored yet when the process died is not lost: the
 object it speaks of is recognised in the cluster by its field manager.
+
+A hook leaves no such trace, so its line, of a type of its own, is due after ``HOOK_AGE`` seconds.
 """
 
+import math
 import zlib
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -18,6 +21,8 @@ from kubeferry.report import Level
 
 MAX_AGE = 10.0
 """Seconds after which a file with lines in it is stored."""
+HOOK_AGE = 1.0
+"""Seconds after which a file with a hook's line in it is stored."""
 MAX_BYTES = 8 << 20
 """Bytes of lines after which a file is stored."""
 
@@ -44,6 +49,26 @@ class Item(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     images: list[str] = []
 
 
+class HookRun(
+    msgspec.Struct, rename="camel", omit_defaults=True, frozen=True, tag_field="type", tag="hook"
+):
+    """A hook's line: which pod's, what became of it.
+
+    ``source`` and ``target`` are the pod's, as an ``Item`` has them; ``number`` counts the pod's
+    hooks from 0, in the order in which they are run; ``hook`` names who asked for it, ``container``
+    where it is run. ``reason`` and ``message`` are those of a failure.
+    """
+
+    source: tuple[str, str, str]
+    target: tuple[str, str, str]
+    number: int
+    hook: str
+    container: str = ""
+    outcome: Literal["done", "failed"] = "done"
+    reason: str = ""
+    message: str = ""
+
+
 class Journal:
     """Collects lines and stores them file by file; the caller gives the time."""
 
@@ -57,16 +82,13 @@ class Journal:
         self._gzip = zlib.compressobj(6, zlib.DEFLATED, 31)
         self._parts: list[bytes] = []
         self._bytes = 0
-        self._since = self._now()
+        self._due = math.inf
 
-    def add(self, item: Item) -> None:
+    def add(self, item: Item | HookRun) -> None:
         """Adds a line."""
-        try:
-            line = codec.encode(item) + b"\n"
-        except InvalidInput:  # so the object could not be created either: that is what to tell
-            line = codec.encode(msgspec.structs.replace(item, changes=[])) + b"\n"
-        if not self._bytes:
-            self._since = self._now()
+        line = _line(item)
+        age = MAX_AGE if isinstance(item, Item) else HOOK_AGE
+        self._due = min(self._due, self._now() + age)
         self._bytes += len(line)
         part = self._gzip.compress(line)
         if part:
@@ -76,7 +98,7 @@ class Journal:
         """Whether ``flush`` should be called now."""
         if not self._bytes:
             return False
-        return self._bytes >= MAX_BYTES or self._now() - self._since >= MAX_AGE
+        return self._bytes >= MAX_BYTES or self._now() >= self._due
 
     async def flush(self) -> None:
         """Stores what was added since the last file; nothing if that is nothing."""
@@ -94,9 +116,22 @@ class Journal:
             return
 
 
+def _line(item: Item | HookRun) -> bytes:
+    try:
+        return codec.encode(item) + b"\n"
+    except InvalidInput:
+        if isinstance(item, HookRun):
+            raise
+        # So the object could not be created either: that is what to tell.
+        return codec.encode(msgspec.structs.replace(item, changes=[])) + b"\n"
+
+
 _ITEMS = codec.Decoder(Item)
+_HOOKS = codec.Decoder(HookRun)
+_IS_HOOK = b'{"type":"hook",'
+"""How the line of a hook begins: msgspec writes the tag first."""
 
 
-def read_item(line: bytes) -> Item:
+def read_line(line: bytes) -> Item | HookRun:
     """One line of a stored file, unpacked. Raises ``msgspec.DecodeError`` if it is none."""
-    return _ITEMS.decode(line)
+    return _HOOKS.decode(line) if line.startswith(_IS_HOOK) else _ITEMS.decode(line)

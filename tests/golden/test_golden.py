@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 
 from kubeferry import codec
+from kubeferry.api.metadata import convert
+from kubeferry.api.restore_hooks import RestoreHooks
+from kubeferry.restore.hooks import compile_hooks
 from kubeferry.transform.change import MISSING, STRIPPED, Change, Outcome, apply_changes
 from kubeferry.transform.facts import Facts
 from kubeferry.transform.modifiers.kinds import BUILT_IN
@@ -29,6 +32,7 @@ def pipeline(case: Path) -> Pipeline:
     path = case / "rules.yaml"
     rules: dict[str, Any] = codec.load_yaml(path.read_text()) if path.exists() else {}
     modifier = rules.get("resourceModifier")
+    hooks = convert(rules.get("hooks", {}), RestoreHooks, place="hooks")
     return Pipeline(
         Rules(
             namespaces=rules.get("namespaceMapping", {}),
@@ -38,6 +42,7 @@ def pipeline(case: Path) -> Pipeline:
             else None,
             labels=restore_labels("nginx-backup", "nginx-restore"),
             facts=Facts(restored_volumes=frozenset(rules.get("restoredVolumes", ()))),
+            init_hooks=compile_hooks(hooks).init,
         )
     )
 

@@ -3,7 +3,7 @@ import gzip
 import msgspec
 import pytest
 
-from kubeferry.journal import MAX_AGE, MAX_BYTES, Item, Journal, read_item
+from kubeferry.journal import HOOK_AGE, MAX_AGE, MAX_BYTES, HookRun, Item, Journal, read_line
 
 
 class Files:
@@ -28,8 +28,8 @@ def item(name: str, **fields: object) -> Item:
     return Item(source=where, target=where, action="created", **fields)  # type: ignore[arg-type]
 
 
-def read(data: bytes) -> list[Item]:
-    return [read_item(line) for line in gzip.decompress(data).splitlines()]
+def read(data: bytes) -> list[Item | HookRun]:
+    return [read_line(line) for line in gzip.decompress(data).splitlines()]
 
 
 async def test_what_is_written_is_read_back() -> None:
@@ -71,6 +71,40 @@ async def test_a_file_is_due_when_its_oldest_line_is_old() -> None:
     assert not journal.is_due()
 
 
+POD = ("pods", "shop", "web")
+
+
+async def test_a_hook_has_a_line_of_its_own_among_those_of_objects() -> None:
+    files = Files()
+    journal = files.journal()
+    lines = [
+        item("a"),
+        HookRun(source=POD, target=POD, number=0, hook="h", container="main"),
+        HookRun(POD, POD, 1, "h", "main", "failed", "HookFailed", "exit code 1"),
+        item("b"),
+    ]
+    for one in lines:
+        journal.add(one)
+    await journal.flush()
+    assert read(files.stored[1]) == lines
+
+
+def test_a_hook_s_line_makes_its_file_due_sooner() -> None:
+    files = Files()
+    journal = files.journal()
+    journal.add(HookRun(POD, POD, 0, "h"))
+    files.time = HOOK_AGE / 2
+    journal.add(item("a"))
+    assert not journal.is_due()
+    files.time = HOOK_AGE
+    assert journal.is_due()
+
+
+def test_a_line_from_before_there_were_hooks_reads_as_it_did() -> None:
+    line = b'{"source":["pods","a","b"],"target":["pods","c","b"],"action":"created"}'
+    assert read_line(line) == Item(("pods", "a", "b"), ("pods", "c", "b"), "created")
+
+
 def test_a_file_is_due_when_its_lines_are_many() -> None:
     journal = Files().journal()
     line = item("a", message="x" * (MAX_BYTES // 8))
@@ -87,11 +121,12 @@ def test_a_file_is_due_when_its_lines_are_many() -> None:
         pytest.param(b"{}", id="a line without its fields"),
         pytest.param(b"{", id="a line that is no JSON"),
         pytest.param(b'{"source":["a","b"]}', id="a source that is no identity"),
+        pytest.param(b'{"type":"hook","number":0}', id="a hook of no pod"),
     ],
 )
 def test_a_damaged_line_is_told(line: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
-        read_item(line)
+        read_line(line)
 
 
 async def test_changes_that_cannot_be_written_are_left_out_of_their_line() -> None:

@@ -81,6 +81,7 @@ class RestoreReconciler:
             "warnings": result.warnings,
             "errors": result.errors,
             "counts": dict(result.counts),
+            "hooks": {"attempted": result.hooks, "failed": result.failed_hooks},
             "images": list(result.target_images[:MAX_IMAGES]),
         }
 

@@ -20,7 +20,7 @@ from kubeferry.clock import utc_now
 from kubeferry.controller.resources import BACKUPS, RESTORES
 from kubeferry.controller.vaults import open_registered
 from kubeferry.errors import TaskFailed
-from kubeferry.journal import read_item
+from kubeferry.journal import Item, read_line
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, at
 from kubeferry.local.cluster import LocalCluster, load_manifests, local_cluster
@@ -191,8 +191,8 @@ class _Story:
             self._restore.client, "vault", settings=self._settings, credentials=None
         )
         async for journalled in items_lines(store, "nginx-restore"):
-            item = read_item(journalled)
-            if item.source[0] == _SETS.group_resource:
+            item = read_line(journalled)
+            if isinstance(item, Item) and item.source[0] == _SETS.group_resource:
                 for change in item.changes:
                     self._say(f"  {change['pointer'] or 'server fields and status'}")
                     for sign, key in (("-", "old"), ("+", "new")):

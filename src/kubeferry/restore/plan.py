@@ -16,9 +16,11 @@ from kubeferry import codec
 from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import RESERVED_NAMESPACES, Identity, Resource
 from kubeferry.kube.objects import Object
+from kubeferry.restore.hooks import NO_HOOKS, HookRules, PodHook, PodHooks, pod_hooks
 from kubeferry.restore.spool import Spool, Spooled
 from kubeferry.restore.waves import DEFINITIONS, NAMESPACES, ROUNDS, STEPS, Step, rank
 from kubeferry.transform.change import Change, Note, Outcome
+from kubeferry.transform.init_hooks import InitHooks
 from kubeferry.transform.parameters.images import target_images
 from kubeferry.transform.pipeline import Pipeline
 from kubeferry.vault.reader import disagreement
@@ -33,7 +35,7 @@ class PlanItem:
     ``target`` is the object to create; ``object`` its content, None unless ``action`` is
     ``create``; ``why`` says why it is not created. ``errors`` are recorded although it is created.
     ``images`` are those that the image mapping gave it: they must exist. ``size`` is what its JSON
-    has in the archive, in bytes.
+    has in the archive, in bytes. ``hooks`` are run in it, a pod, once it was created.
     """
 
     source: Identity
@@ -47,6 +49,7 @@ class PlanItem:
     errors: tuple[Note, ...] = ()
     images: tuple[str, ...] = ()
     size: int = 0
+    hooks: tuple[PodHook, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Planner:
     defined: Mapping[tuple[str, str], Resource]
     reserved: frozenset[str] = RESERVED_NAMESPACES
     claims_with_data: frozenset[tuple[str, str]] = frozenset()
+    hooks: HookRules = field(default_factory=HookRules)
     lost: dict[str, Note] = field(default_factory=dict)
 
     def lose(self, definition: str, why: Note) -> None:
@@ -164,6 +168,7 @@ class Planner:
             return PlanItem(source, target, None, "fail", why=forged)
         empty = _empty_volume(source, outcome)
         expected = source[1:] in self.claims_with_data
+        hooks = self._hooks(obj, outcome.object) if resource.group_resource == "pods" else NO_HOOKS
         return PlanItem(
             source,
             target,
@@ -172,11 +177,16 @@ class Planner:
             outcome.object,
             None,
             tuple(outcome.changes),
-            (*outcome.warnings, *([] if expected else empty)),
-            (*outcome.errors, *(empty if expected else [])),
+            (*outcome.warnings, *hooks.warnings, *([] if expected else empty)),
+            (*outcome.errors, *hooks.errors, *(empty if expected else [])),
             target_images(outcome),
             len(spooled.body),
+            hooks.hooks,
         )
+
+    def _hooks(self, archived: Object, pod: Object) -> PodHooks:
+        init = InitHooks(self.hooks.init, self.namespaces)
+        return pod_hooks(self.hooks, pod, archived, init=init)
 
     def _not_served(self, key: tuple[str, str], defined: Resource | None) -> Note:
         if defined is None:

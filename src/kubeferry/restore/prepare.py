@@ -10,6 +10,7 @@ from kubeferry.api.restore import ApplicationRestore
 from kubeferry.errors import InvalidInput, NotFound
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Resource, reserved_namespaces
+from kubeferry.restore.hooks import compile_hooks
 from kubeferry.restore.request import RestoreRequest
 from kubeferry.transform.modifiers.rules import Modifiers, parse_modifiers
 from kubeferry.transform.parameters.images import ImageMap
@@ -29,6 +30,7 @@ async def prepare(
     spec = restore.spec
     reserved = reserved_namespaces(namespace)
     check_mapping(spec.namespace_mapping, reserved=reserved)
+    hooks = compile_hooks(spec.hooks)
     modifiers, digest = None, ""
     if spec.resource_modifier is not None:
         modifiers, digest = await read_modifiers(client, spec.resource_modifier.name, namespace)
@@ -41,6 +43,7 @@ async def prepare(
         images=ImageMap(spec.image_registry_mapping),
         modifiers=modifiers,
         modifier_digest=digest,
+        hooks=hooks,
         resumed=resumed,
     )
 

@@ -1,4 +1,4 @@
-"""What a restore did, told as it happens: journal lines, counts, problems, target images.
+"""What a restore did, told as it happens: journal lines, counts, problems, hooks, target images.
 
 Values of Secrets never reach a journal, a log or a status: their changes are told without values
 (design.md, Secrets).
@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from kubeferry.journal import Item, Journal
+from kubeferry.journal import HookRun, Item, Journal
 from kubeferry.kube.names import Identity
 from kubeferry.report import Level, Problem, Reporter
 from kubeferry.restore.apply import EXISTS, Result
@@ -76,6 +76,7 @@ class Recorder:
         self._total = total
         self._done = 0
         self.counts: Counter[str] = Counter()
+        self.hooks: Counter[str] = Counter()
         self.target_images: set[str] = set()
 
     async def __call__(self, result: Result) -> None:
@@ -84,16 +85,28 @@ class Recorder:
         self._count(line)
         self._journal.add(line)
         self._tell(line)
+        await self.store_due()
+
+    async def hook(self, run: HookRun) -> None:
+        """Records what became of a hook."""
+        self._journal.add(run)
+        self._count_hook(run)
+        await self.store_due()
+
+    async def store_due(self) -> None:
+        """Stores the journal's file when that is due."""
         if self._journal.is_due():
             await self._journal.flush()
 
-    def resume(self, line: Item) -> None:
-        """Counts an object that an earlier run of this task was through with, once."""
-        if self._spool.is_done(Identity(*line.source)):
-            return
-        self._spool.mark_done(Identity(*line.source))
-        self._count(line)
-        self._tell(line)
+    def resume(self, line: Item | HookRun) -> None:
+        """Counts an object or hook that an earlier run of this task was through with, once."""
+        if isinstance(line, HookRun):
+            if self._spool.note_hook(Identity(*line.target), line.number):
+                self._count_hook(line)
+        elif self._spool.done(Identity(*line.source)) is None:
+            self._spool.mark_done(Identity(*line.source), line.action)
+            self._count(line)
+            self._tell(line)
 
     def _count(self, line: Item) -> None:
         self._done += 1
@@ -103,6 +116,14 @@ class Recorder:
             where = "/".join(part for part in line.target[1:] if part)
             self._spool.note_result(line.kind, where, line.action)
         self._reporter.progress(self._done, self._total)
+
+    def _count_hook(self, run: HookRun) -> None:
+        self.hooks[run.outcome] += 1
+        if run.outcome == "failed":
+            subject = str(Identity(*run.target))
+            self._reporter.problem(
+                Problem("error", run.reason, run.message, run.source[1], subject)
+            )
 
     def _tell(self, line: Item) -> None:
         subject = str(Identity(*line.target))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from kubeferry.kube.names import RESERVED_NAMESPACES
 from kubeferry.report import Problem
+from kubeferry.restore.hooks import HookRules
 from kubeferry.transform.modifiers.rules import Modifiers
 from kubeferry.transform.parameters.images import ImageMap
 from kubeferry.transform.pipeline import restore_labels
@@ -23,6 +24,7 @@ class RestoreRequest:
         images: the compiled ``imageRegistryMapping``.
         modifiers: the compiled rules, None without any.
         modifier_digest: SHA-256 of the rules as they were read.
+        hooks: the compiled ``spec.hooks``.
         resumed: whether an earlier run of this task may have created objects.
     """
 
@@ -34,6 +36,7 @@ class RestoreRequest:
     images: ImageMap = field(default_factory=lambda: ImageMap({}))
     modifiers: Modifiers | None = None
     modifier_digest: str = ""
+    hooks: HookRules = field(default_factory=HookRules)
     resumed: bool = False
 
     @property
@@ -53,7 +56,7 @@ class RestoreResult:
 
     ``counts`` are objects by action (``created``, ``skipped``, ``refused``, ``failed``);
     ``target_images`` those images of restored pods that the image mapping produced: they must
-    exist.
+    exist; ``hooks`` and ``failed_hooks`` count those of restored pods.
     """
 
     phase: str
@@ -64,3 +67,5 @@ class RestoreResult:
     completed: str
     target_images: tuple[str, ...]
     first_problem: Problem | None
+    hooks: int = 0
+    failed_hooks: int = 0

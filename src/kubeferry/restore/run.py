@@ -2,11 +2,13 @@
 
 1. read the archive into the spool, verified; check the mapping against what is in it
 2. plan each object, in the order of the waves
-3. apply the plan, wave by wave, writing each result into the vault's journal
+3. apply the plan, wave by wave, writing each result into the vault's journal; meanwhile the hooks
+   of pods that are there are run, at the end those that are left are waited for
 4. store results, log and resource list beside the journal
 
 Killed at any instant and run again, it reads its journal and goes on: what is in the journal is
-left alone, what was created and did not get into it is recognised by its field manager.
+left alone, what was created and did not get into it is recognised by its field manager. A hook that
+was running, or had ended in the last second, runs once more.
 """
 
 import asyncio
@@ -16,8 +18,8 @@ from contextlib import asynccontextmanager, suppress
 import msgspec
 
 from kubeferry.clock import Clock, timestamp
-from kubeferry.errors import ArchiveDamaged, FerryError
-from kubeferry.journal import Journal, read_item
+from kubeferry.errors import ArchiveDamaged, FerryError, first_error
+from kubeferry.journal import HOOK_AGE, Item, Journal, read_line
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Identity
 from kubeferry.kube.support import check_supported
@@ -27,6 +29,7 @@ from kubeferry.restore.apply import EXISTS, Applier, Result
 from kubeferry.restore.archive import open_archive
 from kubeferry.restore.definitions import defined_resources
 from kubeferry.restore.plan import PlanItem, Planner
+from kubeferry.restore.posthooks import PostHooks
 from kubeferry.restore.report import Recorder
 from kubeferry.restore.request import RestoreRequest, RestoreResult
 from kubeferry.restore.spool import Spool
@@ -40,7 +43,7 @@ from kubeferry.transform.parameters.namespaces import (
     find_clashes,
     shared_targets,
 )
-from kubeferry.transform.pipeline import Pipeline, Rules
+from kubeferry.transform.pipeline import RESTORE_LABEL, Pipeline, Rules
 from kubeferry.vault.restores import (
     claim_restore_folder,
     items_lines,
@@ -86,6 +89,7 @@ async def open_plan(
             modifiers=request.modifiers,
             labels=request.labels,
             facts=Facts(restored_volumes=opened.restored_volumes),
+            init_hooks=request.hooks.init,
         )
         reporter.phase("asking the target what it serves")
         discovery = await client.discover()
@@ -99,6 +103,7 @@ async def open_plan(
             defined_resources(spool),
             reserved=request.reserved,
             claims_with_data=opened.claims_with_data,
+            hooks=request.hooks,
         )
 
 
@@ -131,20 +136,23 @@ async def run_restore(
                 several.phase("resuming from the journal")
                 await _resume(store, folder, recorder, planner)
 
-            async def record(result: Result) -> None:
-                _note_lost(planner, result.item.source, result.action, result.why)
-                await recorder(result)
-
-            applier = Applier(
+            hooks = PostHooks(
                 client,
-                field_manager=request.field_manager,
-                resumed=first > 1 or request.resumed,
-                on_result=record,
+                manager=request.field_manager,
+                label_selector=f"{RESTORE_LABEL}={request.labels[RESTORE_LABEL]}",
+                record=recorder.hook,
+                log=log.line,
             )
             try:
-                for step, items in planner.rounds():
-                    several.phase(f"wave {step.wave}: {step.title}")
-                    await applier.run(_left(items, planner.spool.is_done if first > 1 else None))
+                await _apply(
+                    planner,
+                    recorder,
+                    hooks,
+                    client=client,
+                    field_manager=request.field_manager,
+                    resumed=(first > 1, request.resumed),
+                    reporter=several,
+                )
             except BaseException:
                 await _flush_soon(journal)
                 raise
@@ -166,7 +174,66 @@ async def run_restore(
         completed=timestamp(clock()),
         target_images=tuple(sorted(recorder.target_images)),
         first_problem=problem or next(iter(findings.problems), None),
+        hooks=recorder.hooks.total(),
+        failed_hooks=recorder.hooks["failed"],
     )
+
+
+async def _apply(
+    planner: Planner,
+    recorder: Recorder,
+    hooks: PostHooks,
+    *,
+    client: Client,
+    field_manager: str,
+    resumed: tuple[bool, bool],
+    reporter: Reporter,
+) -> None:
+    """Applies the plan wave by wave, the hooks of restored pods beside it.
+
+    ``resumed`` says whether there is a journal, and whether there was an earlier run at all.
+    """
+    has_journal, is_resumed = resumed
+
+    def schedule(item: PlanItem) -> None:
+        if item.hooks:
+            done = planner.spool.hooks_done(item.target)
+            hooks.add(item.source, item.target, item.hooks, done=done)
+
+    async def record(result: Result) -> None:
+        _note_lost(planner, result.item.source, result.action, result.why)
+        await recorder(result)
+        if result.action == "created":
+            schedule(result.item)
+
+    applier = Applier(
+        client,
+        field_manager=field_manager,
+        resumed=has_journal or is_resumed,
+        on_result=record,
+    )
+    try:
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(hooks.run())
+            storing = group.create_task(_store_due(recorder))
+            for step, items in planner.rounds():
+                reporter.phase(f"wave {step.wave}: {step.title}")
+                left = _left(items, planner.spool, schedule) if has_journal else items
+                await applier.run(left)
+            if hooks.left:
+                reporter.phase("waiting for the hooks of restored pods")
+            hooks.finish()
+            await running
+            storing.cancel()
+    except* FerryError as errors:
+        raise first_error(errors) from None
+
+
+async def _store_due(recorder: Recorder) -> None:
+    """A hook's line is stored soon, whether or not another one comes."""
+    while True:
+        await asyncio.sleep(HOOK_AGE)
+        await recorder.store_due()
 
 
 async def _flush_soon(journal: Journal) -> None:
@@ -182,12 +249,13 @@ async def _flush_soon(journal: Journal) -> None:
 async def _resume(store: Store, folder: str, recorder: Recorder, planner: Planner) -> None:
     async for line in items_lines(store, folder):
         try:
-            done = read_item(line)
+            done = read_line(line)
         except msgspec.DecodeError as error:
             raise ArchiveDamaged(f"a line of the journal is none: {error}", place=folder) from error
         recorder.resume(done)
-        why = Note(done.reason, done.message)
-        _note_lost(planner, Identity(*done.source), done.action, why)
+        if isinstance(done, Item):
+            why = Note(done.reason, done.message)
+            _note_lost(planner, Identity(*done.source), done.action, why)
 
 
 def _note_lost(planner: Planner, source: Identity, action: str, why: Note | None) -> None:
@@ -199,12 +267,17 @@ def _note_lost(planner: Planner, source: Identity, action: str, why: Note | None
 
 
 def _left(
-    items: Iterable[PlanItem], is_done: Callable[[Identity], bool] | None
+    items: Iterable[PlanItem], spool: Spool, schedule: Callable[[PlanItem], None]
 ) -> Iterator[PlanItem]:
-    """The items that no earlier run of the task is through with."""
+    """The items that no earlier run of the task is through with; of the others, those that it
+    created are handed to ``schedule``.
+    """
     for item in items:
-        if is_done is None or not is_done(item.source):
+        action = spool.done(item.source)
+        if action is None:
             yield item
+        elif action == "created":
+            schedule(item)
 
 
 def _archived_namespaces(spool: Spool) -> set[str]:

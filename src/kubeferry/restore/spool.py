@@ -28,8 +28,12 @@ create table objects (
   offset integer not null, size integer not null,
   primary key (kind, namespace, name)
 ) without rowid;
-create table done (kind text, namespace text, name text, primary key (kind, namespace, name))
-  without rowid;
+create table done (
+  kind text, namespace text, name text, action text not null, primary key (kind, namespace, name)
+) without rowid;
+create table hooks (
+  namespace text, name text, number integer, primary key (namespace, name, number)
+) without rowid;
 create table results (type text not null, object text not null, action text not null);
 """
 
@@ -120,14 +124,27 @@ class Spool:
         )
         self._end += len(body)
 
-    def mark_done(self, identity: Identity) -> None:
-        """Notes an object that an earlier run of the same task is through with."""
-        self._index.execute("insert or ignore into done values (?, ?, ?)", identity)
+    def mark_done(self, identity: Identity, action: str) -> None:
+        """Notes an object that an earlier run of the same task is through with, and how."""
+        self._index.execute("insert or ignore into done values (?, ?, ?, ?)", (*identity, action))
 
-    def is_done(self, identity: Identity) -> bool:
-        """Whether ``mark_done`` was called for it."""
-        query = "select 1 from done where kind = ? and namespace = ? and name = ?"
-        return self._index.execute(query, identity).fetchone() is not None
+    def done(self, identity: Identity) -> str | None:
+        """What ``mark_done`` was told of it, None if nothing."""
+        query = "select action from done where kind = ? and namespace = ? and name = ?"
+        row = self._index.execute(query, identity).fetchone()
+        return None if row is None else str(row[0])
+
+    def note_hook(self, pod: Identity, number: int) -> bool:
+        """Notes a hook that an earlier run of the same task is through with; whether it is new."""
+        found = self._index.execute(
+            "insert or ignore into hooks values (?, ?, ?)", (*pod[1:], number)
+        )
+        return found.rowcount > 0
+
+    def hooks_done(self, pod: Identity) -> int:
+        """How many hooks of a pod ``note_hook`` was called for."""
+        query = "select count(*) from hooks where namespace = ? and name = ?"
+        return int(self._index.execute(query, pod[1:]).fetchone()[0])
 
     def count(self) -> int:
         """How many objects there are."""

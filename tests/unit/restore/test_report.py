@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kubeferry.journal import Item, Journal
+from kubeferry.journal import HookRun, Item, Journal
 from kubeferry.kube.names import Identity, Resource
 from kubeferry.report import Findings
 from kubeferry.restore.apply import Result
@@ -181,4 +181,51 @@ def test_what_an_earlier_run_did_counts_once(spool: Spool) -> None:
     recorder.resume(line)
     assert recorder.counts == {"created": 1}
     assert recorder.target_images == {"x:1"}
-    assert spool.is_done(Identity("configmaps", "shop", "a"))
+    assert spool.done(Identity("configmaps", "shop", "a")) == "created"
+
+
+def hook_run(number: int = 0, **fields: Any) -> HookRun:
+    source, target = ("pods", "shop", "web"), ("pods", "shop1", "web")
+    return HookRun(source=source, target=target, number=number, hook="h", **fields)
+
+
+FAILED = {"outcome": "failed", "reason": "HookFailed", "message": "exit code 1"}
+
+
+async def test_hooks_are_counted_apart_from_objects_and_a_failed_one_is_an_error(
+    spool: Spool,
+) -> None:
+    findings = Findings()
+    recorder = Stored().recorder(spool, findings)
+    await recorder(Result(item(), "created"))
+    await recorder.hook(hook_run())
+    await recorder.hook(hook_run(1, **FAILED))
+    assert recorder.counts == {"created": 1}
+    assert recorder.hooks == {"done": 1, "failed": 1}
+    [problem] = findings.problems
+    assert (problem.level, problem.reason, problem.message) == (
+        ("error", "HookFailed", "exit code 1")
+    )
+    assert (problem.namespace, problem.subject) == ("shop", "pods shop1/web")
+
+
+async def test_a_hook_s_line_is_stored_sooner_than_an_object_s(spool: Spool) -> None:
+    stored = Stored()
+    recorder = stored.recorder(spool, Findings())
+    await recorder.hook(hook_run())
+    await recorder.store_due()
+    assert stored.files == {}
+    stored.time = 1.0
+    await recorder.store_due()
+    assert list(stored.files) == [1]
+
+
+def test_a_hook_of_an_earlier_run_counts_once_and_is_told_again(spool: Spool) -> None:
+    findings = Findings()
+    recorder = Stored().recorder(spool, findings)
+    for _ in range(2):
+        recorder.resume(hook_run(**FAILED))
+    assert recorder.counts == {}
+    assert recorder.hooks == {"failed": 1}
+    assert len(findings.problems) == 1
+    assert spool.hooks_done(Identity("pods", "shop1", "web")) == 1

@@ -71,11 +71,18 @@ def test_namesakes_are_of_one_kind_and_name_in_two_namespaces(spool: Spool) -> N
 
 
 def test_what_an_earlier_run_did_is_remembered(spool: Spool) -> None:
-    assert not spool.is_done(A)
-    spool.mark_done(A)
-    spool.mark_done(A)
-    assert spool.is_done(A)
-    assert not spool.is_done(POD)
+    assert spool.done(A) is None
+    spool.mark_done(A, "created")
+    spool.mark_done(A, "skipped")
+    assert spool.done(A) == "created"
+    assert spool.done(POD) is None
+
+
+def test_hooks_of_an_earlier_run_are_counted_once(spool: Spool) -> None:
+    assert spool.hooks_done(POD) == 0
+    assert [spool.note_hook(POD, number) for number in (0, 1, 0)] == [True, True, False]
+    assert spool.hooks_done(POD) == 2
+    assert spool.hooks_done(POD._replace(namespace="elsewhere")) == 0
 
 
 def test_nothing_is_left_on_disk(tmp_path: Path) -> None:
