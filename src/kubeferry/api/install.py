@@ -242,7 +242,7 @@ def _environment(installation: Installation) -> list[dict[str, Any]]:
         "KUBEFERRY_SPOOL_LIMIT": installation.spool,
         **dict(sorted(installation.environ.items())),
     }
-    where = {"fieldRef": {"fieldPath": "metadata.namespace"}}
+    where = {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
     return [
         {"name": "KUBEFERRY_NAMESPACE", "valueFrom": where},
         *({"name": name, "value": value} for name, value in values.items()),
