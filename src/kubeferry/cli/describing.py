@@ -124,10 +124,14 @@ def restore_fields(found: ApplicationRestore, *, now: datetime) -> Pairs:
     modifier = spec.resource_modifier
     yield "Resource modifier", modifier.name if modifier is not None else ""
     yield "Modifier SHA-256", status.resource_modifier_digest
+    yield "Hooks", ", ".join(one.name for one in spec.hooks.resources) if spec.hooks else ""
     yield from _course(status.start_timestamp, status.completion_timestamp, status.progress, now)
     if status.counts is not None:
         counts = codec.to_builtins(status.counts)
         yield "Objects", ", ".join(f"{count:,} {what}" for what, count in counts.items())
+    if status.hooks is not None and status.hooks.attempted:
+        hooks = status.hooks
+        yield "Hooks run", f"{hooks.attempted:,} attempted, {hooks.failed:,} failed"
     yield "Errors", str(status.errors)
     yield "Warnings", str(status.warnings)
     yield "Images needed", status.images

@@ -13,6 +13,7 @@ from kubeferry import codec
 from kubeferry.cli.output import counted, printable, table
 from kubeferry.cli.plan_view import Look, draw
 from kubeferry.kube.names import Identity
+from kubeferry.restore.hooks import ANNOTATION, InitWait, PodHook
 from kubeferry.restore.plan import PlanItem
 from kubeferry.restore.report import change_line, is_secret
 from kubeferry.restore.waves import Step
@@ -35,6 +36,7 @@ class Tally:
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
     causes: Counter[tuple[str, str]] = field(default_factory=Counter)
     images: Counter[str] = field(default_factory=Counter)
+    hooks: int = 0
     warnings: int = 0
     errors: int = 0
 
@@ -48,6 +50,7 @@ class Tally:
         if item.action != "create":
             return
         self.causes.update({(one.cause.mechanism, one.cause.rule) for one in item.changes})
+        self.hooks += len(item.hooks)
         for image in item.images:
             if image in self.images or len(self.images) < _KEPT:
                 self.images[image] += 1
@@ -98,6 +101,9 @@ def summary_lines(tally: Tally, look: Look) -> Iterator[str]:
             for (mechanism, rule), count in sorted(tally.causes.items(), key=_order)
         ]
         yield from table(rows)
+    if tally.hooks:
+        yield ""
+        yield f"{counted(tally.hooks, 'hook')} to run in restored pods"
     if tally.images:
         yield ""
         yield "Images that must exist before; a restore copies none"
@@ -130,6 +136,7 @@ def json_lines(steps: Iterable[tuple[Step, Iterable[PlanItem]]], tally: Tally) -
             "warnings": tally.warnings,
             "errors": tally.errors,
             "images": sorted(tally.images),
+            "hooks": tally.hooks,
         }
     ).decode()
 
@@ -153,7 +160,27 @@ def item_json(step: Step, item: PlanItem) -> dict[str, Any]:
             line[name] = [note._asdict() for note in notes]
     if item.images:
         line["images"] = list(item.images)
+    if item.hooks:
+        line["hooks"] = [_hook(hook) for hook in item.hooks]
     return line
+
+
+def _hook(hook: PodHook) -> dict[str, Any]:
+    """A hook; ``hook`` says who asked for it, times are in seconds."""
+    about: dict[str, Any] = {
+        "source": "annotation" if hook.name == ANNOTATION else "spec",
+        "hook": hook.name,
+    }
+    if isinstance(hook, InitWait):
+        return about | {"initContainers": list(hook.containers), "timeout": hook.wait_seconds}
+    return about | {
+        "container": hook.container,
+        "command": list(hook.command),
+        "onError": hook.on_error,
+        "execTimeout": hook.exec_seconds,
+        "waitTimeout": hook.wait_seconds,
+        "waitForReady": hook.wait_for_ready,
+    }
 
 
 def _identity(identity: Identity) -> dict[str, str]:

@@ -5,6 +5,8 @@
                 ~ /spec/template/spec/containers/0/volumeMounts/0/mountPath:
                     /usr/share/nginx/html -> /data              (modifier rule 1, patch 2 replace)
 
+A hook that is run in a pod once that is there comes after the pod's changes, marked ``*``.
+
 What every object meets alike (its status goes, two labels come) is said once, unless ``full``. Long
 values are cut, unless ``full``. Values of Secrets are never shown.
 """
@@ -18,6 +20,8 @@ from typing import Any
 import click
 
 from kubeferry.cli.output import cells, pad, printable
+from kubeferry.durations import format_duration
+from kubeferry.restore.hooks import ANNOTATION, InitWait, PodHook
 from kubeferry.restore.plan import PlanItem
 from kubeferry.restore.report import change_line, is_secret
 from kubeferry.restore.waves import Step
@@ -114,6 +118,8 @@ def item_lines(item: PlanItem, look: Look, *, last: bool) -> Iterator[str]:
         for line in lines:
             if look.full or not (_moves(line) or _is_common(line)):
                 yield from change_lines(_shown(line, look), indent, look)
+        for hook in item.hooks:
+            yield from hook_lines(hook, indent, look)
     elif item.why is not None:
         whole = f"{head}: {printable(item.why.message)}"
         if item.action == "skip" and _fits(whole, item.why.reason, look):
@@ -124,6 +130,17 @@ def item_lines(item: PlanItem, look: Look, *, last: bool) -> Iterator[str]:
     for notes, fg in ((item.warnings, "yellow"), (item.errors, "red")):
         for note in notes:
             yield from _note(note, indent, look, fg=fg)
+
+
+def hook_lines(hook: PodHook, indent: str, look: Look) -> Iterator[str]:
+    """A hook that is run once the pod is there: what, and who asked for it."""
+    containers = printable(hook.container)
+    if isinstance(hook, InitWait):
+        text, value = f"wait for the end of {containers}", format_duration(hook.wait_seconds)
+    else:
+        text, value = f"run in {containers}", _value(list(hook.command), look)
+    asked = "annotation" if hook.name == ANNOTATION else f"hook {printable(hook.name)}"
+    yield from change_lines(Shown("*", text, None, value, asked), indent, look)
 
 
 def change_lines(change: Shown, indent: str, look: Look) -> Iterator[str]:
@@ -174,7 +191,7 @@ def _folded(text: str, width: int) -> Iterator[str]:
     yield text
 
 
-_MARKS = {"~": "cyan", "+": "green", "-": "red"}
+_MARKS = {"~": "cyan", "+": "green", "-": "red", "*": "blue"}
 
 
 def _shown(line: dict[str, Any], look: Look) -> Shown:
@@ -204,11 +221,12 @@ def _value(value: Any, look: Look) -> str:
 def _cause(line: dict[str, Any]) -> str:
     """Why, shortly: a parameter's name, ``modifier rule 1, patch 2``, ``automatic: claim-binding``.
 
-    Which entry of a parameter it was can be seen by the old value; ``-o json`` has it too.
+    Which entry of a parameter it was can be seen by the old value, unless it is a hook; ``-o json``
+    has it too.
     """
     mechanism, rule = str(line["mechanism"]), printable(str(line["rule"]))
     if mechanism == "parameter":
-        return rule.partition(" ")[0]
+        return rule if rule.startswith("hooks ") else rule.partition(" ")[0]
     match = _MODIFIER.fullmatch(rule)
     if mechanism == "modifier" and match is not None:
         return f"modifier {match[1]}, {match[2]}"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubeferry.api.restore import ApplicationRestore
+from kubeferry.api.restore_hooks import RestoreHooks
 from kubeferry.cli.command import Flags, program
 from kubeferry.cli.connection import connect
 from kubeferry.cli.creating import ordered
@@ -114,6 +115,7 @@ def heading(
     ]
     if spec.resource_modifier is not None:
         rows.append(("resourceModifier", spec.resource_modifier.name, ""))
+    rows += [("hooks", printable(one.name), "") for one in (spec.hooks or RestoreHooks()).resources]
     width = max((len(name) for name, _, _ in rows), default=0)
     for name, source, target in rows:
         line = f"  {name:{width}}   {source}"

@@ -64,10 +64,15 @@ def test_a_restore_shows_each_mapping_and_each_image() -> None:
         HEAD
         | {
             "kind": "ApplicationRestore",
-            "spec": {"backupName": "b", "namespaceMapping": {"x": "y", "z": "w"}},
+            "spec": {
+                "backupName": "b",
+                "namespaceMapping": {"x": "y", "z": "w"},
+                "hooks": {"resources": [{"name": "migrate"}]},
+            },
             "status": {
                 "phase": "Completed",
                 "counts": {"created": 5, "skipped": 1},
+                "hooks": {"attempted": 2, "failed": 1},
                 "images": ["r/a:1", "r/b:2"],
             },
         },
@@ -78,7 +83,9 @@ def test_a_restore_shows_each_mapping_and_each_image() -> None:
         "Backup:         b",
         "Namespaces:     x -> y",
         "                z -> w",
+        "Hooks:          migrate",
         "Objects:        5 created, 1 skipped",
+        "Hooks run:      2 attempted, 1 failed",
         "Errors:         0",
         "Warnings:       0",
         "Images needed:  r/a:1",

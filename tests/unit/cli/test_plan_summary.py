@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from kubeferry.cli.plan_summary import Tally, json_lines, plan_lines
 from kubeferry.cli.plan_view import Look
 from kubeferry.kube.names import Identity, Resource
+from kubeferry.restore.hooks import ANNOTATION, ExecHook, InitWait
 from kubeferry.restore.plan import PlanItem
 from kubeferry.restore.waves import STEPS, Step
 from kubeferry.transform.change import STRIPPED, Cause, Change, Note
@@ -95,4 +96,31 @@ def test_json_is_a_line_an_object_and_a_summary_without_secrets() -> None:
         "warnings": 1,
         "errors": 0,
         "images": [IMAGE],
+        "hooks": 0,
     }
+
+
+def test_hooks_are_counted_and_each_is_told_with_who_asked_for_it() -> None:
+    identity = Identity("pods", "shop", "web")
+    resource = Resource("", "v1", "pods", "Pod", True)
+    hooks = (
+        InitWait("migrate", ("a",), 60.0),
+        ExecHook(ANNOTATION, "main", ("true",), "Fail", 1.0, 2.0, True),
+    )
+    steps = [(STEPS[9], [PlanItem(identity, identity, resource, "create", {}, hooks=hooks)])]
+    assert "2 hooks to run in restored pods" in list(plan_lines(steps, Look()))
+    item, summary = [json.loads(line) for line in json_lines(steps, Tally())]
+    assert item["hooks"] == [
+        {"source": "spec", "hook": "migrate", "initContainers": ["a"], "timeout": 60.0},
+        {
+            "source": "annotation",
+            "hook": "its annotations",
+            "container": "main",
+            "command": ["true"],
+            "onError": "Fail",
+            "execTimeout": 1.0,
+            "waitTimeout": 2.0,
+            "waitForReady": True,
+        },
+    ]
+    assert summary["hooks"] == 2

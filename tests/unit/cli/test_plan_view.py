@@ -3,6 +3,7 @@ import pytest
 
 from kubeferry.cli.plan_view import Look, draw, item_lines
 from kubeferry.kube.names import Identity, Resource
+from kubeferry.restore.hooks import ANNOTATION, ExecHook, InitWait, PodHook
 from kubeferry.restore.plan import Action, PlanItem
 from kubeferry.restore.waves import STEPS
 from kubeferry.transform.change import MISSING, STRIPPED, Cause, Change, Note
@@ -14,6 +15,7 @@ LABEL = Change(
     "/metadata/labels/velero.io~1backup-name", MISSING, "b", Cause("automatic", "restore-labels")
 )
 KINDS = {
+    "pods": Resource("", "v1", "pods", "Pod", True),
     "statefulsets.apps": Resource("apps", "v1", "statefulsets", "StatefulSet", True),
     "secrets": Resource("", "v1", "secrets", "Secret", True),
 }
@@ -30,6 +32,7 @@ def item(
     target: str = "default1",
     why: Note | None = None,
     warnings: tuple[Note, ...] = (),
+    hooks: tuple[PodHook, ...] = (),
 ) -> PlanItem:
     return PlanItem(
         Identity(kind, "default", "web"),
@@ -40,6 +43,7 @@ def item(
         why,
         tuple(changes),
         warnings,
+        hooks=hooks,
     )
 
 
@@ -155,6 +159,24 @@ def test_what_cannot_be_created_says_why_below() -> None:
 def test_warnings_of_an_object_that_is_created_are_below_its_changes() -> None:
     shown = lines(item(MOVED, warnings=(Note("Odd", "look at it"),)))
     assert shown[-1].strip() == "! Odd: look at it"
+
+
+def test_hooks_of_a_pod_come_after_its_changes_with_who_asked_for_them() -> None:
+    added = Change(
+        "/spec/initContainers", MISSING, [{"name": "a"}], Cause("parameter", "hooks migrate")
+    )
+    hooks = (
+        InitWait("migrate", ("a",), 60.0),
+        ExecHook("migrate", "main", ("sh", "-c", "x\x1b[2J")),
+        ExecHook(ANNOTATION, "main", ("true",)),
+    )
+    _, *shown = lines(item(MOVED, added, kind="pods", hooks=hooks))
+    assert [" ".join(line.split()) for line in shown] == [
+        '+ /spec/initContainers: [{"name": "a"}] (hooks migrate)',
+        "* wait for the end of a: 1m0s (hook migrate)",
+        '* run in main: ["sh", "-c", "x\\u001b[2J"] (hook migrate)',
+        '* run in main: ["true"] (annotation)',
+    ]
 
 
 def test_steps_of_one_wave_share_a_heading_and_the_last_object_closes_the_branch() -> None:

@@ -1,5 +1,6 @@
 from kubeferry.api.metadata import Metadata
 from kubeferry.api.restore import ApplicationRestore, ModifierReference, RestoreSpec
+from kubeferry.api.restore_hooks import RestoreHookGroup, RestoreHooks
 from kubeferry.cli.planning import farewell, heading
 from kubeferry.transform.change import Note
 
@@ -11,6 +12,7 @@ RESTORE = ApplicationRestore(
         namespace_mapping={"x": "y"},
         image_registry_mapping={LONG: "registry.two.example.com/team"},
         resource_modifier=ModifierReference(kind="ConfigMap", name="m"),
+        hooks=RestoreHooks(resources=[RestoreHookGroup(name="migrate")]),
     ),
 )
 
@@ -23,6 +25,7 @@ def test_the_heading_names_all_that_changes_objects() -> None:
         f"  imageRegistryMapping   {LONG}",
         "                         -> registry.two.example.com/team",
         "  resourceModifier       m",
+        "  hooks                  migrate",
         "  ! Unknown: nothing is called foos",
     ]
 

@@ -72,7 +72,8 @@ class Ground:
     async def run(
         self, request: RestoreRequest = REQUEST, *, dies_at: int = 0, **more: Any
     ) -> RestoreResult:
-        async with Seam(ClusterConfig(server=self.sandbox.server)) as client:
+        server = more.get("server", self.sandbox.server)
+        async with Seam(ClusterConfig(server=server)) as client:
             client.dies_at = dies_at
             client.is_done = more.get("is_done", False)
             return await run_restore(
