@@ -16,6 +16,7 @@ from kubeferry.api.fields import (
     Time,
     Tolerant,
 )
+from kubeferry.api.hooks import BackupHooks, HookCounts, PendingHook
 from kubeferry.api.metadata import Metadata
 
 TaskPhase = Literal["InProgress", "Completed", "PartiallyFailed", "Failed"]
@@ -54,6 +55,7 @@ class BackupSpec(Strict, kw_only=True, frozen=True):
     ttl: Annotated[
         Duration, Meta(description="How long the backup is kept; afterwards it cannot be restored.")
     ] = "720h0m0s"
+    hooks: Annotated[BackupHooks | None, Meta(description=BackupHooks.__doc__)] = None
 
     @property
     def wants_volume_data(self) -> bool:
@@ -85,6 +87,14 @@ class BackupStatus(Tolerant, kw_only=True, frozen=True):
     errors: Annotated[Count, Meta(description="Errors so far.")] = 0
     bytes: Annotated[Count, Meta(description="Size of the archive, compressed.")] = 0
     source_cluster: Annotated[str, Meta(description="The cluster it was taken from.")] = ""
+    hooks: Annotated[HookCounts | None, Meta(description=HookCounts.__doc__)] = None
+    pending_hooks: Annotated[
+        list[PendingHook],
+        Meta(
+            description="Post hooks that are still to be run; a controller that finds some runs "
+            "them before anything else, and keeps the task until then by a finalizer."
+        ),
+    ] = field(default_factory=list)
 
 
 class ApplicationBackup(Tolerant, kw_only=True, frozen=True):

@@ -17,7 +17,7 @@ from kubeferry.backup.collect import sound_head
 from kubeferry.errors import ApiError, ApiUnreachable, NotFound
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Resource
-from kubeferry.kube.objects import Object, at, labels
+from kubeferry.kube.objects import Object, at, labels, metadata
 from kubeferry.kube.pages import decode_object
 from kubeferry.vault.commit import skipped_volume
 from kubeferry.vault.sidefiles import NOT_ASKED, NOT_TAKEN
@@ -91,6 +91,27 @@ def volume_info(claim: BoundClaim, *, asked: bool, volume: VolumeFacts | None) -
         reclaim_policy=facts.reclaim_policy,
         labels=facts.labels,
     )
+
+
+async def claims(
+    client: Client, resource: Resource, namespace: str, names: Iterable[str]
+) -> AsyncGenerator[tuple[str, Object | ApiError], None]:
+    """The named claims as far as they exist and stay, or why one could not be had.
+
+    Raises ``ApiUnreachable``.
+    """
+    for name in names:
+        try:
+            claim = await client.get(resource, name, namespace=namespace)
+        except NotFound:
+            continue
+        except ApiUnreachable:
+            raise
+        except ApiError as error:
+            yield name, error
+        else:
+            if not metadata(claim).get("deletionTimestamp"):
+                yield name, claim
 
 
 async def volumes(

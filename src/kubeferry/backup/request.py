@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from kubeferry.backup.hooks import Command
 from kubeferry.kube.names import RESERVED_NAMESPACES
 from kubeferry.report import Problem
 from kubeferry.vault.metadata import SourceCluster
@@ -21,6 +22,8 @@ class BackupRequest:
         ttl: seconds after which the backup has expired.
         cluster: the source cluster.
         reserved: namespaces that are never archived.
+        hooks: of the backup's spec; pods have their own in annotations.
+        earlier: what went wrong before this process took the task over.
     """
 
     name: str
@@ -33,11 +36,16 @@ class BackupRequest:
     labels: dict[str, str] = field(default_factory=dict)
     cluster: SourceCluster = field(default_factory=SourceCluster)
     reserved: frozenset[str] = RESERVED_NAMESPACES
+    hooks: tuple[Command, ...] = ()
+    earlier: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class BackupResult:
-    """What came of it. ``phase`` is ``Completed`` or ``PartiallyFailed``; times are RFC 3339."""
+    """What came of it. ``phase`` is ``Completed`` or ``PartiallyFailed``; times are RFC 3339.
+
+    ``hooks_attempted`` are the hooks that were run, ``hooks_failed`` those that did not end well.
+    """
 
     phase: str
     items: int
@@ -47,4 +55,6 @@ class BackupResult:
     started: str
     completed: str
     expiration: str
+    hooks_attempted: int
+    hooks_failed: int
     first_problem: Problem | None

@@ -1,21 +1,24 @@
 """Reconciles `ApplicationBackup`: starts a new one, resumes one, leaves a synced one alone."""
 
+from contextlib import suppress
 from typing import Any
 
 from kubeferry.api.backup import ApplicationBackup
 from kubeferry.api.definition import SYNCED_FROM
 from kubeferry.api.metadata import read
+from kubeferry.backup.hooks import compile_hooks
 from kubeferry.backup.request import BackupRequest
 from kubeferry.backup.run import run_backup
 from kubeferry.backup.select import check_namespaces
 from kubeferry.controller import vaults
 from kubeferry.controller.context import Context
+from kubeferry.controller.frozen import Debts, problems_told
 from kubeferry.controller.resources import BACKUPS
 from kubeferry.controller.status import ProgressWriter, patch_status
 from kubeferry.controller.sync import LOCATION_LABEL, write_synced_status
 from kubeferry.controller.task import ending, keep_running, wait_for_vault, wants_running
 from kubeferry.durations import read_duration
-from kubeferry.errors import ArchiveError, BackupMissing
+from kubeferry.errors import ApiError, ArchiveError, BackupMissing
 from kubeferry.kube.names import label_value, reserved_namespaces
 from kubeferry.kube.objects import Object, annotations, metadata
 from kubeferry.vault.metadata import load_backup
@@ -82,7 +85,10 @@ class BackupReconciler:
             labels={LOCATION_LABEL: label_value(spec.storage_location)},
             cluster=context.cluster,
             reserved=reserved,
+            hooks=compile_hooks(spec.hooks),
+            earlier=problems_told(obj),
         )
+        debts = Debts(context, BACKUPS, obj)
         store = await vaults.open_registered(
             context.client,
             spec.storage_location,
@@ -91,10 +97,18 @@ class BackupReconciler:
         )
         try:
             result = await run_backup(
-                request, client=context.client, store=store, reporter=progress, clock=context.clock
+                request,
+                client=context.client,
+                store=store,
+                reporter=progress,
+                clock=context.clock,
+                frozen=debts,
             )
         finally:
             await store.aclose()
+        with suppress(ApiError):  # the backup is there; what is left is done once the task ended
+            await debts.release()
+        hooks = {"attempted": result.hooks_attempted, "failed": result.hooks_failed}
         return {
             "phase": result.phase,
             "message": ending(
@@ -111,4 +125,6 @@ class BackupReconciler:
             "errors": result.errors,
             "bytes": result.size,
             "sourceCluster": context.cluster.name,
+            "hooks": hooks if result.hooks_attempted else None,
+            "pendingHooks": None,  # what went wrong before is in the report now
         }

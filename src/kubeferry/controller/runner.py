@@ -8,6 +8,7 @@ resumes it.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
 from kubeferry.errors import FerryError
@@ -53,19 +54,23 @@ class Runner:
         """Whether the task runs or waits for its turn."""
         return key in self._running
 
-    def start(self, key: str, uid: str, work: Callable[[], Awaitable[None]]) -> bool:
+    def start(
+        self, key: str, uid: str, work: Callable[[], Awaitable[None]], *, is_urgent: bool = False
+    ) -> bool:
         """Starts the task of an object unless it runs; False while one is leaving its place.
 
         An older task, whose object was deleted and made anew under the same name, is cancelled:
         ask again a moment later. ``work`` is called again after a pause when it raises: it must
-        resume. What is wrong with the task itself it writes into the task's status.
+        resume. What is wrong with the task itself it writes into the task's status. What is urgent
+        does not wait for its turn.
         """
         before = self._running.get(key)
         if before is not None:
             if before.uid != uid:
                 before.leave()
             return not before.is_leaving
-        task = asyncio.create_task(self._run(key, work), name=key)
+        turn = nullcontext() if is_urgent else self._limit
+        task = asyncio.create_task(self._run(key, work, turn), name=key)
         self._running[key] = _Running(uid, task)
         task.add_done_callback(lambda _: self._running.pop(key, None))
         return True
@@ -76,10 +81,15 @@ class Runner:
         if running is not None:
             running.leave()
 
-    async def _run(self, key: str, work: Callable[[], Awaitable[None]]) -> None:
+    async def _run(
+        self,
+        key: str,
+        work: Callable[[], Awaitable[None]],
+        turn: AbstractAsyncContextManager[None],
+    ) -> None:
         while True:
             try:
-                async with self._limit:
+                async with turn:
                     await work()
                 return
             except FerryError as error:

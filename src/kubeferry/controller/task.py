@@ -8,6 +8,9 @@ server is back. So does one whose vault is lost when it is resumed, for ``VAULT_
 
 Each process that begins the work counts in ``status.attempts``; one that is stopped in order takes
 its attempt back. A task that killed ``MAX_ATTEMPTS`` of them is ``Failed``.
+
+What a task that does not run owes to applications it froze comes before all of that, whether it
+goes on, has ended or is being deleted (``frozen.py``).
 """
 
 import asyncio
@@ -23,6 +26,7 @@ from kubeferry.api.location import ANNOTATION, BackupLocation, LocationStatus
 from kubeferry.api.metadata import read
 from kubeferry.clock import parse_timestamp, timestamp
 from kubeferry.controller.context import Context
+from kubeferry.controller.frozen import LOOK_SECONDS, owes, problems_told, settle_task
 from kubeferry.controller.status import ProgressWriter, patch_status
 from kubeferry.errors import (
     ApiUnreachable,
@@ -100,10 +104,24 @@ def keep_running(
     itself.
     """
     key = f"{resource.plural}/{name}"
+    paying = f"{key} post hooks"
     if obj is None or _is_going(obj):
         context.runner.cancel(key)
-    elif wants_running(obj):
-        uid, tries = str(metadata(obj)["uid"]), Tries()
+    if obj is None:
+        return None
+    uid = str(metadata(obj)["uid"])
+    if owes(obj):
+
+        async def pay() -> None:
+            await settle_task(context, resource, name, uid)
+
+        if not context.runner.is_running(key):
+            context.runner.start(paying, uid, pay, is_urgent=True)
+        return LOOK_SECONDS
+    if wants_running(obj):
+        if context.runner.is_running(paying):
+            return LOOK_SECONDS
+        tries = Tries()
 
         async def work() -> None:
             await run_task(context, resource, name, body, uid=uid, tries=tries)
@@ -120,6 +138,8 @@ async def run_task(
 
     Raises ``ApiUnreachable`` or ``Interrupted`` when it should be resumed.
     """
+    # The cache that the task was started by may not have known what it owes.
+    await settle_task(context, resource, name, uid)
     try:
         obj = await context.client.get(resource, name, namespace=context.namespace)
     except NotFound:
@@ -134,7 +154,7 @@ async def run_task(
 
     attempts = int(at(obj, ("status", "attempts")) or 0)
     if attempts >= MAX_ATTEMPTS and not tries.is_counted:
-        final = _failed(context, _worn_out(context))
+        final = _with_debts(_failed(context, _worn_out(context)), obj)
     else:
         begun = _begun(context, obj, attempts=attempts + (not tries.is_counted))
         await write(begun)
@@ -149,6 +169,11 @@ async def run_task(
             raise
     await write(final)
     _log.info("%s %s: %s", resource.kind, name, final["phase"])
+
+
+def _with_debts(final: dict[str, Any], obj: Object) -> dict[str, Any]:
+    """A failure with what went wrong with post hooks after an interruption: no report tells it."""
+    return final | {"message": "; ".join([final["message"], *map(str, problems_told(obj))])}
 
 
 def _begun(context: Context, obj: Object, *, attempts: int) -> dict[str, Any]:
@@ -176,15 +201,15 @@ async def _work(
     except VaultUnavailable as error:
         had_begun = at(obj, ("status", "phase")) is not None
         if not had_begun or not tries.may_wait(context.clock()):
-            return _failed(context, f"{error.reason}: {error}")
+            return _with_debts(_failed(context, f"{error.reason}: {error}"), obj)
         await write({"message": f"waits for its vault: {error}"})
         raise Interrupted(f"its vault does not answer: {error}") from error
     except FerryError as error:
-        final = _failed(context, f"{error.reason}: {error}")
+        final = _with_debts(_failed(context, f"{error.reason}: {error}"), obj)
     except Exception as error:
         # A defect of ours must not leave a task that looks as if it ran.
         _log.exception("%s %s: a defect of kubeferry", obj["kind"], metadata(obj)["name"])
-        final = _failed(context, _defect(error))
+        final = _with_debts(_failed(context, _defect(error)), obj)
     finally:
         progress.cancel()
         await asyncio.gather(progress, return_exceptions=True)

@@ -53,6 +53,8 @@ class BackupFacts:
         written_by: ``kubeferry/<version>``; empty for a backup of Velero's.
         bytes: of the gzipped archive; 0 when not known.
         ttl: a Go duration, ``720h0m0s``.
+        hooks_attempted: how many hooks were run.
+        hooks_failed: how many of them did not end well.
     """
 
     name: str
@@ -72,6 +74,8 @@ class BackupFacts:
     warnings: int = 0
     errors: int = 0
     bytes: int = 0
+    hooks_attempted: int = 0
+    hooks_failed: int = 0
     cluster: SourceCluster = field(default_factory=SourceCluster)
     labels: tuple[tuple[str, str], ...] = ()
     written_by: str = ""
@@ -149,7 +153,9 @@ def _status(facts: BackupFacts) -> dict[str, Any]:
             }
         ),
         "progress": {"totalItems": facts.total_items, "itemsBackedUp": facts.items_backed_up},
-        "hookStatus": {},
+        "hookStatus": _filled(
+            {"hooksAttempted": facts.hooks_attempted, "hooksFailed": facts.hooks_failed}
+        ),
     }
 
 
@@ -182,6 +188,11 @@ class _Progress(msgspec.Struct, rename="camel"):
     items_backed_up: int = 0
 
 
+class _HookStatus(msgspec.Struct, rename="camel"):
+    hooks_attempted: int = 0
+    hooks_failed: int = 0
+
+
 class _Status(msgspec.Struct, rename="camel"):
     phase: str = ""
     failure_reason: str = ""
@@ -191,6 +202,7 @@ class _Status(msgspec.Struct, rename="camel"):
     warnings: int = 0
     errors: int = 0
     progress: _Progress | None = None
+    hook_status: _HookStatus | None = None
 
 
 class _Backup(msgspec.Struct, rename="camel"):
@@ -225,6 +237,7 @@ def _facts(backup: _Backup, *, name: str, place: str) -> BackupFacts:
         )
     spec, status = backup.spec, backup.status
     progress = status.progress or _Progress()
+    hooks = status.hook_status or _HookStatus()
     annotations = backup.metadata.annotations or {}
     size = annotations.get(_ARCHIVE_BYTES, "")
     labels = backup.metadata.labels or {}
@@ -246,6 +259,8 @@ def _facts(backup: _Backup, *, name: str, place: str) -> BackupFacts:
         warnings=status.warnings,
         errors=status.errors,
         bytes=int(size) if size.isdecimal() else 0,
+        hooks_attempted=hooks.hooks_attempted,
+        hooks_failed=hooks.hooks_failed,
         cluster=SourceCluster(
             name=annotations.get(_CLUSTER_NAME, ""),
             uid=annotations.get(_CLUSTER_UID, ""),

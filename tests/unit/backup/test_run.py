@@ -3,8 +3,8 @@
 import gzip
 import json
 import tarfile
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from kubeferry.backup.freeze import FrozenPods
+from kubeferry.backup.hooks import Hook
 from kubeferry.backup.request import BackupRequest, BackupResult
 from kubeferry.backup.run import run_backup
 from kubeferry.errors import ApiUnreachable, BackupExists, Forbidden, InvalidInput
@@ -47,11 +49,12 @@ class Seam(Client):
     """A client to which an answer for one resource can be given."""
 
     failing: str = ""
+    unreadable: str = ""
     sent: Mapping[str, Page] = {}
     failure: Exception = Forbidden("not allowed", kubernetes_reason="Forbidden")
 
     async def get(self, resource: Resource, name: str, **where: Any) -> Object:
-        if resource.group_resource == self.failing:
+        if resource.group_resource == self.failing or name == self.unreadable:
             raise self.failure
         return await super().get(resource, name, **where)
 
@@ -66,16 +69,32 @@ class Seam(Client):
         yield page
 
 
+class NothingFrozen:
+    """The list of frozen pods where no pod has hooks."""
+
+    async def owe(self, hooks: Sequence[Hook]) -> None:
+        raise AssertionError(hooks)
+
+    async def settle(self, hooks: Sequence[Hook]) -> None:
+        raise AssertionError(hooks)
+
+
 @dataclass
 class Ground:
     client: Seam
     store: Store
     folder: Path
+    frozen: FrozenPods = field(default_factory=NothingFrozen)
 
     async def run(self, request: BackupRequest = REQUEST) -> tuple[BackupResult, Findings]:
         findings = Findings()
         result = await run_backup(
-            request, client=self.client, store=self.store, reporter=findings, clock=lambda: NOW
+            request,
+            client=self.client,
+            store=self.store,
+            reporter=findings,
+            clock=lambda: NOW,
+            frozen=self.frozen,
         )
         return result, findings
 

@@ -19,8 +19,8 @@ from kubeferry.errors import (
 )
 from kubeferry.kube.cluster import Impersonation
 from kubeferry.kube.exec import Exec
+from tests.execserver import V4, V5, Process, Program, run_in
 from tests.pki import Authority
-from tests.unit.kube.execserver import V4, V5, Process, Program, run_in
 from tests.unit.kube.servers import Handler, serving, status, tunnelling
 
 both = pytest.mark.parametrize("protocols", [(V5, V4), (V4,)], ids=["v5", "v4"])

@@ -1,0 +1,508 @@
+"""Pods with hooks: what is run in them, when, and what of it is in the backup."""
+
+import asyncio
+import gzip
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kubeferry.api.hooks import BackupHooks
+from kubeferry.backup import freeze
+from kubeferry.backup.freeze import GROUPS
+from kubeferry.backup.hooks import Hook, compile_hooks
+from kubeferry.codec import convert
+from kubeferry.errors import ApiUnreachable, Conflict, VaultUnavailable
+from kubeferry.kube.config import ClusterConfig
+from kubeferry.kube.names import Resource
+from kubeferry.report import Findings, Problem
+from kubeferry.sandbox import Sandbox
+from kubeferry.settings import Settings
+from kubeferry.vault.locations import Location, open_store
+from kubeferry.vault.metadata import load_backup
+from tests.builders import Built, config_map, namespace, obj
+from tests.containers import Containers, containers
+from tests.execserver import Process, Program
+from tests.unit.backup.test_run import CLAIMS, MAPS, NAMESPACES, REQUEST, Ground, Seam
+
+PODS = Resource("", "v1", "pods", "Pod", True)
+PRE, POST = "pre.hook.backup.velero.io/", "post.hook.backup.velero.io/"
+BOTH = {f"{PRE}command": "freeze", f"{POST}command": "thaw"}
+
+
+class Book:
+    """The list of what is owed, and everything that was ever written to it."""
+
+    def __init__(self) -> None:
+        self.owed: list[str] = []
+        self.ever: list[str] = []
+        self.refusal: Exception | None = None
+
+    async def owe(self, hooks: Sequence[Hook]) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.owed += [f"{hook.pod}: {hook.command[0]}" for hook in hooks]
+        self.ever += [f"{hook.pod}: {hook.command[0]}" for hook in hooks]
+
+    async def settle(self, hooks: Sequence[Hook]) -> None:
+        gone = {f"{hook.pod}: {hook.command[0]}" for hook in hooks}
+        self.owed = [one for one in self.owed if one not in gone]
+
+
+class Shop(Ground):
+    """A cluster with containers, and a namespace ``shop`` to back up."""
+
+    containers: Containers
+    book: Book
+
+    async def pod(
+        self,
+        name: str,
+        annotations: dict[str, str] | None = None,
+        *,
+        claims: Sequence[str] = (),
+        phase: str = "Running",
+    ) -> Built:
+        volumes = [
+            {"name": f"v{number}", "persistentVolumeClaim": {"claimName": claim}}
+            for number, claim in enumerate(claims)
+        ]
+        main = {"name": "main", "image": "nginx"}
+        made = obj("v1/Pod", f"shop/{name}").with_(spec={"containers": [main], "volumes": volumes})
+        made.meta(annotations=BOTH if annotations is None else annotations).label(app="db")
+        await self.client.create(PODS, made, namespace="shop")
+        status = {"status": {"phase": phase}}
+        await self.client.patch(
+            PODS, name, status, kind="merge", namespace="shop", subresource="status"
+        )
+        return made
+
+    async def claim(self, name: str) -> None:
+        wanted = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+        made = obj("v1/PersistentVolumeClaim", f"shop/{name}").with_(spec=wanted)
+        await self.client.create(CLAIMS, made, namespace="shop")
+
+    @property
+    def ran(self) -> list[str]:
+        return [one.removeprefix("shop/").replace("/main", "") for one in self.containers.ran]
+
+    def log(self) -> list[str]:
+        path = self.folder / "backups/nightly/nightly-logs.gz"
+        return gzip.decompress(path.read_bytes()).decode().splitlines()
+
+
+@pytest.fixture
+async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
+    location = Location(name="vault", provider="local", bucket="bucket")
+    store = open_store(location, credentials=None, settings=Settings(local_root=tmp_path))
+    async with (
+        Sandbox() as sandbox,
+        containers(sandbox.server) as there,
+        Seam(ClusterConfig(server=there.server)) as client,
+    ):
+        await client.create(NAMESPACES, namespace("shop"))
+        await client.create(MAPS, config_map("shop/a"), namespace="shop")
+        await sandbox.settle()
+        ground = Shop(client, store, tmp_path / "bucket")
+        ground.containers = there
+        ground.book = ground.frozen = Book()
+        yield ground
+
+
+def ends(code: int, *, stdout: str = "", stderr: str = "") -> Program:
+    async def program(process: Process) -> None:
+        await process.stdout(stdout.encode())
+        await process.stderr(stderr.encode())
+        await process.exit(code)
+
+    return program
+
+
+def reasons(findings: Findings) -> list[tuple[str, str]]:
+    return [(one.reason, one.subject.removeprefix("pods shop/")) for one in findings.problems]
+
+
+async def test_a_pod_is_archived_with_its_claims_between_its_hooks(shop: Shop) -> None:
+    await shop.claim("data")
+    await shop.pod("db", claims=["data"])
+    await shop.pod("web", {})
+
+    async def program(process: Process) -> None:
+        change = {"metadata": {"labels": {"frozen": process.command[0]}}}
+        await shop.client.patch(PODS, "db", change, kind="merge", namespace="shop")
+        await shop.client.patch(CLAIMS, "data", change, kind="merge", namespace="shop")
+        await process.exit(0)
+
+    shop.containers.programs |= {"freeze": program, "thaw": program}
+    result, findings = await shop.run(replace(REQUEST, volume_data=False))
+    assert shop.ran == ["db: freeze", "db: thaw"]
+    assert (result.phase, findings.problems) == ("Completed", [])
+    assert (result.hooks_attempted, result.hooks_failed) == (2, 0)
+    entries = shop.entries()
+    for path in ("pods/namespaces/shop/db", "persistentvolumeclaims/namespaces/shop/data"):
+        archived = json.loads(entries[f"resources/{path}.json"])
+        assert archived["metadata"]["labels"]["frozen"] == "freeze", path
+    assert {"pods/namespaces/shop/web", "configmaps/namespaces/shop/a"} <= shop.objects()
+    assert shop.book.ever == ["db: thaw"]
+    assert shop.book.owed == []
+    facts = await load_backup(shop.store, "nightly")
+    assert (facts.hooks_attempted, facts.hooks_failed) == (2, 0)
+
+
+async def test_what_is_owed_is_written_down_before_the_pre_hook_and_until_the_post_hook_ran(
+    shop: Shop,
+) -> None:
+    await shop.pod("db")
+    seen: list[tuple[str, list[str]]] = []
+
+    async def program(process: Process) -> None:
+        seen.append((process.command[0], list(shop.book.owed)))
+        await process.exit(0)
+
+    shop.containers.programs |= {"freeze": program, "thaw": program}
+    await shop.run()
+    assert seen == [("freeze", ["db: thaw"]), ("thaw", ["db: thaw"])]
+
+
+async def test_hooks_of_the_spec_are_run_in_their_order(shop: Shop) -> None:
+    await shop.pod("db", {})
+    group = {
+        "name": "g",
+        "labelSelector": {"matchLabels": {"app": "db"}},
+        "pre": [{"exec": {"command": ["one"]}}, {"exec": {"command": ["two"]}}],
+        "post": [{"exec": {"command": ["three"]}}, {"exec": {"command": ["four"]}}],
+    }
+    hooks = compile_hooks(convert({"resources": [group]}, BackupHooks, place="hooks"))
+    await shop.run(replace(REQUEST, hooks=hooks))
+    assert shop.ran == ["db: one", "db: two", "db: three", "db: four"]
+
+
+@pytest.mark.parametrize(
+    ("on_error", "is_archived"),
+    [
+        pytest.param("Fail", False, id="Fail: not archived"),
+        pytest.param("Continue", True, id="Continue: archived"),
+        pytest.param("", True, id="nothing said: archived"),
+    ],
+)
+async def test_a_pre_hook_that_fails_is_an_error_and_the_post_hook_runs(
+    shop: Shop, on_error: str, is_archived: bool
+) -> None:
+    await shop.pod("db", {**BOTH, f"{PRE}on-error": on_error})
+    shop.containers.programs["freeze"] = ends(3, stderr="one\ndisk is busy\n")
+    result, findings = await shop.run()
+    assert shop.ran == ["db: freeze", "db: thaw"]
+    assert result.phase == "PartiallyFailed"
+    assert ("pods/namespaces/shop/db" in shop.objects()) is is_archived
+    wanted = [("HookFailed", "db")] + ([] if is_archived else [("PodNotTaken", "db")])
+    assert reasons(findings) == wanted
+    said = "pre hook in container main ended with exit code 3: one / disk is busy"
+    assert findings.problems[0].message == said
+    assert (result.hooks_attempted, result.hooks_failed) == (2, 1)
+
+
+async def test_after_a_pre_hook_that_must_not_fail_no_other_pre_hook_of_the_pod_is_run(
+    shop: Shop,
+) -> None:
+    await shop.pod("db", {f"{POST}command": "thaw"})
+    pre = [{"exec": {"command": ["bad"], "onError": "Fail"}}, {"exec": {"command": ["next"]}}]
+    group = {"name": "g", "pre": pre}
+    hooks = compile_hooks(convert({"resources": [group]}, BackupHooks, place="hooks"))
+    shop.containers.programs["bad"] = ends(1)
+    await shop.run(replace(REQUEST, hooks=hooks))
+    assert shop.ran == ["db: bad", "db: thaw"]
+
+
+async def test_a_post_hook_that_fails_is_an_error_and_the_next_one_is_run(shop: Shop) -> None:
+    await shop.pod("db", {})
+    post = [{"exec": {"command": [name], "onError": "Fail"}} for name in ("bad", "next")]
+    hooks = compile_hooks(
+        convert({"resources": [{"name": "g", "post": post}]}, BackupHooks, place="hooks")
+    )
+    shop.containers.programs["bad"] = ends(1)
+    result, findings = await shop.run(replace(REQUEST, hooks=hooks))
+    assert shop.ran == ["db: bad", "db: next"]
+    assert reasons(findings) == [("HookFailed", "db")]
+    assert result.phase == "PartiallyFailed"
+    assert "pods/namespaces/shop/db" in shop.objects()
+
+
+async def test_a_hook_that_takes_too_long_is_told_with_what_it_printed(shop: Shop) -> None:
+    async def hangs(process: Process) -> None:
+        await process.stderr(b"waiting for a lock")
+        await process.gone()
+
+    await shop.pod("db", {**BOTH, f"{PRE}timeout": "300ms"})
+    shop.containers.programs["freeze"] = hangs
+    result, findings = await shop.run()
+    assert shop.ran == ["db: freeze", "db: thaw"]
+    [problem] = findings.problems
+    assert problem.reason == "HookTimeout"
+    assert "did not end within 0.3 s; the command may still run" in problem.message
+    assert problem.message.endswith("waiting for a lock")
+    assert result.phase == "PartiallyFailed"
+
+
+async def test_a_hooks_output_is_in_the_log_and_its_command_is_not(shop: Shop) -> None:
+    await shop.pod("db", {f"{PRE}command": '["freeze", "--password=s3cr3t"]'})
+    shop.containers.programs["freeze"] = ends(0, stdout="first\nsecond", stderr="careful")
+    await shop.run()
+    log = shop.log()
+    output = [line.partition("msg=")[2] for line in log if "hook output" in line]
+    assert output == [
+        f'"hook output" object="pods shop/db" hook="pre" stream="{stream}" text="{text}"'
+        for stream, text in (("stdout", "first"), ("stdout", "second"), ("stderr", "careful"))
+    ]
+    assert any('"running the pre hook in container main"' in line for line in log)
+    assert not any("s3cr3t" in line for line in log)
+
+
+async def test_much_output_is_cut(shop: Shop) -> None:
+    await shop.pod("db", {f"{PRE}command": "freeze"})
+    shop.containers.programs["freeze"] = ends(1, stdout="x\n" * 500_000, stderr="y" * 500_000)
+    _, findings = await shop.run()
+    assert sum(map(len, shop.log())) < 1_500_000
+    assert "bytes left out" in "".join(shop.log())
+    assert len(findings.problems[0].message) < 700
+
+
+@pytest.mark.parametrize("on_error", ["Fail", ""])
+@pytest.mark.parametrize(
+    ("wrong", "reason", "phase"),
+    [
+        pytest.param({f"{POST}timeout": "soon"}, "HookInvalid", "Running", id="a wrong annotation"),
+        pytest.param({}, "HookNotRun", "Pending", id="a pod that does not run yet"),
+    ],
+)
+async def test_hooks_that_cannot_be_run_are_an_error_and_none_is_run(
+    shop: Shop, on_error: str, wrong: dict[str, str], reason: str, phase: str
+) -> None:
+    await shop.pod("db", {**BOTH, **wrong, f"{PRE}on-error": on_error}, phase=phase)
+    result, findings = await shop.run()
+    assert (shop.ran, shop.book.ever) == ([], [])
+    assert result.phase == "PartiallyFailed"
+    assert (result.hooks_attempted, result.hooks_failed) == (0, 0)
+    assert reasons(findings)[0] == (reason, "db")
+    assert ("pods/namespaces/shop/db" in shop.objects()) is not on_error
+
+
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+async def test_nothing_is_run_in_a_pod_that_has_ended(shop: Shop, phase: str) -> None:
+    await shop.pod("db", phase=phase)
+    result, findings = await shop.run()
+    assert (shop.ran, findings.problems, result.phase) == ([], [], "Completed")
+    assert "pods/namespaces/shop/db" in shop.objects()
+
+
+async def test_nothing_is_run_in_a_pod_that_is_not_backed_up(shop: Shop) -> None:
+    await shop.pod("db")
+    change = {"metadata": {"labels": {"velero.io/exclude-from-backup": "true"}}}
+    await shop.client.patch(PODS, "db", change, kind="merge", namespace="shop")
+    result, _ = await shop.run()
+    assert (shop.ran, result.phase) == ([], "Completed")
+
+
+async def test_pods_that_share_a_claim_are_still_at_the_same_time(shop: Shop) -> None:
+    await shop.claim("data")
+    for name in ("a", "b"):
+        await shop.pod(name, claims=["data"])
+    result, findings = await shop.run()
+    assert shop.ran == ["a: freeze", "b: freeze", "a: thaw", "b: thaw"]
+    assert findings.problems == []
+    assert result.items == len(shop.objects())
+
+
+async def test_a_few_groups_are_still_at_the_same_time(shop: Shop) -> None:
+    still: set[str] = set()
+    most = 0
+
+    async def program(process: Process) -> None:
+        nonlocal most
+        pod = process.request.path.split("/")[-2]
+        (still.add if process.command[0] == "freeze" else still.discard)(pod)
+        most = max(most, len(still))
+        await asyncio.sleep(0.01)
+        await process.exit(0)
+
+    shop.containers.programs |= {"freeze": program, "thaw": program}
+    for number in range(3 * GROUPS):
+        await shop.pod(f"db-{number}")
+    await shop.run()
+    assert len(shop.ran) == 6 * GROUPS
+    assert 1 < most <= GROUPS
+    assert len([one for one in shop.objects() if one.startswith("pods/")]) == 3 * GROUPS
+
+
+async def test_nothing_is_frozen_that_cannot_be_written_down(shop: Shop) -> None:
+    await shop.pod("db")
+    shop.book.refusal = Conflict("was changed")
+    result, findings = await shop.run()
+    assert shop.ran == []
+    assert reasons(findings) == [("HookNotRun", "db")]
+    assert "could not be written down: was changed" in findings.problems[0].message
+    assert result.phase == "PartiallyFailed"
+
+
+async def test_a_pod_that_is_replaced_while_it_is_still_is_told(shop: Shop) -> None:
+    await shop.pod("db")
+
+    async def replaced(process: Process) -> None:
+        await shop.client.delete(PODS, "db", namespace="shop", grace_seconds=0)
+        await shop.pod("db", {})
+        await process.exit(0)
+
+    shop.containers.programs["freeze"] = replaced
+    result, findings = await shop.run()
+    assert shop.ran == ["db: freeze"], "another pod is owed nothing"
+    assert reasons(findings) == [("HookFailed", "db")]
+    assert (result.phase, shop.book.owed) == ("PartiallyFailed", [])
+
+
+async def test_a_pod_that_goes_while_it_is_still_is_told(shop: Shop) -> None:
+    await shop.pod("db")
+
+    async def deleted(process: Process) -> None:
+        await shop.client.delete(PODS, "db", namespace="shop", grace_seconds=0)
+        await process.exit(0)
+
+    shop.containers.programs["freeze"] = deleted
+    _, findings = await shop.run()
+    assert shop.ran == ["db: freeze"]
+    assert reasons(findings) == [("PodNotTaken", "db")]
+    assert shop.book.owed == []
+
+
+async def test_post_hooks_run_when_the_backup_fails_in_between(shop: Shop) -> None:
+    for name in ("a", "b"):
+        await shop.pod(name, claims=["data"])
+    await shop.claim("data")
+    shop.client.failing = CLAIMS.plural
+    shop.client.failure = ApiUnreachable("no answer")
+    with pytest.raises(ApiUnreachable):
+        await shop.run()
+    assert shop.ran == ["a: freeze", "b: freeze", "a: thaw", "b: thaw"]
+    assert shop.book.owed == []
+    assert shop.files() == []
+
+
+async def test_a_group_that_fails_does_not_cut_off_the_post_hooks_of_another(shop: Shop) -> None:
+    frozen, failed = asyncio.Event(), asyncio.Event()
+
+    async def slow(process: Process) -> None:
+        if process.request.path.split("/")[-2] == "slow":
+            frozen.set()
+            await failed.wait()
+            await asyncio.sleep(0.05)
+        await process.exit(0)
+
+    class Failing(Book):
+        async def settle(self, hooks: Sequence[Hook]) -> None:
+            await super().settle(hooks)
+            if hooks[0].pod == "quick":
+                await frozen.wait()
+                failed.set()
+                raise VaultUnavailable("is full")
+
+    shop.frozen = shop.book = Failing()
+    shop.containers.programs["thaw"] = slow
+    for name in ("quick", "slow"):
+        await shop.pod(name)
+    with pytest.raises(VaultUnavailable):
+        await shop.run()
+    assert sorted(shop.ran) == ["quick: freeze", "quick: thaw", "slow: freeze", "slow: thaw"]
+    assert shop.book.owed == []
+
+
+@pytest.mark.parametrize("at", ["freeze", "thaw"])
+async def test_post_hooks_run_when_the_task_is_cancelled(shop: Shop, at: str) -> None:
+    reached = asyncio.Event()
+
+    async def waits(process: Process) -> None:
+        reached.set()
+        await asyncio.sleep(0.2)
+        await process.exit(0)
+
+    await shop.pod("db")
+    shop.containers.programs[at] = waits
+    task = asyncio.create_task(shop.run())
+    await reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert shop.ran == ["db: freeze", "db: thaw"]
+    assert shop.book.owed == []
+
+
+@pytest.mark.parametrize("at", ["freeze", "thaw"])
+async def test_a_cancelled_task_ends_soon_and_what_it_owes_stays_written_down(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    monkeypatch.setattr(freeze, "THAW_SECONDS", 0.3)
+    reached = asyncio.Event()
+
+    async def hangs(process: Process) -> None:
+        reached.set()
+        await process.gone()
+
+    await shop.pod("db")
+    shop.containers.programs |= {at: hangs, "thaw": hangs}
+    task = asyncio.create_task(shop.run())
+    await reached.wait()
+    began = asyncio.get_running_loop().time()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert asyncio.get_running_loop().time() - began < 3
+    assert shop.book.owed == ["db: thaw"]
+
+
+async def test_a_post_hook_whose_end_is_not_known_is_run_again_and_a_pre_hook_is_not(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kubeferry.backup.hookrun._PAUSE", 0.01)
+
+    async def breaks(process: Process) -> None:
+        assert process.transport is not None
+        process.transport.abort()
+
+    await shop.pod("db")
+    shop.containers.programs |= {"freeze": breaks, "thaw": breaks}
+    result, findings = await shop.run()
+    assert shop.ran == ["db: freeze", "db: thaw", "db: thaw", "db: thaw"]
+    assert reasons(findings) == [("HookFailed", "db")] * 2
+    assert "the command may still run" in findings.problems[0].message
+    assert (result.hooks_attempted, result.hooks_failed) == (2, 2)
+
+
+async def test_an_api_server_that_refuses_exec_is_told_for_each_pod(shop: Shop) -> None:
+    await shop.pod("db")
+
+    async def refused(process: Process) -> None:
+        await process.status(
+            {"status": "Failure", "reason": "Forbidden", "code": 403, "message": "not for you"}
+        )
+
+    shop.containers.programs["freeze"] = refused
+    _, findings = await shop.run()
+    said = "pre hook in container main was not run: Forbidden: not for you"
+    assert findings.problems[0].message == said
+
+
+async def test_what_went_wrong_before_is_in_the_report(shop: Shop) -> None:
+    earlier = Problem("error", "HookFailed", "after an interruption: x", "shop", "pods shop/db")
+    result, findings = await shop.run(replace(REQUEST, earlier=(earlier,)))
+    assert (result.phase, findings.problems) == ("PartiallyFailed", [earlier])
+
+
+async def test_a_claim_that_cannot_be_read_is_an_error_and_comes_with_the_list(
+    shop: Shop,
+) -> None:
+    await shop.claim("data")
+    await shop.pod("db", claims=["data", "gone"])
+    shop.client.unreadable = "data"
+    result, findings = await shop.run(replace(REQUEST, volume_data=False))
+    assert "persistentvolumeclaims/namespaces/shop/data" in shop.objects()
+    assert [one.subject for one in findings.problems] == ["persistentvolumeclaims shop/data"]
+    assert (result.phase, shop.book.owed) == ("PartiallyFailed", [])
