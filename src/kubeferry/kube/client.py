@@ -393,8 +393,12 @@ class Client:
         self, error: ApiError, count: int, began: float, repeat: Repeat, *, wait: bool = True
     ) -> None:
         """Waits before the next attempt, or raises the error when there is none."""
-        elapsed = asyncio.get_running_loop().time() - began
-        attempt = Attempt(count=count, elapsed=elapsed, answered=self._transport.answered)
+        attempt = Attempt(
+            count=count,
+            elapsed=asyncio.get_running_loop().time() - began,
+            answered=self._transport.answered,
+            lost=self._transport.lost,
+        )
         seconds = seconds_to_retry(error, attempt, repeat=repeat, patience=self._limits.patience)
         if seconds is None:
             raise error

@@ -9,34 +9,44 @@
   been carried out. Writes that may be carried out twice, for as long as patience lasts; reads a few
   times, for an extension's server that is down answers so for long. A 500 that says InternalError
   is often an admission webhook that is down: a few times too.
+- 403 of the authorizer from a server that was out of reach moments ago: it listens before it has
+  read its roles; always, for ``RETURNING`` seconds.
 """
 
 import random
+import re
 from dataclasses import dataclass
 from typing import Literal
 
-from kubeferry.errors import ApiError, ApiUnreachable, TooManyRequests
+from kubeferry.errors import ApiError, ApiUnreachable, Forbidden, TooManyRequests
 
 Repeat = Literal["read", "write", "never"]
 """What a second time means: a read; a write that ends the same; a write that must not be."""
+
+RETURNING = 30.0
+"""Seconds after a lost connection in which a server may not know its roles yet."""
 
 _FIRST, _LONGEST = 0.1, 5.0
 _FEW = 5
 _UNWELL = frozenset({500, 502, 503, 504})
 _STORE = "etcdserver"
 """What the message of a failure names that the API server's own store caused."""
+_AUTHORIZER = re.compile(r'User ".*" cannot \S+ (resource|path) ')
+"""How the authorizer says no; an admission plugin, a quota for one, says it otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """How far a request has come: attempts made, seconds since the first, what the server did.
 
-    ``answered`` is whether this server ever answered this client.
+    ``answered`` is whether this server ever answered this client, ``lost`` how many seconds ago a
+    connection to it last failed (None: never did).
     """
 
     count: int
     elapsed: float
     answered: bool
+    lost: float | None = None
 
 
 def is_overload(error: ApiError) -> bool:
@@ -51,6 +61,15 @@ def is_uncertain(error: ApiError) -> bool:
     if isinstance(error, ApiUnreachable):
         return error.sent
     return error.status in (500, 502, 504) or (error.status == 503 and error.retry_after is None)
+
+
+def is_returning(error: ApiError, lost: float | None) -> bool:
+    """Whether a server says no only because it has just come back and not read its roles yet.
+
+    ``lost`` is as in ``Attempt``.
+    """
+    is_authorizer = isinstance(error, Forbidden) and _AUTHORIZER.search(error.problem) is not None
+    return is_authorizer and lost is not None and lost < RETURNING
 
 
 def seconds_to_retry(
@@ -70,6 +89,8 @@ def _may_repeat(error: ApiError, attempt: Attempt, repeat: Repeat) -> bool:
         if error.lasting or not attempt.answered:
             return False
         return not error.sent or repeat != "never"
+    if is_returning(error, attempt.lost):
+        return True
     if error.status not in _UNWELL or repeat == "never":
         return False
     if error.retry_after is not None:

@@ -4,6 +4,7 @@ Nothing is tried again here but a request whose credentials had to be renewed (4
 keepalive is on, so that a watch behind a load balancer that forgot it ends instead of hanging.
 """
 
+import asyncio
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -43,6 +44,12 @@ class Transport:
         )
         self.answered = False
         """Whether the server ever answered."""
+        self._lost: float | None = None
+
+    @property
+    def lost(self) -> float | None:
+        """How many seconds ago a connection last failed; None: never did."""
+        return None if self._lost is None else asyncio.get_running_loop().time() - self._lost
 
     async def fetch(
         self,
@@ -233,6 +240,7 @@ class Transport:
 
     def _unreachable(self, error: BaseException, place: str) -> ApiError:
         config = self._config
+        self._lost = asyncio.get_running_loop().time()
         return unreachable(error, server=config.server, proxied=bool(config.proxy_url), place=place)
 
     def _open_session(self) -> aiohttp.ClientSession:

@@ -25,7 +25,7 @@ from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, metadata
 from kubeferry.kube.pages import ListRequest, Page, decode_object, with_kind
 from kubeferry.kube.requests import place_of
-from kubeferry.kube.retry import backoff, is_overload
+from kubeferry.kube.retry import backoff, is_overload, is_returning
 from kubeferry.kube.transport import Transport
 
 _SHORTEST, _LONGEST = 240, 480
@@ -96,7 +96,8 @@ async def follow(
             pause = backoff(state.failures) if state.failures else 0.0
             state.failures += 1
         except ApiError as error:
-            if not _passing(error) or not transport.answered:
+            passing = _passing(error) or is_returning(error, transport.lost)
+            if not passing or not transport.answered:
                 raise
             state.failures += 1
             pause = backoff(state.failures) if error.retry_after is None else error.retry_after

@@ -1,13 +1,20 @@
 import pytest
 
-from kubeferry.errors import ApiError, ServerTimeout
+from kubeferry.errors import ApiError, Forbidden, ServerTimeout
 from kubeferry.kube.retry import Attempt, Repeat, seconds_to_retry
 
 LEADER = "etcdserver: leader changed"
 
 
-def waits(error: ApiError, repeat: Repeat, *, count: int = 1, elapsed: float = 0.0) -> bool:
-    attempt = Attempt(count=count, elapsed=elapsed, answered=True)
+def waits(
+    error: ApiError,
+    repeat: Repeat,
+    *,
+    count: int = 1,
+    elapsed: float = 0.0,
+    lost: float | None = None,
+) -> bool:
+    attempt = Attempt(count=count, elapsed=elapsed, answered=True, lost=lost)
     return seconds_to_retry(error, attempt, repeat=repeat, patience=120.0) is not None
 
 
@@ -38,3 +45,23 @@ def test_a_server_that_is_unwell(status: int, repeat: Repeat, count: int, again:
 def test_an_internal_error(message: str, count: int, again: bool) -> None:
     error = ApiError(message, status=500, kubernetes_reason="InternalError")
     assert waits(error, "write", count=count) == again
+
+
+NO_ROLE = 'configmaps is forbidden: User "ferry" cannot create resource "configmaps" in API group ""'
+NO_PATH = 'forbidden: User "ferry" cannot get path "/apis"'
+QUOTA = 'configmaps "one" is forbidden: exceeded quota: few'
+
+
+@pytest.mark.parametrize("repeat", ["read", "write", "never"])
+@pytest.mark.parametrize(
+    ("message", "lost", "again"),
+    [
+        pytest.param(NO_ROLE, 1.0, True, id="a server that is just back may not know its roles"),
+        pytest.param(NO_PATH, 1.0, True, id="nor whom a path is for"),
+        pytest.param(NO_ROLE, None, False, id="a server that never was away means it"),
+        pytest.param(NO_ROLE, 31.0, False, id="nor does one that is back for long"),
+        pytest.param(QUOTA, 1.0, False, id="an admission plugin means it at any time"),
+    ],
+)
+def test_forbidden(message: str, lost: float | None, again: bool, repeat: Repeat) -> None:
+    assert waits(Forbidden(message, status=403), repeat, count=50, lost=lost) == again
