@@ -129,6 +129,58 @@ def test_a_bad_restore_is_refused_with_the_field(cluster, namespace, spec, messa
     assert message in refused(cluster, restore(namespace, **spec))
 
 
+def hooks(*post_hooks: dict[str, Any]) -> dict[str, Any]:
+    return {"resources": [{"name": "prepare", "postHooks": list(post_hooks)}]}
+
+
+def init(**container: Any) -> dict[str, Any]:
+    given = {"name": "a", "image": "b", "command": ["c"]} | container
+    return {"init": {"initContainers": [{k: v for k, v in given.items() if v is not None}]}}
+
+
+def test_restore_hooks_are_kept_whole_and_defaults_are_filled_in(cluster, namespace):
+    mounts = [{"name": "data", "mountPath": "/data"}]
+    container = init(volumeMounts=mounts, securityContext={"runAsUser": 1})
+    applied(cluster, restore(namespace, hooks=hooks(container, {"exec": {"command": ["d"]}})))
+    name = restore(namespace)["metadata"]["name"]
+    spec = cluster.get("applicationrestore", name, "-n", namespace)["spec"]
+    first, second = spec["hooks"]["resources"][0]["postHooks"]
+    assert first["init"]["initContainers"] == container["init"]["initContainers"]
+    assert second["exec"] == {
+        "command": ["d"],
+        "onError": "Continue",
+        "execTimeout": "30s",
+        "waitTimeout": "4h0m0s",
+    }
+
+
+POST_HOOK = "spec.hooks.resources[0].postHooks[0]"
+
+
+@pytest.mark.parametrize(
+    ("hook", "message"),
+    [
+        pytest.param({}, "a hook has exec or init", id="neither exec nor init"),
+        pytest.param({"exec": {}}, f"{POST_HOOK}.exec.command: Required", id="no command"),
+        pytest.param(
+            init(image=None),
+            f"{POST_HOOK}.init.initContainers[0].image: Required",
+            id="an init container without image",
+        ),
+        pytest.param(
+            {"exec": {"command": ["a"], "onError": "Ignore"}},
+            f"{POST_HOOK}.exec.onError: Unsupported value",
+            id="an onError there is not",
+        ),
+        pytest.param(
+            {"exec": {"command": ["a"], "timeout": "1s"}}, "unknown field", id="an unknown field"
+        ),
+    ],
+)
+def test_a_bad_restore_hook_is_refused_with_the_field(cluster, namespace, hook, message):
+    assert message in refused(cluster, restore(namespace, hooks=hooks(hook)))
+
+
 def test_a_name_that_would_not_fit_its_files_is_refused(cluster, namespace):
     assert "metadata.name" in refused(cluster, backup(namespace, name="a" * 201))
     applied(cluster, backup(namespace, name="a" * 200))
