@@ -95,7 +95,8 @@ class Judgement:
 
     Attributes:
         unused: rights that no request needed.
-        denied: requests that RBAC refused, each once.
+        denied: requests that RBAC refused and that none of the rights grants, each once. One that
+            is granted and was refused met a server that had not read its roles yet.
         foreign: allowed requests that are no work of these rights, with the API server's reason:
             somebody gave more, and what the tests show of the rights is worth nothing.
         used: how many requests each right allowed.
@@ -176,11 +177,12 @@ def judge(
             continue  # a path that is no resource, or a watch that was told at its beginning
         seen.add(event["auditID"])
         request = _request(event)
-        if _is_denied(event):
+        right = next((one for one in shown if one.grants(request)), None)
+        if _wants_to_give(event) or (_is_refused(event) and right is None):
             denied[f"{request}: {event.get('responseStatus', {}).get('message', '')}"] = None
+        if _is_refused(event):
             continue
         reason = event["annotations"].get(_BY, "")
-        right = next((one for one in shown if one.grants(request)), None)
         if right is None or not any(f" of {role} to " in reason for role in roles):
             foreign[f"{request}: {reason}"] = None
         else:
@@ -210,10 +212,12 @@ def _request(event: Event) -> Request:
     )
 
 
-def _is_denied(event: Event) -> bool:
-    """Whether RBAC refused: the request itself, or to give out rights that one does not have."""
-    if event.get("annotations", {}).get(_DECISION) == "forbid":
-        return True
+def _is_refused(event: Event) -> bool:
+    return bool(event.get("annotations", {}).get(_DECISION) == "forbid")
+
+
+def _wants_to_give(event: Event) -> bool:
+    """Whether it was refused for giving out rights that one does not have."""
     status = event.get("responseStatus") or {}
     return status.get("code") == 403 and "attempting to grant RBAC permissions" in (
         status.get("message") or ""

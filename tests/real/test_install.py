@@ -11,6 +11,7 @@ import pytest
 
 from kubeferry.api.install import Installation, manifests
 from kubeferry.codec import dump_yaml
+from kubeferry.controller.frozen import FINALIZER
 from tests.clusters import Cluster
 from tests.controlplane import running
 from tests.sites import PROGRAM
@@ -23,7 +24,6 @@ OLD = Path(__file__).parent / "data" / "install-0.1.0.yaml"
 """What ``kubeferry install`` printed at 0.1.0, before it had roles for people."""
 ACCOUNT = "system:serviceaccount:csdr:kubeferry-controller"
 TASK = "applicationbackup/nginx-backup"
-POST_HOOKS = "csdr.alibabacloud.com/post-hooks"
 MINE = "app.kubernetes.io/name=kubeferry"
 
 
@@ -142,7 +142,7 @@ def test_the_controllers_pod_is_let_in_and_another_ones_is_not(cluster: Cluster)
 def test_uninstall_leaves_nothing_finalizers_included(cluster: Cluster) -> None:
     apply(cluster, new())
     add_tasks(cluster)
-    held = json.dumps({"metadata": {"finalizers": [POST_HOOKS]}})
+    held = json.dumps({"metadata": {"finalizers": [FINALIZER]}})
     cluster.kubectl("patch", TASK, "-n", "csdr", "--type=merge", "-p", held)
     controller = ("-n", "csdr", "-l", "app.kubernetes.io/component=controller")
     until(lambda: cluster.get("pods", *controller)["items"], what="its pod is there")

@@ -206,6 +206,11 @@ def test_a_watch_is_one_request_from_its_beginning_to_its_end() -> None:
             event("delete", "pods", "a/b", annotations=by("", "forbid")), True, id="by RBAC"
         ),
         pytest.param(
+            event("get", "pods", "a/b", annotations=by("", "forbid")),
+            False,
+            id="not by a server that has not read its roles yet",
+        ),
+        pytest.param(
             event(
                 "create",
                 "roles.rbac.authorization.k8s.io",

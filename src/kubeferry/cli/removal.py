@@ -4,14 +4,12 @@ import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from kubeferry.api.definition import GROUP
 from kubeferry.cli.installed import Contents, Found, Installed
 from kubeferry.cli.output import counted, printable
+from kubeferry.controller.frozen import FINALIZER
 from kubeferry.controller.resources import LOCATIONS
 from kubeferry.kube.objects import at
 
-POST_HOOKS = f"{GROUP}/post-hooks"
-"""The finalizer of a backup that has not run all its post hooks."""
 _SHOWN = 10
 
 
@@ -119,8 +117,9 @@ def listed(objects: Iterable[Found], *, indent: int) -> list[str]:
 def frozen(instances: Iterable[Found]) -> Iterator[str]:
     """Of each backup that left applications frozen: the commands that are due in their pods."""
     for one in instances:
-        due = at(one.object, ("status", "pendingHooks")) or ()
-        if due or POST_HOOKS in one.finalizers:
+        pending = at(one.object, ("status", "pendingHooks")) or ()
+        due = [hook for hook in pending if not hook.get("problem")]
+        if due or FINALIZER in one.finalizers:
             yield printable(f"warning: {one} leaves applications frozen, for its post hooks:")
         for hook in due:
             where = f"-n {hook.get('namespace')} exec {hook.get('pod')} -c {hook.get('container')}"

@@ -9,6 +9,7 @@ from kubeferry.api.install import Installation, manifests
 from kubeferry.cli.connection import Session
 from kubeferry.cli.removal import summary, warnings
 from kubeferry.cli.uninstalling import PODS, prepare, remove
+from kubeferry.controller.frozen import FINALIZER
 from kubeferry.controller.loop.election import LEASES
 from kubeferry.controller.resources import BACKUPS, LOCATIONS, RESTORES, SECRETS
 from kubeferry.controller.run import LEASE
@@ -21,7 +22,6 @@ from kubeferry.settings import Settings
 from tests.builders import obj
 
 INSTALLED = manifests(Installation(image="i"))
-POST_HOOKS = "csdr.alibabacloud.com/post-hooks"
 SPECS: dict[Resource, dict[str, Any]] = {
     LOCATIONS: {
         "provider": "aws",
@@ -116,7 +116,7 @@ async def test_vaults_and_tasks_go_with_their_definitions_whatever_of_ours_holds
     session: Session,
 ):
     await make(session, LOCATIONS, "v")
-    await make(session, BACKUPS, "b", finalizers=[POST_HOOKS])
+    await make(session, BACKUPS, "b", finalizers=[FINALIZER])
     await make(session, BACKUPS, "c")
     told = await uninstall(session)
     assert await left(session) == []
@@ -163,14 +163,18 @@ async def test_what_is_cut_short_is_told(session: Session):
         session,
         BACKUPS,
         "b",
-        finalizers=[POST_HOOKS],
-        status={"phase": "Failed", "pendingHooks": [hook]},
+        finalizers=[FINALIZER],
+        status={
+            "phase": "Failed",
+            "pendingHooks": [hook, {**hook, "command": ["lost"], "problem": "was run and failed"}],
+        },
     )
     told = await shown(session)
     assert "applicationrestore.csdr.alibabacloud.com/r is InProgress: it will not be" in told
     assert "/done is" not in told
     assert "applicationbackup.csdr.alibabacloud.com/b leaves applications frozen" in told
     assert "kubectl -n shop exec db-0 -c db -- sh -c 'unfreeze all'" in told
+    assert "lost" not in told, "it was run"
 
 
 SECRET = obj("v1/Secret", "csdr/cloud-credentials").with_(stringData={"cloud": "x"})
@@ -277,7 +281,7 @@ async def test_a_lease_that_nobody_renews_is_removed(session: Session, holder: s
 
 
 async def test_what_others_hold_is_told_and_the_next_call_goes_on(session: Session):
-    await make(session, BACKUPS, "b", finalizers=["example.com/mine", POST_HOOKS])
+    await make(session, BACKUPS, "b", finalizers=["example.com/mine", FINALIZER])
     with pytest.raises(FerryError, match=r"b of namespace csdr has example\.com/mine; then run"):
         await uninstall(session, patience=0.6)
     held = await session.client.get(BACKUPS, "b", namespace="csdr")
