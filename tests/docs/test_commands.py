@@ -24,6 +24,7 @@ WORLDS: dict[str, Callable[[World], Awaitable[None]]] = {
     "backups.md": World.shop,
     "restores.md": World.shop,
     "modifiers.md": World.shop,
+    "hooks.md": World.database,
 }
 WITH_COMMANDS = [
     pytest.param(page, id=page.name) for page in pages.PAGES if list(pages.commands(page))

@@ -14,6 +14,7 @@ from kubeferry.local.cluster import LocalCluster, load_manifests, local_cluster
 from kubeferry.settings import Settings
 
 SHOP = Path(__file__).parent / "shop.yaml"
+DATABASE = Path(__file__).parent / "database.yaml"
 WALKTHROUGH = Path(str(files("kubeferry.local"))) / "walkthrough"
 
 
@@ -40,6 +41,15 @@ class World:
     async def shop(self) -> None:
         """An application in the namespace shop, a vault, and a backup of it."""
         await self.apply(SHOP)
+        await self._back_up()
+
+    async def database(self) -> None:
+        """The shop with a pod that is its database."""
+        await self.apply(SHOP)
+        await self.apply(DATABASE)
+        await self._back_up()
+
+    async def _back_up(self) -> None:
         await self.clusters["backup"].apply(vault("vault"))
         await self.clusters["backup"].apply(backup("shop-1"))
         await self.clusters["backup"].wait(BACKUPS, "shop-1", namespace="csdr")

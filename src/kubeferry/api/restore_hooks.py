@@ -13,11 +13,24 @@ from kubeferry.api.hooks import Command, HookPods, OnError
 WAIT_SECONDS = 4 * 3600.0
 """How long a container is waited for where nothing is said: Velero's ``itemOperationTimeout``."""
 
-_TEXTS = {"type": "array", "items": {"type": "string"}, "minItems": 1}
-_REQUIRED = {
-    "name": {"type": "string", "minLength": 1, "maxLength": 63},
-    "image": {"type": "string", "minLength": 1},
-    "command": _TEXTS,
+_REQUIRED: dict[str, dict[str, Any]] = {
+    "name": {
+        "description": "Of the container; another one than the pod's own.",
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 63,
+    },
+    "image": {
+        "description": "It is mapped as all images are.",
+        "type": "string",
+        "minLength": 1,
+    },
+    "command": {
+        "description": "The program and its arguments.",
+        "type": "array",
+        "items": {"type": "string"},
+        "minItems": 1,
+    },
 }
 
 InitContainer = Annotated[
