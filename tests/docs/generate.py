@@ -133,7 +133,8 @@ def _type(part: dict[str, Any]) -> str:
         return "map of text to text"
     if part.get("pattern") == PATTERN:
         return "duration"
-    words = {"object": "", "string": "text", "boolean": "true or false", "integer": "number"}
+    words = {"object": "", "string": "text", "boolean": "true or false"}
+    words |= {"integer": "number", "number": "number"}
     return {"date-time": "time"}.get(part.get("format", ""), words[part["type"]])
 
 
