@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from kubeferry.api import crd
+from kubeferry.api import crd, rights
 from kubeferry.api.definition import GROUP, VERSION, Definition
 from kubeferry.cli.command import EXIT_CODES
 from kubeferry.cli.main import root
@@ -128,7 +128,7 @@ def _type(part: dict[str, Any]) -> str:
     if "enum" in part:
         return " ".join(f"`{one}`" for one in part["enum"])
     if part["type"] == "array":
-        return f"list of {_type(part['items'])}"
+        return f"list of {_type(part['items']) or 'objects'}"
     if part["type"] == "object" and "properties" not in part:
         return "map of text to text"
     if part.get("pattern") == PATTERN:
@@ -195,4 +195,32 @@ def protected_fields() -> str:
     lines = ["| in | field | compared | why, and what to do |", "|---|---|---|---|"]
     for (what, compared, advice), fields in rows.items():
         lines.append(f"| {what} | {', '.join(fields)} | {compared} | {advice} |")
+    return "\n".join(lines) + "\n"
+
+
+def controller_rights() -> str:
+    """The table of what the controller may do."""
+    home = "its namespace"
+    return _rights((("everywhere", rights.EVERYWHERE), (home, rights.AT_HOME)), "where")
+
+
+def rights_of_people() -> str:
+    """The table of what the roles for people allow."""
+    return _rights(tuple(rights.PEOPLE.items()), "role")
+
+
+def _rights(groups: tuple[tuple[str, tuple[rights.Rule, ...]], ...], title: str) -> str:
+    lines = [f"| {title} | verb | of | why |", "|---|---|---|---|"]
+    for where, rules in groups:
+        for rule in rules:
+            group = f".{rule.group}" if rule.group else ""
+            of = ", ".join(f"`{name}{group}`" for name in rule.resources)
+            names = "".join(f" `{name}`" for name in rule.names)
+            reasons: dict[str, list[str]] = {}
+            for verb, why in rule.reasons.items():
+                reasons.setdefault(why, []).append(f"`{verb}`")
+            lines += [
+                f"| {where} | {', '.join(verbs)} | {of}{names} | {why} |"
+                for why, verbs in reasons.items()
+            ]
     return "\n".join(lines) + "\n"
