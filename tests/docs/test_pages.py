@@ -79,6 +79,8 @@ def test_a_generated_page_is_up_to_date(
         pytest.param("errors.md", "exit-codes", generate.exit_codes, id="exit codes"),
         pytest.param("restores.md", "waves", generate.waves, id="waves"),
         pytest.param("modifiers.md", "protected", generate.protected_fields, id="protected fields"),
+        pytest.param("permissions.md", "controller", generate.controller_rights, id="its rights"),
+        pytest.param("permissions.md", "people", generate.rights_of_people, id="people's rights"),
     ],
 )
 def test_a_generated_part_is_up_to_date(
@@ -167,7 +169,7 @@ def _reasons_of_objects() -> set[str]:
             if not isinstance(node, ast.Call):
                 continue
             name = getattr(node.func, "id", "") or getattr(node.func, "attr", "")
-            given = node.args[:2] if name in ("Note", "Problem", "_problem") else []
+            given = node.args[:2] if name in ("Note", "Problem", "_problem", "Outcome") else []
             given += [key.value for key in node.keywords if key.arg == "kubernetes_reason"]
             found |= set(_texts(given, named))
     return {one for one in found if re.fullmatch(r"[A-Z][A-Za-z]+", one)}

@@ -16,18 +16,25 @@ OnError = Literal["Continue", "Fail"]
 class LabelExpression(Strict, kw_only=True, frozen=True):
     """One requirement of a label selector."""
 
-    key: Annotated[str, Meta(min_length=1, max_length=317)]
-    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
-    values: Annotated[list[str], Meta(max_length=100)] = field(default_factory=list)
+    key: Annotated[str, Meta(min_length=1, max_length=317, description="The label.")]
+    operator: Annotated[
+        Literal["In", "NotIn", "Exists", "DoesNotExist"],
+        Meta(description="How its value is compared."),
+    ]
+    values: Annotated[
+        list[str], Meta(max_length=100, description="With what; for In and NotIn.")
+    ] = field(default_factory=list)
 
 
 class Labels(Strict, kw_only=True, frozen=True):
     """A label selector: every requirement must hold."""
 
-    match_labels: Annotated[dict[str, str], Meta(max_length=100)] = field(default_factory=dict)
-    match_expressions: Annotated[list[LabelExpression], Meta(max_length=100)] = field(
-        default_factory=list
-    )
+    match_labels: Annotated[
+        dict[str, str], Meta(max_length=100, description="Labels with their values.")
+    ] = field(default_factory=dict)
+    match_expressions: Annotated[
+        list[LabelExpression], Meta(max_length=100, description=LabelExpression.__doc__)
+    ] = field(default_factory=list)
 
 
 class HookPods(Strict, kw_only=True, frozen=True):
@@ -110,7 +117,7 @@ class PendingHook(Tolerant, kw_only=True, frozen=True):
     uid: Annotated[str, Meta(description="Its uid: another pod of that name is owed nothing.")]
     container: Annotated[str, Meta(description="The container.")]
     command: Annotated[list[str], Meta(description="The program and its arguments.")]
-    seconds: Annotated[float, Meta(description="How long it may take.")] = HOOK_SECONDS
+    timeout: Annotated[Duration, Meta(description="How long it may take.")] = "30s"
     problem: Annotated[
         str, Meta(description="Set once it was run for a task that was interrupted, and failed.")
     ] = ""

@@ -106,10 +106,14 @@ def backup_fields(found: ApplicationBackup, *, now: datetime) -> Pairs:
     yield "Namespaces", ", ".join(spec.included_namespaces) or "all but the reserved ones"
     yield "Left out", ", ".join(spec.excluded_namespaces)
     yield "Volume data", "asked for" if spec.wants_volume_data else "not asked for"
+    yield "Hooks", ", ".join(one.name for one in spec.hooks.resources) if spec.hooks else ""
     yield "Kept for", spec.ttl
     yield "Expires", _moment(status.expiration, now)
     yield from _course(status.start_timestamp, status.completion_timestamp, status.progress, now)
     yield "Archive", size_text(status.bytes) if status.bytes else ""
+    hooks, owed = status.hooks, [one for one in status.pending_hooks if not one.problem]
+    yield "Hooks run", f"{hooks.attempted:,} attempted, {hooks.failed:,} failed" if hooks else ""
+    yield "Still to be run", counted(len(owed), "post hook") if owed else ""
     yield "Errors", str(status.errors)
     yield "Warnings", str(status.warnings)
 

@@ -24,6 +24,7 @@ from kubeferry.backup.hookrun import run_owed
 from kubeferry.backup.hooks import Hook
 from kubeferry.controller.context import Context
 from kubeferry.controller.status import FIELD_MANAGER, patch_status
+from kubeferry.durations import parse_duration
 from kubeferry.errors import Conflict, Interrupted, NotFound
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, at, metadata
@@ -208,7 +209,7 @@ def _as_pending(hook: Hook) -> PendingHook:
         uid=hook.uid,
         container=hook.container,
         command=list(hook.command),
-        seconds=hook.timeout,
+        timeout=f"{hook.timeout:.3f}s",
     )
 
 
@@ -220,5 +221,5 @@ def _as_hook(owed: PendingHook) -> Hook:
         owed.uid,
         owed.container,
         tuple(owed.command),
-        owed.seconds,
+        parse_duration(owed.timeout),
     )

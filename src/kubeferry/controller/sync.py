@@ -92,6 +92,8 @@ async def write_synced_status(context: Context, facts: BackupFacts, *, uid: str)
         "bytes": facts.bytes,
         "sourceCluster": facts.cluster.name,
     }
+    if facts.hooks_attempted:
+        status["hooks"] = {"attempted": facts.hooks_attempted, "failed": facts.hooks_failed}
     present = {key: value for key, value in status.items() if value not in (None, "")}
     await patch_status(
         context.client, BACKUPS, facts.name, present, namespace=context.namespace, uid=uid

@@ -30,8 +30,9 @@ def test_the_committed_manifests_are_the_generated_ones():
 def test_a_schema_is_structural(definition):
     allowed = {
         "description", "type", "format", "default", "enum", "pattern", "required", "properties",
-        "items", "additionalProperties", "minimum", "minLength", "maxLength", "maxItems",
-        "maxProperties", "x-kubernetes-validations",
+        "items", "additionalProperties", "minimum", "minLength", "maxLength", "minItems",
+        "maxItems", "maxProperties", "x-kubernetes-validations",
+        "x-kubernetes-preserve-unknown-fields",
     }  # fmt: skip
     for path, schema in schemas(crd.schema(definition)):
         assert "type" in schema, path

@@ -19,6 +19,7 @@ HEAD = {
     "apiVersion": "csdr.alibabacloud.com/v1beta1",
     "metadata": {"name": "a", "namespace": "csdr"},
 }
+OWED = {"namespace": "x", "pod": "db", "uid": "u", "container": "main", "command": ["thaw"]}
 
 
 def test_a_backup() -> None:
@@ -26,7 +27,11 @@ def test_a_backup() -> None:
         HEAD
         | {
             "kind": "ApplicationBackup",
-            "spec": {"storageLocation": "vault", "includedNamespaces": ["x", "y"]},
+            "spec": {
+                "storageLocation": "vault",
+                "includedNamespaces": ["x", "y"],
+                "hooks": {"resources": [{"name": "freeze"}]},
+            },
             "status": {
                 "phase": "PartiallyFailed",
                 "message": "1 error",
@@ -36,26 +41,34 @@ def test_a_backup() -> None:
                 "progress": {"itemsDone": 1200, "totalItems": 1200},
                 "errors": 1,
                 "bytes": 2048,
+                "hooks": {"attempted": 6, "failed": 1},
+                "pendingHooks": [
+                    {**OWED, "problem": "was run for an earlier attempt and failed"},
+                    {**OWED, "uid": "u2"},
+                ],
             },
         },
         ApplicationBackup,
     )
     assert fields(backup_fields(found, now=NOW)) == [
-        "Name:         a",
-        "Namespace:    csdr",
-        "Phase:        PartiallyFailed",
-        "Message:      1 error",
-        "Vault:        vault",
-        "Namespaces:   x, y",
-        "Volume data:  asked for",
-        "Kept for:     720h0m0s",
-        "Expires:      2026-02-01T03:00:00Z (in 29d)",
-        "Started:      2026-01-02T03:00:00Z (4m5s ago)",
-        "Ended:        2026-01-02T03:02:05Z (took 2m5s)",
-        "Progress:     1,200 of 1,200 objects",
-        "Archive:      2.0 KiB",
-        "Errors:       1",
-        "Warnings:     0",
+        "Name:             a",
+        "Namespace:        csdr",
+        "Phase:            PartiallyFailed",
+        "Message:          1 error",
+        "Vault:            vault",
+        "Namespaces:       x, y",
+        "Volume data:      asked for",
+        "Hooks:            freeze",
+        "Kept for:         720h0m0s",
+        "Expires:          2026-02-01T03:00:00Z (in 29d)",
+        "Started:          2026-01-02T03:00:00Z (4m5s ago)",
+        "Ended:            2026-01-02T03:02:05Z (took 2m5s)",
+        "Progress:         1,200 of 1,200 objects",
+        "Archive:          2.0 KiB",
+        "Hooks run:        6 attempted, 1 failed",
+        "Still to be run:  1 post hook",
+        "Errors:           1",
+        "Warnings:         0",
     ]
 
 

@@ -30,6 +30,8 @@ FACTS = BackupFacts(
     items_backed_up=3,
     warnings=1,
     errors=2,
+    hooks_attempted=2,
+    hooks_failed=1,
     cluster=SourceCluster(name="elsewhere"),
 )
 
@@ -63,6 +65,7 @@ async def test_a_backup_of_the_vault_is_born_as_it_ended(ground: Ground) -> None
         "errors": 2,
         "bytes": written.bytes,
         "sourceCluster": "elsewhere",
+        "hooks": {"attempted": 2, "failed": 1},
     }
 
 

@@ -32,6 +32,8 @@ FULL = BackupFacts(
     warnings=1,
     errors=2,
     bytes=345,
+    hooks_attempted=4,
+    hooks_failed=1,
     cluster=SourceCluster("prod", "cluster-1", "v1.31.1", "1", "31"),
     labels=(("team", "a"),),
     written_by="kubeferry/0.1.0",
@@ -80,7 +82,7 @@ def test_the_document_is_veleros_backup() -> None:
             "warnings": 1,
             "errors": 2,
             "progress": {"totalItems": 12, "itemsBackedUp": 11},
-            "hookStatus": {},
+            "hookStatus": {"hooksAttempted": 4, "hooksFailed": 1},
         },
     }
 
