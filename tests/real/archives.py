@@ -37,3 +37,9 @@ def restore_items(bucket: Path, name: str, prefix: str = "subpath") -> list[dict
         for path in sorted(folder.glob(f"{name}-items-*.jsonl.gz"))
         for line in gzip.decompress(path.read_bytes()).splitlines()
     ]
+
+
+def restore_log(bucket: Path, name: str, prefix: str = "subpath") -> str:
+    """The log of a restore that has ended."""
+    path = bucket / prefix / "restores" / name / f"restore-{name}-logs.gz"
+    return gzip.decompress(path.read_bytes()).decode()
