@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.nodes import Node
@@ -10,6 +11,8 @@ from tests.sites import ACCOUNT, SYNC_PERIOD, Installed
 from tests.waiting import until
 
 DEPLOYMENT = f"deployment/{ACCOUNT}"
+USER = "65532"
+"""Who the controller is on its node."""
 _PODS = ("pods", "-n", "csdr", "-l", "app.kubernetes.io/component=controller")
 
 
@@ -53,6 +56,15 @@ class NodeSite(Installed):
         """Deletes the controller's pods at once, as when their machine dies."""
         self.cluster.kubectl("delete", *_PODS, "--grace-period=0", "--force")
 
+    def runs(self, pod: str) -> bool:
+        """Whether a process of the pod still runs, whatever the API server says of it."""
+        found = self.cluster.inside("pgrep", "-u", USER, "-f", "kubeferry controller")
+        names = [
+            self.cluster.inside("cat", f"/proc/{pid}/environ").stdout
+            for pid in found.stdout.split()
+        ]
+        return any(f"HOSTNAME={pod}\0" in name for name in names)
+
     def told(self) -> str:
         """What the controller logged so far."""
         logged = self.cluster.run("-n", "csdr", "logs", DEPLOYMENT, "--tail=-1")
@@ -65,6 +77,27 @@ class NodeSite(Installed):
             for pod in self.pods()
             for container in pod["status"].get("containerStatuses", ())
         )
+
+    def memory_kills(self) -> int:
+        """How many processes of the controller's pods the kernel killed for want of memory."""
+        told = [
+            line.split()
+            for group in self._memory_groups()
+            for line in (group / "memory.oom_control").read_text().splitlines()
+        ]
+        return sum(int(count) for name, count in told if name == "oom_kill")
+
+    def memory_peak(self) -> int:
+        """The most bytes that a container of the controller has used, page cache included."""
+        peaks = [group / "memory.max_usage_in_bytes" for group in self._memory_groups()]
+        return max(int(path.read_text()) for path in peaks)
+
+    def _memory_groups(self) -> list[Path]:
+        root = Path(f"/sys/fs/cgroup/memory/kf-{self.cluster.name}")
+        uids = [pod["metadata"]["uid"] for pod in self.pods()]
+        groups = [path.parent for uid in uids for path in root.rglob(f"pod{uid}/*/memory.limit*")]
+        assert groups, f"no memory group of {uids} below {root}"
+        return sorted(set(groups))
 
     @contextmanager
     def storage_cut(self) -> Iterator[None]:
