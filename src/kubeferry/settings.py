@@ -31,6 +31,7 @@ class Settings:
         spool_dir: where restores keep their spool; None is the system's temporary directory.
         spool_limit: bytes that one restore's spool may take; None: what its file system has free.
         max_tasks: how many backups and restores run at once in one controller.
+        cluster_name: what people call this cluster; empty: by its kubeconfig or its uid.
     """
 
     namespace: str = "csdr"
@@ -41,6 +42,7 @@ class Settings:
     spool_dir: Path | None = None
     spool_limit: int | None = None
     max_tasks: int = 4
+    cluster_name: str = ""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from contextlib import AsyncExitStack
-from urllib.parse import urlsplit
 
 from kubeferry.clock import Clock, utc_now
 from kubeferry.controller.backup import BackupReconciler
@@ -57,7 +56,7 @@ async def run_controller(
         version = await client.version()
         check_supported(version)
         await _check_installed(client, settings)
-        cluster = await _identify(client, config, version)
+        cluster = await _identify(client, config.context, settings, version)
         _log.info("cluster %s (%s)", cluster.name, cluster.uid)
         ready.set()
 
@@ -128,13 +127,18 @@ async def _check_installed(client: Client, settings: Settings) -> None:
             ) from error
 
 
-async def _identify(client: Client, config: ClusterConfig, version: ServerVersion) -> SourceCluster:
-    """Who this cluster is: the uid of a namespace that every cluster has, and never makes anew."""
+async def _identify(
+    client: Client, context: str, settings: Settings, version: ServerVersion
+) -> SourceCluster:
+    """Who this cluster is: the uid of a namespace that every cluster has, and never makes anew.
+
+    From inside every cluster has the same address, so there the uid has to do for a name.
+    """
     system = await client.get(NAMESPACES, "kube-system")
-    name = config.context or urlsplit(config.server).hostname or "cluster"
+    uid = system["metadata"]["uid"]
     return SourceCluster(
-        name=name,
-        uid=system["metadata"]["uid"],
+        name=settings.cluster_name or context or f"cluster-{uid[:8]}",
+        uid=uid,
         git_version=version.git_version,
         major=str(version.major),
         minor=str(version.minor),
