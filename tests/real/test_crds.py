@@ -102,7 +102,19 @@ def test_defaults_are_filled_in(cluster, namespace):
         pytest.param("ttl", "30 days", "spec.ttl", id="a duration is one"),
         pytest.param("backupType", "Everything", "Unsupported value", id="an enum is one"),
         pytest.param("includedNamespaces", ["A"], "spec.includedNamespaces[0]", id="a namespace"),
-        pytest.param("hooks", {}, 'unknown field "spec.hooks"', id="an unknown field"),
+        pytest.param("hookz", {}, 'unknown field "spec.hookz"', id="an unknown field"),
+        pytest.param(
+            "hooks",
+            {"resources": [{"name": "g", "pre": [{"exec": {"command": []}}]}]},
+            "spec.hooks.resources[0].pre[0].exec.command",
+            id="a hook has a command",
+        ),
+        pytest.param(
+            "hooks",
+            {"resources": [{"name": "g", "post": [{}]}]},
+            "spec.hooks.resources[0].post[0].exec",
+            id="a hook is a command",
+        ),
     ],
 )
 def test_a_bad_backup_is_refused_with_the_field(cluster, namespace, field, value, message):

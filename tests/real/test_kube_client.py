@@ -9,11 +9,22 @@ from pathlib import Path
 import pytest
 
 from kubeferry import codec
-from kubeferry.errors import AlreadyExists, ApiUnreachable, Conflict, Invalid, NotFound
+from kubeferry.errors import (
+    AlreadyExists,
+    ApiError,
+    ApiUnreachable,
+    BadRequest,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+)
 from kubeferry.kube import discovery
 from kubeferry.kube.client import Client
+from kubeferry.kube.cluster import Impersonation
 from kubeferry.kube.config import load_config
 from kubeferry.kube.discovery import Discovery
+from kubeferry.kube.exec import Exec
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object
 from kubeferry.kube.pages import with_kind
@@ -23,6 +34,7 @@ from tests.clusters import Cluster
 pytestmark = pytest.mark.real
 
 CONFIGMAPS = Resource("", "v1", "configmaps", "ConfigMap", True)
+PODS = Resource("", "v1", "pods", "Pod", True)
 
 
 def configmap(name: str, **data: str) -> Object:
@@ -153,6 +165,35 @@ async def test_a_watch_lists_then_follows(client: Client, namespace: str) -> Non
         ("MODIFIED", "two"),
         ("DELETED", "one"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("pod", "container", "refusal", "said"),
+    [
+        pytest.param("gone", "main", NotFound, 'pods "gone" not found', id="no such pod"),
+        pytest.param("here", "nope", BadRequest, "container nope", id="no such container"),
+        pytest.param("here", "main", BadRequest, "does not have a host", id="not on a node"),
+    ],
+)
+async def test_a_command_that_cannot_be_run_is_refused_with_the_servers_reason(
+    client: Client, namespace: str, pod: str, container: str, refusal: type[ApiError], said: str
+) -> None:
+    spec = {"containers": [{"name": "main", "image": "nginx"}], "schedulerName": "none"}
+    made = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "here"}, "spec": spec}
+    await client.create(PODS, made, namespace=namespace)
+    with pytest.raises(refusal, match=said) as refused:
+        await client.exec(Exec(namespace, pod, container, ("true",), timeout=20))
+    assert refused.value.kubernetes_reason == refusal.reason
+
+
+async def test_a_command_that_is_not_allowed_is_refused_as_forbidden(
+    client: Client, namespace: str
+) -> None:
+    config = replace(client.config, impersonation=Impersonation("jane"))
+    async with Client(config) as jane:
+        with pytest.raises(Forbidden, match="jane") as refused:
+            await jane.exec(Exec(namespace, "any", "main", ("true",), timeout=20))
+    assert "pods/exec" in str(refused.value)
 
 
 async def test_a_certificate_of_another_authority_is_told_as_that(backup_cluster: Cluster) -> None:
