@@ -210,17 +210,17 @@ def rights_of_people() -> str:
 
 
 def _rights(groups: tuple[tuple[str, tuple[rights.Rule, ...]], ...], title: str) -> str:
-    lines = [f"| {title} | verb | of | why |", "|---|---|---|---|"]
+    lines = [f"| {title} | verbs | group | resources | why |", "|---|---|---|---|---|"]
     for where, rules in groups:
         for rule in rules:
-            group = f".{rule.group}" if rule.group else ""
-            of = ", ".join(f"`{name}{group}`" for name in rule.resources)
-            names = "".join(f" `{name}`" for name in rule.names)
+            group = f"`{rule.group}`" if rule.group else "core"
+            of = ", ".join(f"`{name}`" for name in rule.resources)
+            of += "".join(f" named `{name}`" for name in rule.names)
             reasons: dict[str, list[str]] = {}
             for verb, why in rule.reasons.items():
                 reasons.setdefault(why, []).append(f"`{verb}`")
             lines += [
-                f"| {where} | {', '.join(verbs)} | {of}{names} | {why} |"
+                f"| {where} | {', '.join(verbs)} | {group} | {of} | {why} |"
                 for why, verbs in reasons.items()
             ]
     return "\n".join(lines) + "\n"

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from kubeferry import codec, errors
@@ -140,6 +141,16 @@ def test_every_setting_is_documented_with_its_default() -> None:
     Settings.from_environ(
         {f"KUBEFERRY_{name.upper()}": "https://x.example" for name in told if "endpoint_" in name}
     )
+
+
+def test_who_may_run_it_is_said_of_every_command() -> None:
+    told = {name.partition(" --")[0] for name in pages.first_cells(pages.DOCS / "permissions.md")}
+    commands = [
+        " ".join(path)
+        for path, command in generate.all_commands()
+        if not isinstance(command, click.Group)
+    ]
+    assert [name for name in commands if name not in told] == []
 
 
 def test_every_reason_of_an_error_is_documented() -> None:

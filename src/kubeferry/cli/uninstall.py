@@ -39,7 +39,10 @@ def uninstall(dry_run: bool, yes: bool, keep: bool | None) -> None:
         raise click.UsageError("nobody can be asked here; --yes removes, --dry-run shows")
     given = flags()
     removal = asyncio.run(uninstalling.show(given, keeps_home=keep))
-    if removal.is_nothing or dry_run:
+    if removal.is_nothing:
+        return
+    if dry_run:
+        click.echo("Nothing was removed.")
         return
     if not yes and not click.confirm("Remove it?", err=True):
         raise FerryError("nothing was removed")
