@@ -106,6 +106,12 @@ def _variables(
     show_default=True,
     help="Disk that one restore may use; the volume has room for all that run at once.",
 )
+@click.option(
+    "--cluster-name",
+    metavar="NAME",
+    default="",
+    help="What backups and vaults call this cluster; else a part of its uid.",
+)
 @mapping_option(
     "--endpoint",
     metavar="PROVIDER=URL",
@@ -143,6 +149,7 @@ def _installation(
     replicas: int,
     memory: str,
     spool: str,
+    cluster_name: str,
     endpoint: Mapping[str, str],
     allow_endpoint: tuple[str, ...],
     set_env: Mapping[str, str],
@@ -178,7 +185,7 @@ def _installation(
         replicas=replicas,
         memory=memory,
         spool=spool,
-        environ=_environ(endpoint, allow_endpoint, set_env),
+        environ=_environ(endpoint, allow_endpoint, cluster_name, set_env),
     )
 
 
@@ -193,7 +200,10 @@ def _size(text: str, option: str) -> int:
 
 
 def _environ(
-    endpoints: Mapping[str, str], allowed: tuple[str, ...], given: Mapping[str, str]
+    endpoints: Mapping[str, str],
+    allowed: tuple[str, ...],
+    cluster_name: str,
+    given: Mapping[str, str],
 ) -> dict[str, str]:
     """The controller's variables, as they would be read by it. Raises ``InvalidInput``."""
     from kubeferry.errors import ConfigError, InvalidInput
@@ -216,6 +226,8 @@ def _environ(
         add(f"KUBEFERRY_ENDPOINT_{provider.upper()}", url, f"--endpoint {provider}")
     if allowed:
         add("KUBEFERRY_ALLOWED_ENDPOINTS", ",".join(allowed), "--allow-endpoint")
+    if cluster_name:
+        add("KUBEFERRY_CLUSTER_NAME", cluster_name, "--cluster-name")
     try:
         settings = Settings.from_environ(environ)
     except ConfigError as error:

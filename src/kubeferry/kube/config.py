@@ -76,6 +76,11 @@ def _paths(
 
 
 def _in_cluster(environ: Mapping[str, str], folder: Path) -> ClusterConfig | None:
+    """A pod's own account, None outside of one.
+
+    The host is what the environment says: the API server's Service address, which Kubernetes puts
+    there, or what a manifest puts in its place, as ours does: ``kubernetes.default.svc``.
+    """
     host = environ.get("KUBERNETES_SERVICE_HOST", "")
     port = environ.get("KUBERNETES_SERVICE_PORT", "") or "443"
     token = folder / "token"

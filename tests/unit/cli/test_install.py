@@ -33,6 +33,7 @@ def test_settings_are_printed_as_they_are_read():
         "--allow-endpoint=http://a.example:9000,http://b.example:9000",
         "--allow-endpoint=http://c.example",
         "--spool=3Gi",
+        "--cluster-name=staging",
         "--set-env=KUBEFERRY_MAX_TASKS=8",
         "--set-env=KUBEFERRY_SYNC_PERIOD=5s",
     )
@@ -43,6 +44,7 @@ def test_settings_are_printed_as_they_are_read():
         "http://c.example",
     )
     assert (found.spool_limit, found.max_tasks, found.sync_period) == (3 << 30, 8, 5.0)
+    assert found.cluster_name == "staging"
 
 
 def test_where_nothing_is_said_the_settings_are_the_usual_ones():

@@ -106,18 +106,27 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
         load(tmp_path / "gone")
 
 
-def test_a_pod_uses_its_own_account(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("host", "server"),
+    [
+        pytest.param("10.96.0.1", "https://10.96.0.1:443", id="the Service's address"),
+        pytest.param("fd00::1", "https://[fd00::1]:443", id="one of IPv6"),
+        pytest.param("kubernetes.default.svc", "https://kubernetes.default.svc:443", id="a name"),
+    ],
+)
+def test_a_pod_uses_its_own_account(tmp_path: Path, host: str, server: str) -> None:
     for name, text in (("token", "t"), ("ca.crt", "PEM"), ("namespace", "csdr\n")):
         (tmp_path / name).write_text(text)
     config = load_config(
         kubeconfig=None,
         context=None,
-        environ={"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"},
+        environ={"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": "443"},
         home=tmp_path / "home",
         service_account=tmp_path,
     )
-    assert (config.server, config.namespace) == ("https://[fd00::1]:443", "csdr")
-    assert config.token_file == tmp_path / "token"
+    assert (config.server, config.namespace) == (server, "csdr")
+    assert (config.token_file, config.ca) == (tmp_path / "token", tmp_path / "ca.crt")
+    assert config.token == "", "the file is read again and again"
 
 
 def test_nothing_at_all_says_where_it_looked() -> None:
