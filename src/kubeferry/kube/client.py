@@ -16,7 +16,7 @@ from kubeferry.errors import AlreadyExists, ApiError
 from kubeferry.kube import discovery
 from kubeferry.kube.cluster import ClusterConfig
 from kubeferry.kube.discovery import Discovery, ServerVersion
-from kubeferry.kube.exec import PROTOCOLS, Conversation, Exec, ExecResult, not_begun
+from kubeferry.kube.exec import Conversation, Exec, ExecResult, not_begun
 from kubeferry.kube.limiter import ByteBudget, Limiter, Limits
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, metadata
@@ -326,7 +326,7 @@ class Client:
         while True:
             try:
                 return await self._transport.websocket(
-                    request.target, protocols=PROTOCOLS, place=request.place
+                    request.target, protocols=request.protocols, place=request.place
                 )
             except ApiError as error:
                 count += 1

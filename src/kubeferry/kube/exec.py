@@ -4,6 +4,8 @@ Each message is a byte that names the channel and then the channel's bytes. Two 
 protocol are spoken: ``v5.channel.k8s.io`` (servers since Kubernetes 1.30) can end stdin, with a
 message on channel 255; ``v4.channel.k8s.io`` cannot. There a command that reads its stdin to the
 end waits for it until ``timeout``: give commands that know by themselves when they have enough.
+Servers may not tell the end of a command that left more of its stdin unread than they buffer (some
+100 KB; kubectl waits for ever then): give one that may do so a ``timeout``.
 
 The exit code comes in a Status on channel 3. A code that is not 0 is a result, any other failure of
 that Status an ``ApiError``: the command did not run. A connection that ends without a Status is an
@@ -68,6 +70,7 @@ class Exec:
         stdin: its input; None: it has none.
         timeout: seconds for all of it, the connection included; None: no limit.
         keep: bytes of each stream that are kept.
+        protocols: the versions that are offered, the best first.
     """
 
     namespace: str
@@ -77,6 +80,7 @@ class Exec:
     stdin: bytes | AsyncIterable[bytes] | None = None
     timeout: float | None = None
     keep: int = KEEP
+    protocols: tuple[str, ...] = PROTOCOLS
 
     @property
     def target(self) -> str:
@@ -152,10 +156,9 @@ class Conversation:
         Raises ``ApiError`` when it did not run, ``ExecLost``, and what the iterator of ``stdin``
         raises.
         """
-        if self._socket.protocol not in PROTOCOLS:
-            raise ApiError(
-                f"the API server speaks none of {', '.join(PROTOCOLS)}", place=self._request.place
-            )
+        if self._socket.protocol is None:
+            offered = ", ".join(self._request.protocols)
+            raise ApiError(f"the API server speaks none of {offered}", place=self._request.place)
         try:
             async with asyncio.TaskGroup() as group:
                 sides = [group.create_task(self._feed()), group.create_task(self._ping())]
