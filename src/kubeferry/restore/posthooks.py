@@ -38,6 +38,8 @@ FEW = 8
 SHORTEST, LONGEST = 1.0, 5.0
 OUTPUT_BYTES = 8 << 10
 """Bytes of each stream of a hook's output that get into the log."""
+TOTAL_OUTPUT = 4 << 20
+"""Bytes of all hooks' output that get into the log."""
 
 FAILED = "HookFailed"
 TIMEOUT = "HookTimeout"
@@ -104,6 +106,7 @@ class PostHooks:
         self._empty.set()
         self._is_last = False
         self._has_news = False
+        self._output_left = TOTAL_OUTPUT
 
     @property
     def left(self) -> int:
@@ -307,11 +310,13 @@ class PostHooks:
         await self._record(run)
 
     def _show(self, pod: _Pod, hook: ExecHook, end: str, stdout: bytes, stderr: bytes) -> None:
-        output = {
-            name: data.decode(errors="replace")
-            for name, data in (("stdout", stdout), ("stderr", stderr))
-            if data
-        }
+        output: dict[str, str] = {}
+        for name, data in (("stdout", stdout), ("stderr", stderr)):
+            if len(data) > self._output_left:
+                output[name] = f"({len(data)} bytes left out: the hooks of this restore said more)"
+            elif data:
+                self._output_left -= len(data)
+                output[name] = data.decode(errors="replace")
         self._log("info", f"{_about(hook)}: {end}", object=str(pod.target), **output)
 
 

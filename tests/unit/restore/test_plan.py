@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from kubeferry.api.metadata import convert
+from kubeferry.api.restore_hooks import RestoreHooks
 from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import Identity, Resource, reserved_namespaces
 from kubeferry.restore.definitions import defined_resources
+from kubeferry.restore.hooks import ExecHook, compile_hooks
 from kubeferry.restore.plan import PlanItem, Planner
 from kubeferry.restore.spool import Spool
 from kubeferry.transform.change import Note
@@ -319,3 +322,19 @@ def test_an_item_weighs_what_it_has_in_the_archive(spool: Spool) -> None:
     add(spool, "configmaps", made)
     [_, item] = items(planner(spool))
     assert item.size == len(made.json) > 1000
+
+
+def test_a_pod_s_hooks_are_in_its_item_and_those_of_others_are_not(spool: Spool) -> None:
+    group = {"includedNamespaces": ["shop1"], "name": "h"}
+    hook = {"exec": {"command": ["x"]}}
+    wrong = pod("shop/wrong")
+    wrong["metadata"]["annotations"] = {"post.hook.restore.velero.io/container": "main"}
+    add(spool, "pods", pod("shop/web"), pod("other/web"), wrong)
+    add(spool, "configmaps", config_map("shop/web"))
+    given = {"resources": [group | {"postHooks": [hook]}]}
+    hooks = compile_hooks(convert(given, RestoreHooks, place="spec.hooks"))
+    plan = replace(planner(spool, {"shop": "shop1"}), hooks=hooks)
+    found = {str(item.target): item for item in items(plan)}
+    assert found["pods shop1/web"].hooks == (ExecHook("h", "main", ("x",)),)
+    assert {name for name, item in found.items() if item.hooks} == {"pods shop1/web"}
+    assert [note.reason for note in found["pods shop1/wrong"].errors] == ["HookInvalid"]

@@ -15,7 +15,7 @@ from kubeferry.kube.config import ClusterConfig
 from kubeferry.kube.limiter import Limits
 from kubeferry.kube.names import Identity, Resource
 from kubeferry.restore.hooks import ExecHook, InitWait, PodHook
-from kubeferry.restore.posthooks import AT_ONCE, FEW, PostHooks
+from kubeferry.restore.posthooks import AT_ONCE, FEW, OUTPUT_BYTES, TOTAL_OUTPUT, PostHooks
 from tests.builders import Built, namespace, pod
 from tests.execserver import Process
 from tests.unit.restore.podserver import Counting, PodServer, pod_server, state
@@ -181,6 +181,23 @@ async def test_output_is_in_the_log_and_bounded(ground: Ground) -> None:
     assert fields["stdout"].endswith("xend")
     assert len(fields["stdout"]) < 10_000
     assert fields["stderr"] == "\N{REPLACEMENT CHARACTER}"
+
+
+async def test_the_output_of_all_hooks_together_is_bounded(ground: Ground) -> None:
+    async def talks(process: Process) -> None:
+        await process.stdout(b"x" * OUTPUT_BYTES)
+        await process.exit(0)
+
+    ground.server.programs(talks)
+    count = TOTAL_OUTPUT // OUTPUT_BYTES + 5
+    async with ground.hooks() as hooks:
+        target = await ground.restored()
+        await ground.server.run("web")
+        add(hooks, target, *[hook()] * count)
+    said = [fields["stdout"] for _, fields in ground.lines]
+    assert len(said) == count
+    assert sum(len(one) == OUTPUT_BYTES for one in said) == count - 5
+    assert "bytes left out" in said[-1]
 
 
 async def hangs(process: Process) -> None:
