@@ -70,5 +70,7 @@ class Socket:
                     await self.messages.close()
         finally:
             if self._transport is not None:
-                self._transport.abort()
+                # Before Python 3.11.4 a TLS transport that was closed twice cannot be asked to.
+                with suppress(AttributeError):
+                    self._transport.abort()
             await self._session.close()
