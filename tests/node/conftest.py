@@ -11,6 +11,8 @@ from tests.node.sites import NodeSite
 from tests.nodes import MACHINE, ROOT, Node, build_image, running
 from tests.s3server import S3Server
 
+JUDGES = "test_permissions.py"
+"""What the controllers asked for in all other tests is judged there, so it comes last."""
 KEPT = ROOT / ".node-logs"
 """Where the logs of all parts are after a run in which a test failed."""
 _NAMES = ("tbackup", "trestore")
@@ -90,6 +92,16 @@ def node_namespace(backup_node: Node) -> Iterator[str]:
 def node_bucket(node_s3: S3Server) -> Path:
     """The seed's bucket as a directory."""
     return node_s3.folder / "cnfs-oss-test"
+
+
+@pytest.fixture(scope="session")
+def audit_events(node_sites: tuple[NodeSite, NodeSite]) -> list[dict[str, Any]]:
+    """What the controllers of both clusters asked their API servers so far."""
+    return [event for site in node_sites for event in site.cluster.audit()]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name == JUDGES)
 
 
 @pytest.hookimpl(wrapper=True)
