@@ -98,7 +98,7 @@ def down(what: Standing) -> None:
     holder = what.holder()
     if holder:
         os.kill(holder, signal.SIGTERM)
-        while what.holder():
+        while what.holder() or Path(f"/proc/{holder}").exists():
             time.sleep(0.05)
     else:
         print(f"no {what.kind} is running")
