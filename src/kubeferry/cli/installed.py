@@ -8,19 +8,23 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from kubeferry.api import crd
 from kubeferry.api.backup import TERMINAL_PHASES
+from kubeferry.api.definition import GROUP, VERSION
 from kubeferry.api.install import PART_OF, Installation, manifests
 from kubeferry.cli.connection import Session
 from kubeferry.cli.output import full_name
 from kubeferry.controller.loop.election import LEASES
-from kubeferry.controller.resources import BACKUPS, LOCATIONS, RESTORES
+from kubeferry.controller.resources import LOCATIONS
 from kubeferry.controller.run import LEASE
 from kubeferry.errors import FerryError, InvalidInput, MethodNotAllowed, NotFound, first_error
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, at, labels, metadata
 
-OURS = (LOCATIONS, BACKUPS, RESTORES)
+OURS = tuple(
+    Resource(GROUP, VERSION, one.plural, one.kind, namespaced=True) for one in crd.DEFINITIONS
+)
 """Vaults and tasks."""
 DEFINITIONS = "CustomResourceDefinition"
 _AT_ONCE = 16
