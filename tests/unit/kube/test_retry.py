@@ -47,7 +47,7 @@ def test_an_internal_error(message: str, count: int, again: bool) -> None:
     assert waits(error, "write", count=count) == again
 
 
-NO_ROLE = 'configmaps is forbidden: User "ferry" cannot create resource "configmaps" in API group ""'
+NO_ROLE = 'configmaps is forbidden: User "ferry" cannot create resource "configmaps" in API group'
 NO_PATH = 'forbidden: User "ferry" cannot get path "/apis"'
 QUOTA = 'configmaps "one" is forbidden: exceeded quota: few'
 
