@@ -20,7 +20,7 @@ from kubeferry.kube.cluster import ClusterConfig
 from kubeferry.kube.errors import api_error, retry_after_seconds
 from kubeferry.kube.limiter import Limits
 from kubeferry.kube.unreachable import unreachable
-from kubeferry.kube.websocket import Opening, Refused, Socket
+from kubeferry.kube.websocket import Refused, Socket, only_handshakes
 
 JSON = "application/json"
 _IDLE, _INTERVAL, _PROBES = 30, 10, 3
@@ -121,14 +121,13 @@ class Transport:
         self, access: Access, target: str, protocols: Sequence[str], place: str
     ) -> Socket:
         config = self._config
-        opening = Opening()
         session = aiohttp.ClientSession(
             connector=self._open_session().connector,
             connector_owner=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self._timeout,
             trust_env=False,
-            middlewares=(opening,),
+            middlewares=(only_handshakes,),
         )
         try:
             messages = await session.ws_connect(
@@ -148,7 +147,7 @@ class Transport:
                 raise self._unreachable(error, place) from error
             raise
         self.answered = True
-        return Socket(session, messages, opening.transport)
+        return Socket(session, messages)
 
     async def aclose(self) -> None:
         """Closes every connection."""

@@ -5,6 +5,8 @@ reads it first, for it is the Status that says why. It also stands in the way of
 """
 
 import asyncio
+import socket
+from asyncio.trsock import TransportSocket
 from contextlib import suppress
 
 import aiohttp
@@ -24,39 +26,28 @@ class Refused(Exception):
         self.retry_after = retry_after
 
 
-class Opening:
-    """The middleware of one handshake; it remembers the connection."""
-
-    def __init__(self) -> None:
-        self.transport: asyncio.Transport | None = None
-
-    async def __call__(
-        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-    ) -> aiohttp.ClientResponse:
-        """Passes a handshake on. Raises ``Refused``."""
-        response = await handler(request)
-        if response.status != 101:
-            try:
-                body = await response.content.read(REFUSAL_BYTES)
-            finally:
-                response.close()
-            raise Refused(response.status, body, response.headers.get("Retry-After"))
-        if response.connection is not None:
-            self.transport = response.connection.transport
+async def only_handshakes(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """The middleware. Raises ``Refused``."""
+    response = await handler(request)
+    if response.status == 101:
         return response
+    try:
+        body = await response.content.read(REFUSAL_BYTES)
+    finally:
+        response.close()
+    raise Refused(response.status, body, response.headers.get("Retry-After"))
 
 
 class Socket:
     """An open WebSocket and the session that is its own."""
 
     def __init__(
-        self,
-        session: aiohttp.ClientSession,
-        messages: aiohttp.ClientWebSocketResponse,
-        transport: asyncio.Transport | None,
+        self, session: aiohttp.ClientSession, messages: aiohttp.ClientWebSocketResponse
     ) -> None:
         self._session = session
-        self._transport = transport
+        self._socket: TransportSocket | None = messages.get_extra_info("socket")
         self.messages = messages
 
     async def aclose(self) -> None:
@@ -69,8 +60,8 @@ class Socket:
                 async with asyncio.timeout(_CLOSE_SECONDS):
                     await self.messages.close()
         finally:
-            if self._transport is not None:
-                # Before Python 3.11.4 a TLS transport that was closed twice cannot be asked to.
-                with suppress(AttributeError):
-                    self._transport.abort()
+            # Not by the transport's own abort, which fails on closed TLS before Python 3.11.4.
+            if self._socket is not None:
+                with suppress(OSError):
+                    self._socket.shutdown(socket.SHUT_RDWR)
             await self._session.close()
