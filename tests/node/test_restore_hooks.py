@@ -16,6 +16,9 @@ pytestmark = pytest.mark.node
 VAULT = "hooks"
 IMAGE = "docker.io/library/nginx:1.14.1"
 MISSING = "docker.io/library/nothing:1"
+REGISTRY = "anolis-registry.cn-zhangjiakou.cr.aliyuncs.com/openanolis"
+OTHER_REGISTRY = "registry.cn-beijing.aliyuncs.com/acr-team"
+DATABASE = "nginx:1.14.1-8.6"
 POST = "post.hook.restore.velero.io"
 LONG = 120.0
 
@@ -58,6 +61,19 @@ def deployment(name: str) -> dict[str, Any]:
         "metadata": {"name": name},
         "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": template},
     }
+
+
+def stateful_set(name: str, image: str, **annotations: str) -> dict[str, Any]:
+    labels = {"app": name}
+    template = {"metadata": {"labels": labels, "annotations": annotations}}
+    spec = {
+        "replicas": 2,
+        "serviceName": name,
+        "selector": {"matchLabels": labels},
+        "template": {**template, "spec": pod_spec(image)},
+    }
+    meta = {"name": name}
+    return {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": meta, "spec": spec}
 
 
 def hooks(app: str, *post_hooks: dict[str, Any]) -> dict[str, Any]:
@@ -236,3 +252,61 @@ def test_a_controller_that_dies_in_a_hook_is_followed_by_one_that_runs_what_is_l
     lines = archives.restore_items(node_bucket, "killed-in-a-hook", VAULT)
     mine = [one for one in lines if one.get("type") == "hook" and one["hook"] == "of-interrupted"]
     assert [one["number"] for one in mine] == [0, 1, 2]
+
+
+@pytest.fixture(scope="module")
+def databases(source: NodeSite, target: NodeSite, backed_up: str) -> str:
+    """A backup of a StatefulSet of two, whose template asks for a hook; the vault is there."""
+    source.cluster.kubectl("create", "namespace", "stateful")
+    account = ("serviceaccount/default", "-n", "stateful")
+    source.cluster.kubectl("wait", *account, "--for=create", "--timeout=30s")
+    asked = annotated(shell("hostname >> /shared/ran"))
+    made = json.dumps(stateful_set("db", f"{REGISTRY}/{DATABASE}", **asked))
+    source.cluster.kubectl("apply", "-n", "stateful", "-f", "-", input=made)
+    rolled_out(source, "stateful")
+    source.back_up("databases", VAULT, "stateful")
+    assert source.ended("applicationbackup", "databases")["status"]["phase"] == "Completed"
+    until(
+        lambda: target.phase("applicationbackup", "databases") == "Completed",
+        what="the backup appears in the other cluster",
+    )
+    return "databases"
+
+
+def rolled_out(site: NodeSite, namespace: str) -> None:
+    status = ("rollout", "status", "statefulset/db", "--timeout=90s")
+    site.cluster.kubectl("-n", namespace, *status)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "images", "image", "is_restored"),
+    [
+        pytest.param("changed", {REGISTRY: OTHER_REGISTRY}, OTHER_REGISTRY, False, id="changed"),
+        pytest.param("same", {}, REGISTRY, True, id="unchanged"),
+    ],
+)
+def test_the_hooks_of_a_stateful_set_are_run_once_in_the_pods_that_stay(
+    databases: str,
+    target: NodeSite,
+    node_bucket: Path,
+    namespace: str,
+    images: dict[str, str],
+    image: str,
+    is_restored: bool,
+) -> None:
+    name = f"stateful-{namespace}"
+    mapped = {"namespaceMapping": {"stateful": namespace}, "imageRegistryMapping": images}
+    target.restore(name, databases, **mapped)
+    task = target.ended("applicationrestore", name, seconds=LONG)
+    rolled_out(target, namespace)
+    assert task["status"]["phase"] == "Completed", task["status"]
+    assert task["status"]["hooks"] == {"attempted": 2, "failed": 0}
+    for pod_name in ("db-0", "db-1"):
+        live = target.cluster.get("pod", pod_name, "-n", namespace, "--show-managed-fields")
+        assert live["spec"]["containers"][0]["image"] == f"{image}/{DATABASE}"
+        managers = {one["manager"] for one in live["metadata"]["managedFields"]}
+        assert (f"kubeferry-{task['metadata']['uid']}" in managers) is is_restored
+        assert inside(target, namespace, pod_name, "cat /shared/ran") == f"{pod_name}\n"
+    lines = archives.restore_items(node_bucket, name, VAULT)
+    ran = [one["target"][2] for one in lines if one.get("type") == "hook"]
+    assert sorted(ran) == ["db-0", "db-1"]

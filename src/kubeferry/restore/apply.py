@@ -29,6 +29,7 @@ from kubeferry.kube.client import Client
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, metadata
 from kubeferry.restore.definitions import served_resources
+from kubeferry.restore.heirs import is_heir, is_made_by
 from kubeferry.restore.plan import PlanItem
 from kubeferry.restore.waves import DEFINITIONS, NAMESPACES
 from kubeferry.transform.change import Note
@@ -147,7 +148,7 @@ class Applier:
             taken = resource.group_resource == "services" and await self._find(item, resource)
             if not taken:
                 raise
-            return self._judge(taken)
+            return await self._judge(item, taken)
         if resource.group_resource == DEFINITIONS:
             await self._established(item, resource)
         return None
@@ -180,18 +181,26 @@ class Applier:
         if is_namespace and metadata(live).get("deletionTimestamp"):
             await self._gone(item, resource)
             return await self._create(item, again=False)
-        return self._judge(live)
+        return await self._judge(item, live)
 
-    def _judge(self, live: Object) -> Note | None:
-        """Whether what is there already was made by an earlier run of this very task."""
-        managers = {entry.get("manager") for entry in metadata(live).get("managedFields") or ()}
-        return None if self._field_manager in managers else _EXISTS
+    async def _judge(self, item: PlanItem, live: Object) -> Note | None:
+        """Whether what is there already was made by an earlier run of this very task.
+
+        A pod that it made may have been made anew since by the controller that it made after it.
+        """
+        if is_made_by(live, self._field_manager):
+            return None
+        if item.owner is None:
+            return _EXISTS
+        owner = await self._get(item.owner.resource, item.owner.name, item.target.namespace)
+        return None if is_heir(live, owner, manager=self._field_manager) else _EXISTS
 
     async def _find(self, item: PlanItem, resource: Resource) -> Object | None:
+        return await self._get(resource, item.target.name, item.target.namespace)
+
+    async def _get(self, resource: Resource, name: str, namespace: str) -> Object | None:
         try:
-            return await self._client.get(
-                resource, item.target.name, namespace=item.target.namespace
-            )
+            return await self._client.get(resource, name, namespace=namespace)
         except NotFound:
             return None
 

@@ -16,6 +16,7 @@ from kubeferry import codec
 from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import RESERVED_NAMESPACES, Identity, Resource
 from kubeferry.kube.objects import Object
+from kubeferry.restore.heirs import Owner, named_by
 from kubeferry.restore.hooks import NO_HOOKS, HookRules, PodHook, PodHooks, pod_hooks
 from kubeferry.restore.spool import Spool, Spooled
 from kubeferry.restore.waves import DEFINITIONS, NAMESPACES, ROUNDS, STEPS, Step, rank
@@ -35,7 +36,8 @@ class PlanItem:
     ``target`` is the object to create; ``object`` its content, None unless ``action`` is
     ``create``; ``why`` says why it is not created. ``errors`` are recorded although it is created.
     ``images`` are those that the image mapping gave it: they must exist. ``size`` is what its JSON
-    has in the archive, in bytes. ``hooks`` are run in it, a pod, once it was created.
+    has in the archive, in bytes. ``hooks`` are run in it, a pod, once it was created; ``owner`` is
+    who gave it its name and may make it anew.
     """
 
     source: Identity
@@ -50,6 +52,7 @@ class PlanItem:
     images: tuple[str, ...] = ()
     size: int = 0
     hooks: tuple[PodHook, ...] = ()
+    owner: Owner | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +171,8 @@ class Planner:
             return PlanItem(source, target, None, "fail", why=forged)
         empty = _empty_volume(source, outcome)
         expected = source[1:] in self.claims_with_data
-        hooks = self._hooks(obj, outcome.object) if resource.group_resource == "pods" else NO_HOOKS
+        is_pod = resource.group_resource == "pods"
+        hooks = self._hooks(obj, outcome.object) if is_pod else NO_HOOKS
         return PlanItem(
             source,
             target,
@@ -182,11 +186,17 @@ class Planner:
             target_images(outcome),
             len(spooled.body),
             hooks.hooks,
+            self._owner(obj) if is_pod else None,
         )
 
     def _hooks(self, archived: Object, pod: Object) -> PodHooks:
         init = InitHooks(self.hooks.init, self.namespaces)
         return pod_hooks(self.hooks, pod, archived, init=init)
+
+    def _owner(self, archived: Object) -> Owner | None:
+        found = named_by(archived)
+        resource = self._resource((found.api_version, found.kind)) if found else None
+        return Owner(resource, found.name) if found and resource else None
 
     def _not_served(self, key: tuple[str, str], defined: Resource | None) -> Note:
         if defined is None:

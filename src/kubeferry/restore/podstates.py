@@ -1,7 +1,7 @@
 """How a restored pod stands for its next hook: up, still to be waited for, or lost. Pure.
 
-A pod is the restored one if the task's field manager is among its managers: a StatefulSet or
-ReplicaSet may delete it and make another one of its name, which no hook was meant for.
+A pod is the restored one if the task's field manager is among its managers. Another one of its
+name is somebody else's, for whom no hook was meant, unless it is an heir (``heirs``).
 """
 
 from typing import Any, Literal, NamedTuple
@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from kubeferry import codec
-from kubeferry.restore.hooks import ExecHook, PodHook
+from kubeferry.restore.hooks import ExecHook, InitWait, PodHook
 
 
 class _Part(msgspec.Struct, rename="camel"):
@@ -42,14 +42,27 @@ class _Manager(_Part):
     manager: str = ""
 
 
+class _Reference(_Part):
+    uid: str = ""
+    controller: bool | None = None
+
+
 class _Metadata(_Part):
     name: str
+    labels: dict[str, str] | None = None
     deletion_timestamp: str | None = None
     managed_fields: list[_Manager] | None = None
+    owner_references: list[_Reference] | None = None
+
+
+class _Named(_Part):
+    name: str
 
 
 class _Spec(_Part):
     restart_policy: str = "Always"
+    containers: list[_Named] | None = None
+    init_containers: list[_Named] | None = None
 
 
 class _Status(_Part):
@@ -68,10 +81,17 @@ class PodSeen(_Part):
 
 
 class Standing(NamedTuple):
-    """``up``: the hook can be run, or what it waits for is there; ``why`` says why not."""
+    """``up``: the hook can be run, or what it waits for is there; ``why`` says why not.
 
-    state: Literal["up", "waiting", "lost"]
+    ``absent``: this hook never can, the pod's other hooks perhaps; ``lost``: none of them can.
+    """
+
+    state: Literal["up", "waiting", "absent", "lost"]
     why: str = ""
+
+
+GONE = "the pod is gone: its workload, or somebody, deleted it"
+REPLACED = "the restored pod was deleted and another one has its name now"
 
 
 _POD = codec.Decoder(PodSeen)
@@ -84,9 +104,34 @@ def read_pod(body: bytes) -> PodSeen:
 
 def standing(pod: PodSeen | None, hook: PodHook, *, manager: str) -> Standing:
     """How a pod (None: there is none of its name) stands for a hook."""
-    lost = _lost(pod, manager)
-    if pod is None or lost:
-        return Standing("lost", lost)
+    if pod is None:
+        return Standing("lost", GONE)
+    if not is_restored(pod, manager):
+        return Standing("lost", REPLACED)
+    found = container_standing(pod, hook)
+    if isinstance(hook, InitWait) and found.state == "up":
+        return found  # they have done their work, whatever becomes of the pod
+    over = why_over(pod)
+    return Standing("lost", over) if over else found
+
+
+def is_restored(pod: PodSeen, manager: str) -> bool:
+    """Whether the task with this field manager made the pod."""
+    return any(one.manager == manager for one in pod.metadata.managed_fields or ())
+
+
+def why_over(pod: PodSeen) -> str:
+    """Why no hook can be run in the pod any more; empty if one can."""
+    if pod.metadata.deletion_timestamp:
+        return "the pod is being deleted"
+    if pod.status.phase in ("Succeeded", "Failed"):
+        said = f"{pod.status.phase}: {pod.status.reason}".removesuffix(": ")
+        return f"the pod has ended ({said})"
+    return ""
+
+
+def container_standing(pod: PodSeen, hook: PodHook) -> Standing:
+    """How the containers of a pod stand for a hook."""
     found = {
         one.name: one
         for listed in (pod.status.init_container_statuses, pod.status.container_statuses)
@@ -99,20 +144,6 @@ def standing(pod: PodSeen | None, hook: PodHook, *, manager: str) -> Standing:
         if state.terminated is None or state.terminated.exit_code != 0:
             return Standing("waiting", f"init container {name} {_doing(state)}")
     return Standing("up")
-
-
-def _lost(pod: PodSeen | None, manager: str) -> str:
-    """Why no hook can be run in it any more; empty if one can."""
-    if pod is None:
-        return "the pod is gone: its workload, or somebody, deleted it"
-    if manager not in {one.manager for one in pod.metadata.managed_fields or ()}:
-        return "the restored pod was deleted and another one has its name now"
-    if pod.metadata.deletion_timestamp:
-        return "the pod is being deleted"
-    if pod.status.phase in ("Succeeded", "Failed"):
-        said = f"{pod.status.phase}: {pod.status.reason}".removesuffix(": ")
-        return f"the pod has ended ({said})"
-    return ""
 
 
 def _for_command(hook: ExecHook, container: _Container | None, restarts: str) -> Standing:

@@ -5,6 +5,9 @@ runs, by at most ``AT_ONCE`` workers; a failed one with ``onError: Fail`` ends t
 became of each hook is recorded as soon as it has ended. Right before a command is run its pod is
 asked for once more, so it is not run in another pod of the same name.
 
+Commands for a pod that a controller may make anew under its name wait until all is created, so that
+the controller is there, and then for the pod that stays (``heirs``).
+
 Pods are not watched one by one. In rounds, ``SHORTEST`` to ``LONGEST`` seconds apart, a few waiting
 pods of a namespace are asked for each; many are found in one list of the namespace's restored pods,
 page by page. Memory holds the pods that still have hooks, and nothing of the others.
@@ -27,6 +30,8 @@ from kubeferry.journal import HookRun
 from kubeferry.kube.client import Client
 from kubeferry.kube.exec import Exec
 from kubeferry.kube.names import Identity, Resource
+from kubeferry.kube.objects import Object
+from kubeferry.restore.heirs import Owner, inherited_standing
 from kubeferry.restore.hooks import ExecHook, PodHook
 from kubeferry.restore.podstates import PodSeen, Standing, read_pod, standing
 from kubeferry.transform.change import Note
@@ -66,12 +71,14 @@ class Log(Protocol):
 class _Pod:
     """A pod with hooks that are not through.
 
-    ``since`` is when its waiting began; ``is_taken`` says that a worker has it, or soon will.
+    ``owner`` is who may make it anew; ``since`` is when its waiting began; ``is_taken`` says that a
+    worker has it, or soon will.
     """
 
     source: Identity
     target: Identity
     hooks: tuple[PodHook, ...]
+    owner: Owner | None
     number: int
     since: float
     is_taken: bool = False
@@ -100,10 +107,9 @@ class PostHooks:
         self._log = log
         self._shortest, self._longest = pauses
         self._waiting: dict[str, dict[str, _Pod]] = {}
+        self._owners: dict[tuple[str, Owner], Object | None] = {}
         self._ready: asyncio.Queue[_Pod] = asyncio.Queue()
         self._called = asyncio.Event()
-        self._empty = asyncio.Event()
-        self._empty.set()
         self._is_last = False
         self._has_news = False
         self._output_left = TOTAL_OUTPUT
@@ -114,21 +120,35 @@ class PostHooks:
         return sum(map(len, self._waiting.values()))
 
     def add(
-        self, source: Identity, target: Identity, hooks: Sequence[PodHook], *, done: int = 0
+        self,
+        source: Identity,
+        target: Identity,
+        hooks: Sequence[PodHook],
+        *,
+        owner: Owner | None = None,
+        done: int = 0,
     ) -> None:
-        """A pod that is there now; an earlier run of the task is through with ``done`` hooks."""
+        """A pod that is there now; an earlier run of the task is through with ``done`` hooks.
+
+        ``owner`` is the controller that gave it its name, if it may make it anew.
+        """
         if done >= len(hooks):
             return
         now = asyncio.get_running_loop().time()
-        pod = _Pod(source, target, tuple(hooks), done, now)
+        pod = _Pod(source, target, tuple(hooks), owner, done, now)
+        if not self._waiting:
+            self._called.set()
         self._waiting.setdefault(target.namespace, {})[target.name] = pod
         self._has_news = True
-        self._empty.clear()
-        self._called.set()
 
     def finish(self) -> None:
-        """No more pods come: ``run`` ends when all hooks are through."""
+        """All is created, no more pods come: ``run`` ends when all hooks are through."""
+        now = asyncio.get_running_loop().time()
+        for pods in self._waiting.values():
+            for pod in pods.values():
+                pod.since = now if pod.owner else pod.since
         self._is_last = True
+        self._has_news = True
         self._called.set()
 
     async def run(self) -> None:
@@ -146,41 +166,49 @@ class PostHooks:
     async def _rounds(self) -> None:
         pause = self._shortest
         while True:
-            if self._empty.is_set():
+            self._called.clear()
+            if not self._waiting:
                 if self._is_last:
                     return
                 await self._called.wait()
-                self._called.clear()
                 continue
             began = asyncio.get_running_loop().time()
             self._has_news = False
             await self._look()
             took = asyncio.get_running_loop().time() - began
-            await self._pause(max(pause, _LISTING * took))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(pause, _LISTING * took)):
+                    await self._called.wait()
             longer = min(pause * _STRETCH, self._longest)
             pause = self._shortest if self._has_news else longer
 
-    async def _pause(self, seconds: float) -> None:
-        """Waits, but not when nothing is left."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._empty.wait()
-
     async def _look(self) -> None:
         """One round: gives the workers each pod that may be up, is lost or has waited enough."""
+        self._owners.clear()
         for namespace in list(self._waiting):
-            pods = {name: pod for name, pod in self._waiting[namespace].items() if not pod.is_taken}
+            pods = {
+                name: pod
+                for name, pod in self._waiting[namespace].items()
+                if not pod.is_taken and not self._is_held(pod)
+            }
             if len(pods) > FEW:
                 await self._sift(namespace, pods)
             for pod in pods.values():
                 self._take(pod)
 
+    def _is_held(self, pod: _Pod) -> bool:
+        """Whether its next command waits until all is created."""
+        is_command = isinstance(pod.hooks[pod.number], ExecHook)
+        return is_command and pod.owner is not None and not self._is_last
+
     async def _sift(self, namespace: str, pods: dict[str, _Pod]) -> None:
         """Takes out of ``pods`` those that a list shows to be still on their way."""
         now = asyncio.get_running_loop().time()
+        has_owners = any(pod.owner for pod in pods.values())
+        selector = "" if has_owners else self._selector  # heirs have not the restore's label
         try:
             found = self._client.pages(
-                _PODS, namespace=namespace, label_selector=self._selector, limit=_PAGE
+                _PODS, namespace=namespace, label_selector=selector, limit=_PAGE
             )
             async with aclosing(found) as pages:
                 async for page in pages:
@@ -189,7 +217,7 @@ class PostHooks:
                         pod = pods.get(seen.metadata.name)
                         if pod is None or _is_late(pod, now):
                             continue
-                        if self._standing(pod, seen).state == "waiting":
+                        if (await self._standing(pod, seen)).state == "waiting":
                             del pods[seen.metadata.name]
         except ApiUnreachable:
             raise
@@ -200,8 +228,30 @@ class PostHooks:
         pod.is_taken = True
         self._ready.put_nowait(pod)
 
-    def _standing(self, pod: _Pod, seen: PodSeen | None) -> Standing:
-        return standing(seen, pod.hooks[pod.number], manager=self._manager)
+    async def _standing(self, pod: _Pod, seen: PodSeen | None) -> Standing:
+        """How the pod stands for its next hook. Raises ``ApiError`` if its owner does not tell."""
+        hook, manager = pod.hooks[pod.number], self._manager
+        if pod.owner is None:
+            return standing(seen, hook, manager=manager)
+        if not self._is_last:  # its owner, or an heir, may still come
+            found = standing(seen, hook, manager=manager)
+            return found._replace(state="waiting") if found.state == "lost" else found
+        live = await self._owner(pod.owner, pod.target.namespace)
+        name = pod.target.name
+        return inherited_standing(name, seen, hook, owner=pod.owner, live=live, manager=manager)
+
+    async def _owner(self, owner: Owner, namespace: str) -> Object | None:
+        """A controller as it is, asked for once in a round."""
+        key = (namespace, owner)
+        if key not in self._owners:
+            self._owners[key] = await self._get(owner.resource, owner.name, namespace)
+        return self._owners[key]
+
+    async def _get(self, resource: Resource, name: str, namespace: str) -> Object | None:
+        try:
+            return await self._client.get(resource, name, namespace=namespace)
+        except NotFound:
+            return None
 
     async def _work(self) -> None:
         while True:
@@ -217,11 +267,13 @@ class PostHooks:
         if not left:
             del self._waiting[pod.target.namespace]
         if not self._waiting:
-            self._empty.set()
+            self._called.set()
 
     async def _serve(self, pod: _Pod) -> bool:
         """Runs what can be run now; whether the pod's hooks are through."""
         while pod.number < len(pod.hooks):
+            if self._is_held(pod):
+                return False
             hook = pod.hooks[pod.number]
             found, failure = await self._find(pod), None
             if found.state == "up" and isinstance(hook, ExecHook):
@@ -229,6 +281,8 @@ class PostHooks:
             if found.state == "lost":
                 await self._give_up(pod, found.why)
                 return True
+            if found.state == "absent":
+                failure = _not_run(hook, found.why)
             if found.state == "waiting":
                 if not _is_late(pod, asyncio.get_running_loop().time()):
                     return False
@@ -242,16 +296,14 @@ class PostHooks:
     async def _find(self, pod: _Pod) -> Standing:
         """Asks for the pod. A failure that may pass counts as waiting."""
         try:
-            found = await self._client.get(_PODS, pod.target.name, namespace=pod.target.namespace)
-        except NotFound:
-            return self._standing(pod, None)
+            found = await self._get(_PODS, pod.target.name, pod.target.namespace)
+            return await self._standing(pod, msgspec.convert(found, PodSeen) if found else None)
         except ApiUnreachable:
             raise
         except Forbidden as error:
             return Standing("lost", f"the pod cannot be looked at: {error.problem}")
         except ApiError as error:
             return Standing("waiting", f"the pod cannot be looked at: {error.problem}")
-        return self._standing(pod, msgspec.convert(found, PodSeen))
 
     async def _execute(self, pod: _Pod, hook: ExecHook) -> tuple[Standing, Note | None]:
         """Runs a command; what is wrong with it, unless it was not begun at all."""
@@ -273,7 +325,7 @@ class PostHooks:
             self._show(pod, hook, str(error), error.stdout, error.stderr)
             return _UP, Note(FAILED, f"{_about(hook)}: {error.problem}; {error.remedy}")
         except NotFound as error:
-            return Standing("lost", error.problem), None
+            return Standing("waiting" if pod.owner else "lost", error.problem), None
         except ApiUnreachable as error:
             if not error.sent:
                 return Standing("waiting", f"the command could not be sent: {error.problem}"), None
@@ -289,8 +341,7 @@ class PostHooks:
     async def _give_up(self, pod: _Pod, why: str) -> None:
         """None of the hooks that are left will be run."""
         while pod.number < len(pod.hooks):
-            about = _about(pod.hooks[pod.number])
-            await self._tell(pod, Note(NOT_RUN, f"{about} was not run: {why}"))
+            await self._tell(pod, _not_run(pod.hooks[pod.number], why))
 
     async def _tell(self, pod: _Pod, failure: Note | None) -> None:
         """Records the end of the pod's next hook."""
@@ -337,5 +388,10 @@ def _too_late(hook: PodHook, why: str) -> Note:
     """What is said of a hook whose wait is over."""
     after = format_duration(hook.wait_seconds)
     if isinstance(hook, ExecHook):
-        return Note(NOT_RUN, f"{_about(hook)} was not run: after {after} {why}")
+        return _not_run(hook, f"after {after} {why}")
     return Note(TIMEOUT, f"{_about(hook)} have not ended well: after {after} {why}")
+
+
+def _not_run(hook: PodHook, why: str) -> Note:
+    was = "was not run" if isinstance(hook, ExecHook) else "were not seen to end"
+    return Note(NOT_RUN, f"{_about(hook)} {was}: {why}")

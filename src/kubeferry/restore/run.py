@@ -198,7 +198,7 @@ async def _apply(
     def schedule(item: PlanItem) -> None:
         if item.hooks:
             done = planner.spool.hooks_done(item.target)
-            hooks.add(item.source, item.target, item.hooks, done=done)
+            hooks.add(item.source, item.target, item.hooks, owner=item.owner, done=done)
 
     async def record(result: Result) -> None:
         _note_lost(planner, result.item.source, result.action, result.why)
