@@ -103,9 +103,9 @@ class BackupHooks(Strict, kw_only=True, frozen=True):
 
 
 class HookCounts(Tolerant, kw_only=True, omit_defaults=False, frozen=True):
-    """How many hooks a backup ran."""
+    """How many hooks a backup tried to run."""
 
-    attempted: Annotated[Count, Meta(description="Hooks that were begun.")] = 0
+    attempted: Annotated[Count, Meta(description="Hooks that were tried.")] = 0
     failed: Annotated[Count, Meta(description="Those of them that did not end well.")] = 0
 
 

@@ -219,11 +219,20 @@ class Freezer:
         return await run_hook(self._client, hook)
 
     async def _thaw(self, owed: Sequence[tuple[Hook, ...]]) -> None:
+        """Runs what is owed to each pod; the first error is raised when all have had their turn."""
+        errors: list[FerryError] = []
         for hooks in owed:
-            async with aclosing(run_owed(self._client, hooks)) as ended:
-                async for hook, outcome in ended:
-                    self._tell(hook, outcome)
-            await self._frozen.settle(hooks)
+            try:
+                async with aclosing(run_owed(self._client, hooks)) as ended:
+                    async for hook, outcome in ended:
+                        self._tell(hook, outcome)
+                await self._frozen.settle(hooks)
+            except ApiUnreachable:
+                raise
+            except FerryError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     async def _thaw_shielded(self, owed: Sequence[tuple[Hook, ...]]) -> None:
         """Runs post hooks to their end; a cancellation leaves them ``THAW_SECONDS``."""

@@ -14,7 +14,7 @@ from kubeferry.backup import freeze
 from kubeferry.backup.freeze import GROUPS
 from kubeferry.backup.hooks import Hook, compile_hooks
 from kubeferry.codec import convert
-from kubeferry.errors import ApiUnreachable, Conflict, VaultUnavailable
+from kubeferry.errors import ApiUnreachable, Conflict, Forbidden, VaultUnavailable
 from kubeferry.kube.config import ClusterConfig
 from kubeferry.kube.names import Resource
 from kubeferry.report import Findings, Problem
@@ -413,6 +413,23 @@ async def test_a_group_that_fails_does_not_cut_off_the_post_hooks_of_another(sho
         await shop.run()
     assert sorted(shop.ran) == ["quick: freeze", "quick: thaw", "slow: freeze", "slow: thaw"]
     assert shop.book.owed == []
+
+
+async def test_a_pod_that_cannot_be_thawed_does_not_keep_the_others_still(shop: Shop) -> None:
+    await shop.claim("data")
+    for name in ("a", "b"):
+        await shop.pod(name, claims=["data"])
+
+    async def breaks(process: Process) -> None:
+        if process.request.path.split("/")[-2] == "b":
+            shop.client.unreadable = "a"
+        await process.exit(0)
+
+    shop.containers.programs["freeze"] = breaks
+    with pytest.raises(Forbidden):
+        await shop.run()
+    assert shop.ran == ["a: freeze", "b: freeze", "b: thaw"]
+    assert shop.book.owed == ["a: thaw"]
 
 
 @pytest.mark.parametrize("at", ["freeze", "thaw"])
