@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from kubeferry.errors import NotFound
+from kubeferry.errors import Forbidden, NotFound
 from kubeferry.kube.client import Client
 from kubeferry.kube.config import ClusterConfig
 from kubeferry.kube.names import Resource
@@ -16,20 +16,27 @@ from tests.containers import Containers, containers
 from tests.execserver import Process, Program
 
 PODS = Resource("", "v1", "pods", "Pod", True)
+SETS = Resource("apps", "v1", "statefulsets", "StatefulSet", True)
 RUNNING = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
 WORDS = ("a", "b", "c", "true", "sleep", "sh", "nothing", "x", "y", "first", "second", "third")
 """The commands of the tests, which all are one program."""
 
 
 class Counting(Client):
-    """A client that counts reads: all of them, and those of one pod by its name."""
+    """A client that counts reads: all of them, and those of one object by its name.
+
+    Reads of the kind ``forbidden`` are refused.
+    """
 
     asked = 0
+    forbidden = ""
     looked: Counter[str]
 
     async def get(self, resource: Resource, name: str, **more: Any) -> Object:
         self.asked += 1
         self.looked[name] += 1
+        if resource.kind == self.forbidden:
+            raise Forbidden(f"may not get {resource.plural}")
         return await super().get(resource, name, **more)
 
     def pages(self, resource: Resource, **more: Any) -> Any:

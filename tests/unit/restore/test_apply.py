@@ -20,13 +20,16 @@ from kubeferry.kube.config import ClusterConfig
 from kubeferry.kube.names import Identity, Resource
 from kubeferry.kube.objects import Object
 from kubeferry.restore.apply import BYTES_IN_FLIGHT, Applier, Result
+from kubeferry.restore.heirs import Owner
 from kubeferry.restore.plan import Action, PlanItem
 from kubeferry.sandbox import Sandbox
 from kubeferry.transform.change import Note
-from tests.builders import Built, config_map, namespace, obj
+from tests.builders import Built, config_map, namespace, obj, pod
 
 MAPS = Resource("", "v1", "configmaps", "ConfigMap", True)
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", False)
+PODS = Resource("", "v1", "pods", "Pod", True)
+SETS = Resource("apps", "v1", "statefulsets", "StatefulSet", True)
 SERVICES = Resource("", "v1", "services", "Service", True)
 CRDS = Resource(
     "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", False
@@ -146,6 +149,30 @@ async def test_a_resumed_task_knows_what_it_created(
         "b": ("created", ""),
     }
     assert await client.get(MAPS, "a", namespace="default") == before
+
+
+@pytest.mark.parametrize(
+    ("manager", "result"),
+    [
+        pytest.param(MANAGER, ("created", ""), id="of a workload of the restore"),
+        pytest.param("somebody", ("skipped", "Exists"), id="of one that was there before"),
+    ],
+)
+async def test_a_pod_that_was_made_anew_since_counts_as_created(
+    client: Seam, manager: str, result: tuple[str, str]
+) -> None:
+    labels = {"app": "web"}
+    template = {"metadata": {"labels": labels}, "spec": pod("a/b")["spec"]}
+    spec = {"serviceName": "w", "selector": {"matchLabels": labels}, "template": template}
+    owner = obj("apps/v1/StatefulSet", "default/web").with_(spec=spec)
+    await client.create(SETS, owner, namespace="default", field_manager=manager)
+    uid = (await client.get(SETS, "web", namespace="default"))["metadata"]["uid"]
+    named = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": uid}
+    heir = pod("default/web-0").meta(ownerReferences=[{**named, "controller": True}])
+    await client.create(PODS, heir, namespace="default", field_manager="controllers")
+    planned = replace(item(PODS, pod("default/web-0")), owner=Owner(SETS, "web"))
+    assert await applied(client, planned, resumed=True) == {"web-0": result}
+    assert await applied(client, planned) == {"web-0": ("skipped", "Exists")}
 
 
 async def test_a_create_whose_answer_was_lost_counts_as_created(client: Seam) -> None:

@@ -9,6 +9,7 @@ from kubeferry.api.restore_hooks import RestoreHooks
 from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import Identity, Resource, reserved_namespaces
 from kubeferry.restore.definitions import defined_resources
+from kubeferry.restore.heirs import Owner
 from kubeferry.restore.hooks import ExecHook, compile_hooks
 from kubeferry.restore.plan import PlanItem, Planner
 from kubeferry.restore.spool import Spool
@@ -338,3 +339,24 @@ def test_a_pod_s_hooks_are_in_its_item_and_those_of_others_are_not(spool: Spool)
     assert found["pods shop1/web"].hooks == (ExecHook("h", "main", ("x",)),)
     assert {name for name, item in found.items() if item.hooks} == {"pods shop1/web"}
     assert [note.reason for note in found["pods shop1/wrong"].errors] == ["HookInvalid"]
+
+
+def test_a_pod_s_item_tells_who_gave_it_its_name_where_that_is_served(spool: Spool) -> None:
+    def owned(name: str, kind: str) -> Built:
+        api_version, _, bare = kind.rpartition("/")
+        reference = {"apiVersion": api_version, "kind": bare, "name": "db", "controller": True}
+        return pod(f"shop/{name}").meta(ownerReferences=[reference])
+
+    add(spool, DEFINITIONS, DEFINITION)
+    add(
+        spool,
+        "pods",
+        *(owned("a", "x.io/v1/Thing"), owned("b", "x.io/v0/Thing"), owned("c", "v1/ConfigMap")),
+        pod("shop/d"),
+    )
+    found = {item.target.name: item.owner for item in items(planner(spool))}
+    thing = Resource("x.io", "v1", "things", "Thing", True)
+    assert found["a"] == Owner(thing, "db")
+    assert found["b"] is None
+    assert str(found["c"]) == "ConfigMap db"
+    assert found["d"] is None

@@ -141,3 +141,12 @@ def test_a_command_that_waits_for_ready() -> None:
 def test_init_containers(states: dict[str, Any], state: str) -> None:
     body = seen(phase="Pending", initContainerStatuses=containers(**states))
     assert standing(read_pod(body), INIT, manager=MANAGER).state == state
+
+
+def test_init_containers_that_ended_well_did_so_although_the_pod_is_being_deleted() -> None:
+    deleted = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
+    for code, state in ((0, "up"), (1, "lost")):
+        statuses = containers(one=ended(0), two=ended(code))
+        status = {"managedFields": [{"manager": MANAGER}]} | deleted
+        body = seen(meta=status, initContainerStatuses=statuses)
+        assert standing(read_pod(body), INIT, manager=MANAGER).state == state

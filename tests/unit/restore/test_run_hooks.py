@@ -16,10 +16,11 @@ from kubeferry.restore.request import RestoreRequest, RestoreResult
 from kubeferry.settings import Settings
 from kubeferry.vault import gzips
 from kubeferry.vault.locations import Location, open_store
-from tests.builders import Built, config_map, namespace, pod
+from tests.builders import Built, config_map, namespace, obj, pod
 from tests.execserver import Process
-from tests.unit.restore.podserver import PODS, PodServer, pod_server, succeed
+from tests.unit.restore.podserver import PODS, SETS, PodServer, pod_server, succeed
 from tests.unit.restore.test_posthooks import NAMESPACES
+from tests.unit.restore.test_posthooks_heirs import Play
 from tests.unit.restore.test_run import Ground, stored
 
 POST = "post.hook.restore.velero.io/"
@@ -218,3 +219,28 @@ async def test_init_containers_are_added_and_waited_for(cluster: Cluster) -> Non
     assert result.first_problem.reason == "HookTimeout"
     [line] = [one for one in cluster.ground.lines() if one["source"][2] == "a" and "changes" in one]
     assert json.dumps(line["changes"]).count("hooks migrate") == 1
+
+
+async def test_hooks_of_a_pod_that_its_stateful_set_replaces_are_run_in_the_next_one(
+    cluster: Cluster,
+) -> None:
+    play = Play(cluster.server)
+    spec = {"serviceName": "web", "selector": {"matchLabels": {"app": "web"}}}
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": pod("a/b")["spec"]}
+    owner = obj("apps/v1/StatefulSet", "shop/web").with_(spec={**spec, "template": template})
+    reference = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": "source"}
+    restored = pod("shop/web-0").meta(ownerReferences=[{**reference, "controller": True}])
+    labels = {"app": "web", "controller-revision-hash": "web-old"}
+    await archive(cluster, owner, restored.meta(labels=labels))
+    task = asyncio.create_task(cluster.restore(request(command("x"))))
+    async with asyncio.timeout(20):
+        while not await play.server.client.list(SETS, namespace="shop1"):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    await play.look()
+    await play.adopt("web-0")
+    await asyncio.sleep(0.5)
+    assert cluster.server.ran == []
+    await play.make_anew("web-0")
+    result = await task
+    assert (result.phase, result.hooks, result.failed_hooks) == ("Completed", 1, 0)
+    assert cluster.server.ran == [("web-0", "main", ["x"])]
