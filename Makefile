@@ -6,7 +6,8 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-real lint fmt type controlplane controlplane-down image bench golden crds lock clean
+.PHONY: help setup demo test test-real test-node lint fmt type controlplane controlplane-down cluster cluster-down \
+	image bench golden crds lock clean
 
 help: ## these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 22
@@ -76,5 +77,7 @@ lock: ## rewrites requirements/ from pyproject.toml (needs uv)
 	$(LOCK) pyproject.toml --group dev -o requirements/dev.txt
 
 clean: ## removes what these targets made
+	@test ! -e .controlplane/lock || $(MAKE) controlplane-down
+	@test ! -e .cluster/lock || $(MAKE) cluster-down
 	rm -rf .venv .controlplane .cluster .node-logs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,7 +1,8 @@
 #!/bin/bash
 # build.sh controlplane|node|s3: builds, once, the real programs that tests and benchmarks talk to, from the Go
 # modules that hack/kubernetes and hack/s3 pin, and prints the folder they are in. What is built is kept under the
-# user's cache folder, by the checksum of what it is built from: a changed pin is built anew, an unchanged one is found.
+# user's cache folder, by the checksum of what it is built from: a changed pin is built anew, an unchanged one is found,
+# and what has not been used for a week goes. containerd alone is pinned here: it wants other modules than Kubernetes.
 #
 #   controlplane   kube-apiserver, kube-controller-manager, kubectl, etcd
 #   node           those, and what a node with pods, volumes and names needs beside them (Linux)
@@ -12,7 +13,7 @@ hack=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 say() { echo "build.sh: $*" >&2; }
 case $what in
   controlplane) module=$hack/kubernetes files=(go.mod go.sum tools.go) ;;
-  node) module=$hack/kubernetes files=(go.mod go.sum tools.go */main.go) ;;
+  node) module=$hack/kubernetes files=(go.mod go.sum tools.go */*.go) ;;
   s3) module=$hack/s3 files=(go.mod go.sum tools.go) ;;
   *) say "nothing is known about building $what" && exit 1 ;;
 esac
@@ -22,7 +23,7 @@ pins=$(cat ${files[@]} "$hack/build.sh" | sha256sum | cut -c1-16)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/kubeferry/$what
 bin=$cache/$pins new=$cache/$pins.partial
 
-found() { [ -e "$bin/.complete" ] && echo "$bin"; }
+found() { [ -e "$bin/.complete" ] && touch "$bin" && echo "$bin"; }
 if found; then exit 0; fi
 command -v go >/dev/null || {
   say "Go is needed to build the $what programs (go.dev/doc/install)"
@@ -91,5 +92,6 @@ case $what in
 esac
 touch "$new/.complete"
 mv "$new" "$bin"
+find "$cache" -mindepth 1 -maxdepth 1 -type d -name '????????????????' -mtime +7 -exec rm -rf {} +
 say "built $bin"
 echo "$bin"

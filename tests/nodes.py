@@ -13,7 +13,6 @@ there. A node is no security boundary: a privileged pod is root on the machine.
 import fcntl
 import json
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -25,19 +24,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from tests.clusters import Cluster, certificate_user, write_kubeconfig, write_private
-from tests.pki import Authority, signing_key
+from tests import nodefiles
+from tests.clusters import Cluster
 from tests.processes import Server, StartFailed
 
 ROOT = Path(__file__).parent.parent
 MACHINE = "10.250.0.1"
 """The machine's address, as every node and its pods see it."""
-CONTROLLER = "system:serviceaccount:csdr:kubeferry-controller"
-"""Whose requests the audit log keeps."""
 
 _HACK = ROOT / "hack"
 _NETWORK = "10.250.0.0/16"
-_FIRST_SERVICE = "10.96.0.1"
 _READY_SECONDS = 180.0
 _END_SECONDS = 20.0
 _PACKAGES = {
@@ -67,7 +63,10 @@ def why_not() -> str:
     if missing:
         return f"real nodes need Debian packages: apt-get install {' '.join(missing)}"
     if not Path("/sys/fs/cgroup/memory").is_dir():
-        return "real nodes need cgroup v1 hierarchies in /sys/fs/cgroup; here is pure cgroup v2"
+        return (
+            "real nodes need cgroup v1 hierarchies in /sys/fs/cgroup, here is cgroup v2 alone: "
+            "boot with systemd.unified_cgroup_hierarchy=0"
+        )
     return ""
 
 
@@ -119,28 +118,52 @@ class Node(Cluster):
                     yield json.loads(line)
 
 
+@dataclass(frozen=True)
+class Options:
+    """How nodes are run.
+
+    Attributes:
+        keep: what they store outlives them, and the next nodes of their names go on with it.
+        logs: where the logs of all parts are copied to when the nodes do not get ready, or the
+            block ends with an error.
+        by_name_only: pods cannot reach the API server by its Service's address, only by its name.
+    """
+
+    keep: bool = False
+    logs: Path | None = None
+    by_name_only: bool = False
+
+
 @contextmanager
-def running(names: Sequence[str], *, first: int = 1, keep: bool = False) -> Iterator[list[Node]]:
+def running(
+    names: Sequence[str], *, first: int = 1, options: Options | None = None
+) -> Iterator[list[Node]]:
     """Nodes of these names (8 characters at most), all started at once; they end with the block.
 
-    The node number ``first`` is 10.250.<first>.1, and so on. What they store is removed at the end
-    unless ``keep`` is given; then the next node of that name goes on with it. Their logs are in
-    ``<folder>/log`` as long as they run. Raises ``StartFailed``.
+    The node number ``first`` is 10.250.<first>.1, and so on. Their logs are in ``<folder>/log`` as
+    long as they run. Raises ``StartFailed``.
     """
+    options = options or Options()
     reason = why_not()
     if reason:
         raise StartFailed(reason)
     programs, store = find_programs(), find_store()
     with ExitStack() as stack:
         hosts = [
-            _Host(name, first + number, programs, store, keep=keep)
+            _Host(name, first + number, programs, store, options)
             for number, name in enumerate(names)
         ]
-        for host in hosts:
-            stack.enter_context(host.locked())
-            stack.callback(host.stop)
-            host.start()
-        yield [host.ready() for host in hosts]
+        try:
+            for host in hosts:
+                stack.enter_context(host.locked())
+                stack.callback(host.stop)
+                host.start()
+            yield [host.ready() for host in hosts]
+        except BaseException:
+            if options.logs is not None:
+                for host in hosts:
+                    copy_logs(host.folder, options.logs / host.folder.name)
+            raise
 
 
 def clean(names: Sequence[str], *, keep: bool = False) -> None:
@@ -148,7 +171,7 @@ def clean(names: Sequence[str], *, keep: bool = False) -> None:
     unless that is to be kept. Raises ``StartFailed`` where one is in use.
     """
     for name in names:
-        host = _Host(name, 0, Path(), Path(), keep=keep)
+        host = _Host(name, 0, Path(), Path(), Options(keep=keep))
         with host.locked():
             host.stop()
 
@@ -185,17 +208,24 @@ def _built(script: str, *arguments: str) -> str:
 class _Host:
     """One node from outside: its files, its first process, its wire."""
 
-    def __init__(self, name: str, index: int, programs: Path, store: Path, *, keep: bool) -> None:
+    def __init__(
+        self, name: str, index: int, programs: Path, store: Path, options: Options
+    ) -> None:
         self._name = name
         self._programs = programs
         self._store = store
-        self._keep = keep
+        self._options = options
         self._gateway = f"10.250.{index}.254"
         self._address = f"10.250.{index}.1"
         self._link = f"kf-{name}"
         self._folder = cache() / "run" / name
         self._server: Server | None = None
         self._node: Node | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Its files."""
+        return self._folder
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -219,6 +249,11 @@ class _Host:
         wrap = ["bash", "-c", 'echo $$ >"$0" && exec "$@"', pid_file]
         self._server = Server([*wrap, *init], log=self._folder / "log" / "unshare.log")
         self._server.wait_until(lambda: bool(self._init()), seconds=_END_SECONDS)
+        for module in (
+            "overlay",
+            "br_netfilter",
+        ):  # where they are built in there may be no modprobe
+            subprocess.run(["sh", "-c", f"modprobe {module}"], capture_output=True, check=False)
         # An address whose node is down must not go to the machine's default gateway.
         _run("ip", "route", "replace", "unreachable", _NETWORK)
         pid = str(self._init())
@@ -269,9 +304,8 @@ class _Host:
         if self._server is not None:
             self._server.stop()
         self._clean()
-        if not self._keep:
+        if not self._options.keep:
             shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder.with_suffix(".lock").unlink(missing_ok=True)
 
     def _clean(self) -> None:
         """Removes the processes, the wire and the cgroups, also those of a killed run."""
@@ -313,7 +347,9 @@ class _Host:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(mode=0o700, parents=True)
         (self._folder / "log").mkdir()
-        self._write_identities()
+        nodefiles.write_identities(
+            self._folder / "pki", self._name, self._address, by_name_only=self._options.by_name_only
+        )
         # Layers are hard links, nobody writes to them; the databases must be copies.
         root = self._folder / "var/lib/containerd"
         root.parent.mkdir(parents=True)
@@ -322,143 +358,15 @@ class _Host:
             copy = root / database.relative_to(self._store)
             copy.unlink()
             shutil.copy2(database, copy)
-        self._write_configuration()
-
-    def _write_identities(self) -> None:
-        """Certificates and tokens: random, and readable by root only."""
-        pki = self._folder / "pki"
-        authority = Authority(pki)
-        name, address = f"node-{self._name}", self._address
-        hosts = ["kubernetes", "kubernetes.default", "kubernetes.default.svc"]
-        hosts.append("kubernetes.default.svc.cluster.local")
-        authority.server("apiserver", [address, "127.0.0.1", _FIRST_SERVICE], hosts)
-        authority.server("kubelet", [address], [name])
-        authority.client("apiserver-kubelet", "kube-apiserver", "system:masters")
-        signing_key(pki / "sa.key")
-
-        def kubeconfig(file: str, user: dict[str, str]) -> None:
-            write_kubeconfig(
-                pki / f"{file}.conf",
-                server=f"https://{address}:6443",
-                authority=authority.certificate,
-                user=user,
-                context=self._name,
-            )
-
-        admin = authority.client("admin", "admin", "system:masters")
-        kubeconfig("admin", certificate_user(admin))
-        users = {
-            "kube-controller-manager": "system:kube-controller-manager",
-            "kube-scheduler": "system:kube-scheduler",
-            "kube-proxy": "system:kube-proxy",
-            "kubelet": f"system:node:{name}",
-            "ferry": "ferry",
-        }
-        tokens = ""
-        for file, user in users.items():
-            token = secrets.token_hex(24)
-            kubeconfig(file, {"token": token})
-            tokens += f"{token},{user},{user}{',system:nodes' if file == 'kubelet' else ''}\n"
-        write_private(pki / "tokens.csv", tokens)
-
-    def _write_configuration(self) -> None:
-        """The configuration files of the node's parts; a flag's reason stands beside it."""
-        etc = self._folder / "etc.new"
-        etc.mkdir()
-        pki = self._folder / "pki"
-        resolver = self._folder / "etc" / "resolv.conf"
-        files: dict[str, str] = {
-            "resolv.conf": f"nameserver {self._address}\n",
-            "containerd.toml": _CONTAINERD,
-            "Corefile": _COREFILE.format(address=self._address, kubeconfig=pki / "admin.conf"),
-        }
-        documents: dict[str, dict[str, Any]] = {
-            "kubelet.json": _kubelet(self._name, self._address, pki, resolver),
-            "kube-proxy.json": _kube_proxy(self._name, pki),
-            "audit.json": _AUDIT,
-        }
-        files |= {name: json.dumps(document, indent=2) for name, document in documents.items()}
-        for name, text in files.items():
-            (etc / name).write_text(text)
-        etc.rename(self._folder / "etc")  # the last thing: a node that has it is prepared
+        nodefiles.write_configuration(self._folder, self._name, self._address)
 
 
-_CONTAINERD = """\
-version = 3
-disabled_plugins = ['io.containerd.internal.v1.opt']  # it creates /opt/containerd
-[plugins.'io.containerd.cri.v1.images'.pinned_images]
-  sandbox = 'registry.k8s.io/pause:3.10.1'
-[plugins.'io.containerd.cri.v1.runtime']
-  restrict_oom_score_adj = true  # without CAP_SYS_RESOURCE no score can be lowered
-  [plugins.'io.containerd.cri.v1.runtime'.cni]
-    bin_dirs = ['/usr/lib/cni']
-    conf_dir = '/etc/cni/net.d'
-"""
-
-_COREFILE = """\
-.:53 {{
-  bind {address}
-  errors
-  kubernetes cluster.local in-addr.arpa {{
-    kubeconfig {kubeconfig}
-    ttl 2
-  }}
-}}
-"""
-
-_AUDIT = {
-    "apiVersion": "audit.k8s.io/v1",
-    "kind": "Policy",
-    "omitStages": ["RequestReceived"],
-    "rules": [{"level": "Metadata", "users": [CONTROLLER]}, {"level": "None"}],
-}
-"""What the controller asks for; ``tests/node/permissions.py`` judges its rights by it."""
-
-
-def _kubelet(name: str, address: str, pki: Path, resolver: Path) -> dict[str, Any]:
-    return {
-        "apiVersion": "kubelet.config.k8s.io/v1beta1",
-        "kind": "KubeletConfiguration",
-        "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
-        "cgroupDriver": "cgroupfs",
-        "cgroupRoot": f"/kf-{name}",  # nodes do not touch each other's, and the end knows them
-        "failCgroupV1": False,  # refused otherwise since 1.35
-        "failSwapOn": False,
-        "oomScoreAdj": 0,  # without CAP_SYS_RESOURCE it cannot be lowered
-        "authentication": {
-            "anonymous": {"enabled": False},
-            "webhook": {"enabled": True},
-            "x509": {"clientCAFile": str(pki / "ca.crt")},
-        },
-        "authorization": {"mode": "Webhook"},
-        "tlsCertFile": str(pki / "kubelet.crt"),
-        "tlsPrivateKeyFile": str(pki / "kubelet.key"),
-        "clusterDNS": [address],
-        "clusterDomain": "cluster.local",
-        "resolvConf": str(resolver),
-        "makeIPTablesUtilChains": False,  # there is no iptables
-        "volumePluginDir": "/var/lib/kubelet/volumeplugins",
-        # A full disk must not evict pods, and a collected image cannot be pulled again.
-        "evictionHard": dict.fromkeys(
-            ("memory.available", "nodefs.available", "nodefs.inodesFree", "imagefs.available"), "0%"
-        ),
-        "imageGCHighThresholdPercent": 100,
-    }
-
-
-def _kube_proxy(name: str, pki: Path) -> dict[str, Any]:
-    limits = {"maxPerCore": 0, "min": 0}  # conntrack's are the machine's, not the namespace's
-    times = {"tcpCloseWaitTimeout": "0s", "tcpEstablishedTimeout": "0s"}
-    return {
-        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
-        "kind": "KubeProxyConfiguration",
-        "mode": "nftables",
-        "clusterCIDR": "10.244.0.0/24",
-        "hostnameOverride": f"node-{name}",
-        "oomScoreAdj": 0,
-        "clientConnection": {"kubeconfig": str(pki / "kube-proxy.conf")},
-        "conntrack": limits | times,
-    }
+def copy_logs(folder: Path, to: Path) -> None:
+    """Copies what all parts of a node logged, its pods too, from the node's folder to ``to``."""
+    shutil.rmtree(to, ignore_errors=True)
+    for log, name in ((folder / "log", ""), (folder / "var" / "log" / "pods", "pods")):
+        if log.exists():
+            shutil.copytree(log, to / name, dirs_exist_ok=True, ignore_dangling_symlinks=True)
 
 
 def _says(node: Node, arguments: tuple[str, ...], expected: str) -> Callable[[], bool]:

@@ -29,6 +29,7 @@ from tests.processes import StartFailed
 _NAMES = ("backup", "restore")
 _START_SECONDS = 240.0
 _S3_PORT = 7070
+_LOG = "serve.log"
 
 
 @dataclass(frozen=True)
@@ -70,27 +71,33 @@ class Standing:
 
 def up(what: Standing) -> None:
     """Starts it in the background, if it does not run, and prints how to use it."""
+    child = None
     if not what.holder():
         _build(what)  # here, where a person sees how it goes
-        what.folder.mkdir(mode=0o700, exist_ok=True)
-        what.ready.unlink(missing_ok=True)
-        log = what.folder / "serve.log"
-        options = [f"--nodes={what.count}", *(["--keep"] if what.keep else [])]
-        with log.open("wb") as output:
-            child = subprocess.Popen(
-                [sys.executable, "-m", "tests.standing", "serve", what.kind, *options],
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        end = time.monotonic() + _START_SECONDS
-        while not what.ready.exists():
-            if child.poll() is not None or time.monotonic() > end:
-                raise StartFailed(log.read_text().strip())
-            time.sleep(0.1)
+        child = _start(what)
+    end = time.monotonic() + _START_SECONDS
+    while not what.ready.exists():  # it may be another call's, which is just starting it
+        if not (child.poll() is None if child else what.holder()) or time.monotonic() > end:
+            if child:
+                child.terminate()
+            raise StartFailed((what.folder / _LOG).read_text().strip())
+        time.sleep(0.1)
     print(what.ready.read_text(), end="")
+
+
+def _start(what: Standing) -> subprocess.Popen[bytes]:
+    what.folder.mkdir(mode=0o700, exist_ok=True)
+    what.ready.unlink(missing_ok=True)
+    options = [f"--nodes={what.count}", *(["--keep"] if what.keep else [])]
+    with (what.folder / _LOG).open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.standing", "serve", what.kind, *options],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
 
 
 def down(what: Standing) -> None:
@@ -150,7 +157,7 @@ def _standing(what: Standing) -> Iterator[str]:
         marker.touch()
     else:
         marker.unlink(missing_ok=True)
-    with nodes.running(names, keep=what.keep) as started:
+    with nodes.running(names, options=nodes.Options(keep=what.keep)) as started:
         image = build_image()
         for node in started:
             node.import_images(image)
@@ -211,12 +218,13 @@ _CLUSTERS = """\
 {what} running: pods, volumes, snapshots, names.
 
 {exports}
+  export KUBEFERRY_ENDPOINT_ALIBABACLOUD={endpoint}
 
 An S3 server is at {endpoint}, where pods reach it, with the bucket cnfs-oss-test.
 kubeferry's image is in the nodes. Install it:
 
   for cluster in {clusters}; do
-    .venv/bin/kubeferry install --endpoint alibabacloud={endpoint} |
+    .venv/bin/kubeferry install --endpoint alibabacloud=$KUBEFERRY_ENDPOINT_ALIBABACLOUD |
       kubectl --kubeconfig $cluster apply -f -
     kubectl --kubeconfig $cluster -n csdr create secret generic alibaba-addon-secret \\
       --from-env-file={keys}
@@ -229,6 +237,8 @@ and back an application up:
   kubectl --kubeconfig $BACKUP rollout status statefulset/web
   kubectl --kubeconfig $BACKUP apply -f examples/02-applicationbackup.yaml
   kubectl --kubeconfig $BACKUP -n csdr get applicationbackup --watch
+
+It ends PartiallyFailed and says why: the data of volumes is not taken yet.
 {restore}
 Logs are in {logs}/*/log. "make cluster-down" ends everything.
 """
@@ -240,6 +250,7 @@ and restore it, adapted, into the other cluster:
   kubectl --kubeconfig $RESTORE apply -f examples/04-backuplocation.yaml
   .venv/bin/kubeferry --kubeconfig $RESTORE restore plan -f examples/05-applicationrestore.yaml
   kubectl --kubeconfig $RESTORE apply -f examples/05-applicationrestore.yaml
+  kubectl --kubeconfig $RESTORE -n csdr get applicationrestore
   kubectl --kubeconfig $RESTORE -n default1 get pod,pvc
 """
 

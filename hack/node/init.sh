@@ -10,6 +10,11 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 machine=10.250.0.1 # where the machine is, for every node
 
 say() { echo "$(date +%T.%3N) $*" >>"$log/init.log"; }
+fail() {
+  say "$*"
+  echo "$*" >&2
+  exit 1
+}
 keep() { # PROGRAM FLAG...: runs it and, when it ends, runs it again
   local code
   while :; do
@@ -26,7 +31,7 @@ kubectl() { KUBECONFIG=$pki/admin.conf KUBECACHEDIR=$state/kubectl "$bin/kubectl
 
 say "node-$name"
 hostname "node-$name"
-export PATH=$bin:$PATH # containerd starts its shim by name
+export PATH=$bin:$PATH:/usr/sbin:/sbin # containerd starts its shim by name
 
 # Files: the usual paths, each node its own.
 mount -t tmpfs -o mode=755 tmpfs /run
@@ -54,9 +59,10 @@ for _ in {1..100}; do [ -e /sys/class/net/eth0 ] && break; sleep 0.05; done
 ip addr add "$ip/24" dev eth0
 ip link set eth0 up
 ip route add "$machine/32" dev eth0
-echo 1 >/proc/sys/net/ipv4/ip_forward
-echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables # a pod that reaches its neighbour through a Service
-nft -f - <<NFT
+echo 1 >/proc/sys/net/ipv4/ip_forward || fail "pods' packets cannot be passed on"
+# A pod that reaches its neighbour through a Service.
+echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables || fail "the kernel module br_netfilter is missing"
+nft -f - <<NFT || fail "nftables do not work"
 table ip node {
   chain post {
     type nat hook postrouting priority 101;
@@ -91,7 +97,7 @@ start kube-apiserver --etcd-servers http://127.0.0.1:2379 --advertise-address "$
   --service-account-issuer https://kubernetes.default.svc.cluster.local \
   --service-account-signing-key-file "$pki/sa.key" --service-account-key-file "$pki/sa.key" \
   --service-cluster-ip-range 10.96.0.0/16 \
-  --audit-policy-file "$etc/audit.json" --audit-log-path "$log/audit.jsonl"
+  --audit-policy-file "$etc/audit.json" --audit-log-path "$log/audit.jsonl" --audit-log-maxsize 4000
 until "$bin/kubectl" --kubeconfig "$pki/admin.conf" get --raw /readyz >/dev/null 2>&1; do sleep 0.1; done
 say "the API server is ready"
 

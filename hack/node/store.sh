@@ -5,11 +5,14 @@
 # by a label, as the kubelet tells a container's image by the first name of what it finds.
 # Needs root, debootstrap, busybox-static and python3.
 set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin
 hack=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 bin=$("$hack/build.sh" node)
 pins=$(cat "${BASH_SOURCE[0]}" "$hack/oci.py" "$bin/pause" | sha256sum | cut -c1-16)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/kubeferry/node
-store=$cache/store-$pins debian=$cache/debian work=$cache/images
+. /etc/os-release
+packages=nginx-light,python3
+store=$cache/store-$pins debian=$cache/debian-$VERSION_CODENAME-$packages work=$cache/images
 say() { echo "store.sh: $*" >&2; }
 found() { [ -d "$store" ] && echo "$store"; }
 if found; then exit 0; fi
@@ -19,11 +22,13 @@ if found; then exit 0; fi
 
 if [ ! -d "$debian" ]; then
   say "making a small Debian with nginx and python3: about 2 minutes, once"
-  . /etc/os-release
-  mirror=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' |
-    awk -v r="$VERSION_CODENAME" '$1 == r && !found { print $2; found = 1 }')
+  mirror() { # where apt has its packages from, once it has lists of them
+    apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' |
+      awk -v r="$VERSION_CODENAME" '$1 == r && !found { print $2; found = 1 }'
+  }
+  [ -n "$(mirror)" ] || apt-get -qq update >&2
   rm -rf --one-file-system "$debian.new"
-  debootstrap --variant=minbase --include=nginx-light,python3 "$VERSION_CODENAME" "$debian.new" "$mirror" >&2
+  debootstrap --variant=minbase --include=$packages "$VERSION_CODENAME" "$debian.new" "$(mirror)" >&2
   rm -rf "$debian.new"/var/{cache/apt,lib/apt/lists}/* "$debian.new"/usr/share/{doc,man,locale,info}
   ln -sf /dev/stdout "$debian.new/var/log/nginx/access.log"
   ln -sf /dev/stderr "$debian.new/var/log/nginx/error.log"
@@ -64,9 +69,17 @@ TOML
 bin=$bin work=$work unshare -m -n -p --fork --kill-child --mount-proc bash -euc '
   mount -t tmpfs tmpfs /run
   "$bin/containerd" --config "$work/containerd.toml" --log-level warn 2>"$work/containerd.log" &
-  until "$bin/ctr" -n k8s.io images ls -q >/dev/null 2>&1; do sleep 0.1; done
-  "$bin/ctr" -n k8s.io images import --local --digests=false "$work/all.tar"
-  sleep 1 # the CRI plugin notes what arrived
+  ctr() { "$bin/ctr" -n k8s.io images "$@"; }
+  until ctr ls -q >/dev/null 2>&1; do
+    kill -0 $! 2>/dev/null || { echo "containerd ended:" && cat "$work/containerd.log" && exit 1; }
+    sleep 0.1
+  done
+  ctr import --local --digests=false "$work/all.tar"
+  # The CRI plugin notes what arrived, and then marks it.
+  for _ in {1..100}; do
+    [ "$(ctr ls -q | wc -l)" = "$(ctr ls -q labels.\"io.cri-containerd.image\"==managed | wc -l)" ] && break
+    sleep 0.1
+  done
   kill $!; wait $! || true' >&2
 rm -rf --one-file-system "$work" "$cache"/store-????????????????
 mv "$store.new" "$store"

@@ -1,4 +1,3 @@
-import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,14 +6,12 @@ from typing import Any
 import pytest
 
 from tests import s3server
-from tests.node.sites import NodeSite
-from tests.nodes import MACHINE, ROOT, Node, build_image, running
+from tests.node.sites import KEPT, NodeSite, started
+from tests.nodes import MACHINE, Node
 from tests.s3server import S3Server
 
 JUDGES = "test_permissions.py"
 """What the controllers asked for in all other tests is judged there, so it comes last."""
-KEPT = ROOT / ".node-logs"
-"""Where the logs of all parts are after a run in which a test failed."""
 _NAMES = ("tbackup", "trestore")
 _FIRST = 11
 """Other numbers than those of ``make cluster``, which may be running."""
@@ -22,25 +19,9 @@ _FIRST = 11
 
 @pytest.fixture(scope="session")
 def nodes(request: pytest.FixtureRequest) -> Iterator[list[Node]]:
-    """Two clusters of one node each, with kubeferry's image; one pair for the whole run."""
-    image = build_image()
-    with running(_NAMES, first=_FIRST) as started:
-        for node in started:
-            node.import_images(image)
-        yield started
-        if request.session.testsfailed:
-            keep_logs(started)
-
-
-def keep_logs(nodes: list[Node]) -> None:
-    """Copies what every part of the nodes logged, pods included, to where it stays."""
-    shutil.rmtree(KEPT, ignore_errors=True)
-    for node in nodes:
-        folder = KEPT / node.name
-        shutil.copytree(node.folder / "log", folder)
-        pods = node.folder / "var" / "log" / "pods"
-        shutil.copytree(pods, folder / "pods", ignore_dangling_symlinks=True)
-        (folder / "events.txt").write_text(node.run("get", "events", "-A").stdout)
+    """Two clusters of one node each; one pair for the whole run."""
+    with started(request, _NAMES, _FIRST) as pair:
+        yield pair
 
 
 @pytest.fixture(scope="session")

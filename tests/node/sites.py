@@ -1,19 +1,40 @@
 """A node with kubeferry installed by its own manifests and running in it, as people have it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.nodes import Node
+import pytest
+
+from tests.nodes import ROOT, Node, Options, build_image, copy_logs, running
 from tests.sites import ACCOUNT, SYNC_PERIOD, Installed
 from tests.waiting import until
 
+KEPT = ROOT / ".node-logs"
+"""Where the logs of all parts are after a run in which a test failed."""
 DEPLOYMENT = f"deployment/{ACCOUNT}"
 USER = "65532"
 """Who the controller is on its node."""
 _PODS = ("pods", "-n", "csdr", "-l", "app.kubernetes.io/component=controller")
+
+
+@contextmanager
+def started(
+    request: pytest.FixtureRequest, names: Sequence[str], first: int, *, by_name_only: bool = False
+) -> Iterator[list[Node]]:
+    """Nodes with kubeferry's image. Where a test fails meanwhile, what they logged is kept."""
+    image = build_image()
+    failed = request.session.testsfailed
+    options = Options(logs=KEPT, by_name_only=by_name_only)
+    with running(names, first=first, options=options) as found:
+        for node in found:
+            node.import_images(image)
+        yield found
+        if request.session.testsfailed > failed:
+            for node in found:
+                copy_logs(node.folder, KEPT / node.name)
 
 
 @dataclass(kw_only=True)

@@ -10,8 +10,8 @@ import pytest
 from kubeferry.api.install import Installation, manifests
 from tests import s3server
 from tests.node.permissions import judge, rights_of
-from tests.node.sites import NodeSite
-from tests.nodes import MACHINE, build_image, running
+from tests.node.sites import NodeSite, started
+from tests.nodes import MACHINE
 from tests.sites import PROGRAM
 from tests.waiting import until
 
@@ -21,20 +21,23 @@ _NUMBER = 21
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeSite]:
-    image = build_image()
-    with running(("tinstall",), first=_NUMBER) as [node]:
-        node.import_images(image)
-        with s3server.running(tmp_path_factory.mktemp("s3"), host=MACHINE) as storage:
-            storage.make_bucket("cnfs-oss-test")
-            started = NodeSite(cluster=node, storage=storage)
-            started.install()
-            started.register("vault", prefix="install")
-            node.kubectl("create", "namespace", "shop")
-            node.kubectl("create", "configmap", "prices", "-n", "shop")
-            started.back_up("shop-1", "vault", "shop")
-            assert started.ended("applicationbackup", "shop-1")["status"]["phase"] == "Completed"
-            yield started
+def site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[NodeSite]:
+    """One whose API server can be reached by its name alone."""
+    with (
+        started(request, ("tinstall",), _NUMBER, by_name_only=True) as [node],
+        s3server.running(tmp_path_factory.mktemp("s3"), host=MACHINE) as storage,
+    ):
+        storage.make_bucket("cnfs-oss-test")
+        installed = NodeSite(cluster=node, storage=storage)
+        installed.install()
+        installed.register("vault", prefix="install")
+        node.kubectl("create", "namespace", "shop")
+        node.kubectl("create", "configmap", "prices", "-n", "shop")
+        installed.back_up("shop-1", "vault", "shop")
+        assert installed.ended("applicationbackup", "shop-1")["status"]["phase"] == "Completed"
+        yield installed
 
 
 def uninstall(site: NodeSite, *flags: str) -> subprocess.CompletedProcess[str]:

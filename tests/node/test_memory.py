@@ -48,6 +48,5 @@ def test_a_backup_and_a_restore_of_20_000_objects_fit(small: tuple[NodeSite, Nod
     assert status["attempts"] == 1
     assert target.restarts() == 0
     for site in small:
-        # The group's own count, which a container that was killed and started again keeps.
         assert site.memory_kills() == 0
         print(f"{site.cluster.name}: peak of {site.memory_peak() >> 20} MiB")

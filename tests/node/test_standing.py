@@ -33,34 +33,34 @@ def commands(text: str) -> str:
     return "\n".join(line.strip(" ") for line in text.splitlines() if line.startswith("  "))
 
 
+NAMES = ("backup", "restore")
+FILES = (ROOT / ".cluster", *(cache() / "run" / name for name in NAMES))
+PARTS = (*(f"/run/{name}" for name in NAMES), "tests.standing serve", ".cluster/")
+
+
 def traces() -> dict[str, set[str]]:
-    """What a cluster could leave on this machine."""
+    """What the clusters could leave on this machine."""
     processes = set()
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             told = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if "/run/backup" in told or "tests.standing serve" in told:
+        if any(part in told for part in PARTS):
             processes.add(told)
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    groups = [Path("/sys/fs/cgroup").glob(f"*/kf-{name}") for name in NAMES]
     return {
         "processes": processes,
-        "mounts": {
-            line
-            for line in Path("/proc/self/mountinfo").read_text().splitlines()
-            if "/run/backup" in line
-        },
-        "links": {name for name in os.listdir("/sys/class/net") if name == "kf-backup"},
-        "cgroups": {str(path) for path in Path("/sys/fs/cgroup").glob("*/kf-backup")},
-        "files": {
-            str(path) for path in (ROOT / ".cluster", cache() / "run/backup") if path.exists()
-        },
+        "mounts": {line for line in mounts if any(part in line for part in PARTS)},
+        "links": {f"kf-{name}" for name in NAMES} & set(os.listdir("/sys/class/net")),
+        "cgroups": {str(path) for found in groups for path in found},
+        "files": {str(path) for path in FILES if path.exists()},
     }
 
 
-FILES = (ROOT / ".cluster", cache() / "run/backup")
 NOTHING: dict[str, set[str]] = {
-    name: set() for name in ("processes", "mounts", "links", "cgroups", "files")
+    kind: set() for kind in ("processes", "mounts", "links", "cgroups", "files")
 }
 
 
@@ -70,20 +70,28 @@ def none_runs() -> None:
     assert not Standing("cluster").holder(), "a cluster is running: make cluster-down"
 
 
+RESTORES = "kubectl --kubeconfig $RESTORE apply -f examples/03-resource-modifier.yaml"
+"""The first of the printed commands that restore."""
+
+
 def exports(printed: str) -> str:
     """The commands that say where the cluster is."""
     lines = commands(printed).splitlines()
     return "".join(f"{line}\n" for line in lines if line.startswith("export "))
 
 
-def test_a_cluster_is_as_it_says_and_leaves_nothing_behind() -> None:
+def test_two_clusters_are_as_they_say_and_leave_nothing_behind() -> None:
     try:
-        printed = make("cluster", "ARGS=--nodes 1")
+        printed = make("cluster")
         assert make("cluster") == printed, "a second call finds what runs"
         # Every command that it prints, in order; but a watch would never end.
-        shell(commands(printed).replace(" --watch", ""))
-        ended = "wait applicationbackup/nginx-backup --for=jsonpath={.status.phase}=PartiallyFailed"
-        shell(f"{exports(printed)} kubectl --kubeconfig $BACKUP -n csdr {ended} --timeout=60s")
+        parts = commands(printed).replace(" --watch", "").partition(f"{RESTORES}\n")
+        shell(parts[0])
+        where = f"{exports(printed)} kubectl -n csdr --kubeconfig"
+        ended = "--for=jsonpath={.status.phase}=PartiallyFailed --timeout=60s"
+        shell(f"{where} $BACKUP wait applicationbackup/nginx-backup {ended}")
+        shell(f"{exports(printed)} {parts[1]} {parts[2]}")
+        shell(f"{where} $RESTORE wait applicationrestore/nginx-restore {ended}")
         # What a node mounts is never mounted on the machine itself.
         assert {name for name, found in traces().items() if not found} == {"mounts"}
     finally:
