@@ -52,9 +52,10 @@ def pod(name: str, *, image: str = IMAGE, **annotations: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": pod_spec(image)}
 
 
-def deployment(name: str) -> dict[str, Any]:
+def deployment(name: str, image: str = IMAGE, **annotations: str) -> dict[str, Any]:
     labels = {"app": name}
-    template = {"metadata": {"labels": labels}, "spec": pod_spec()}
+    meta = {"labels": labels, "annotations": annotations}
+    template = {"metadata": meta, "spec": pod_spec(image)}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -256,13 +257,15 @@ def test_a_controller_that_dies_in_a_hook_is_followed_by_one_that_runs_what_is_l
 
 @pytest.fixture(scope="module")
 def databases(source: NodeSite, target: NodeSite, backed_up: str) -> str:
-    """A backup of a StatefulSet of two, whose template asks for a hook; the vault is there."""
+    """A backup of a StatefulSet of two and a Deployment of one, whose templates ask for a hook."""
     source.cluster.kubectl("create", "namespace", "stateful")
     account = ("serviceaccount/default", "-n", "stateful")
     source.cluster.kubectl("wait", *account, "--for=create", "--timeout=30s")
     asked = annotated(shell("hostname >> /shared/ran"))
-    made = json.dumps(stateful_set("db", f"{REGISTRY}/{DATABASE}", **asked))
-    source.cluster.kubectl("apply", "-n", "stateful", "-f", "-", input=made)
+    image = f"{REGISTRY}/{DATABASE}"
+    items = [stateful_set("db", image, **asked), deployment("web", image, **asked)]
+    bundle = {"apiVersion": "v1", "kind": "List", "items": items}
+    source.cluster.kubectl("apply", "-n", "stateful", "-f", "-", input=json.dumps(bundle))
     rolled_out(source, "stateful")
     source.back_up("databases", VAULT, "stateful")
     assert source.ended("applicationbackup", "databases")["status"]["phase"] == "Completed"
@@ -274,8 +277,13 @@ def databases(source: NodeSite, target: NodeSite, backed_up: str) -> str:
 
 
 def rolled_out(site: NodeSite, namespace: str) -> None:
-    status = ("rollout", "status", "statefulset/db", "--timeout=90s")
-    site.cluster.kubectl("-n", namespace, *status)
+    for workload in ("statefulset/db", "deployment/web"):
+        site.cluster.kubectl("-n", namespace, "rollout", "status", workload, "--timeout=90s")
+
+
+def names(site: NodeSite, namespace: str, app: str) -> list[str]:
+    listed = site.cluster.get("pods", "-n", namespace, "-l", f"app={app}")["items"]
+    return sorted(one["metadata"]["name"] for one in listed)
 
 
 @pytest.mark.parametrize(
@@ -287,6 +295,7 @@ def rolled_out(site: NodeSite, namespace: str) -> None:
 )
 def test_the_hooks_of_a_stateful_set_are_run_once_in_the_pods_that_stay(
     databases: str,
+    source: NodeSite,
     target: NodeSite,
     node_bucket: Path,
     namespace: str,
@@ -300,13 +309,17 @@ def test_the_hooks_of_a_stateful_set_are_run_once_in_the_pods_that_stay(
     task = target.ended("applicationrestore", name, seconds=LONG)
     rolled_out(target, namespace)
     assert task["status"]["phase"] == "Completed", task["status"]
-    assert task["status"]["hooks"] == {"attempted": 2, "failed": 0}
-    for pod_name in ("db-0", "db-1"):
+    assert task["status"]["hooks"] == {"attempted": 3, "failed": 0}
+    [web] = names(source, "stateful", "web")
+    assert names(target, namespace, "web") == [web]  # its ReplicaSet was changed as it was
+    for pod_name in ("db-0", "db-1", web):
         live = target.cluster.get("pod", pod_name, "-n", namespace, "--show-managed-fields")
         assert live["spec"]["containers"][0]["image"] == f"{image}/{DATABASE}"
         managers = {one["manager"] for one in live["metadata"]["managedFields"]}
-        assert (f"kubeferry-{task['metadata']['uid']}" in managers) is is_restored
+        assert (f"kubeferry-{task['metadata']['uid']}" in managers) is (
+            is_restored or pod_name == web
+        )
         assert inside(target, namespace, pod_name, "cat /shared/ran") == f"{pod_name}\n"
     lines = archives.restore_items(node_bucket, name, VAULT)
     ran = [one["target"][2] for one in lines if one.get("type") == "hook"]
-    assert sorted(ran) == ["db-0", "db-1"]
+    assert sorted(ran) == ["db-0", "db-1", web]
