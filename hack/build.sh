@@ -8,12 +8,13 @@
 #   node           those, and what a node with pods, volumes and names needs beside them (Linux)
 #   s3             versitygw, an S3 server
 set -euo pipefail
+shopt -s extglob
 what=${1:?usage: build.sh controlplane|node|s3}
 hack=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 say() { echo "build.sh: $*" >&2; }
 case $what in
   controlplane) module=$hack/kubernetes files=(go.mod go.sum tools.go) ;;
-  node) module=$hack/kubernetes files=(go.mod go.sum tools.go */*.go) ;;
+  node) module=$hack/kubernetes files=(go.mod go.sum tools.go "*/!(*_test).go") ;;
   s3) module=$hack/s3 files=(go.mod go.sum tools.go) ;;
   *) say "nothing is known about building $what" && exit 1 ;;
 esac
