@@ -140,7 +140,8 @@ def test_the_kubelet_answers_nobody_without_a_name(backup_node: Node) -> None:
     url = f"https://{backup_node.address}:10250/pods"
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(url, context=context, timeout=10)
-    assert refused.value.code == 401
+    with refused.value as answer:  # closed: else its socket is complained of in a later test
+        assert answer.code == 401
 
 
 def test_a_part_that_ends_is_started_again(backup_node: Node) -> None:
