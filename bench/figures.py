@@ -34,7 +34,7 @@ class Figure:
 
     def line(self) -> str:
         """One line of the table."""
-        number = f"{self.value:.2f} {self.unit}" if self.unit == "x" else f"{self.value:.0f} MiB"
+        number = f"{self.value:.{0 if self.unit == 'MiB' else 2}f} {self.unit}"
         if self.goal is None:
             return f"{self.name:<44}{number:>10}  {'':<23}{self.note}"
         goal = f"{self.sense} {self.goal:g}"

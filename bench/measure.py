@@ -70,6 +70,22 @@ def cpu_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
+def cpu_of(pid: int) -> float:
+    """CPU seconds that a process has used so far, all its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory(pid: int) -> dict[str, float]:
+    """A process's resident memory now, its anonymous part and the highest it had, MiB."""
+    found = {}
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        name, _, rest = line.partition(":")
+        if name in ("VmRSS", "RssAnon", "VmHWM"):
+            found[name] = round(int(rest.split()[0]) / 1024, 1)
+    return found
+
+
 def peak_mib() -> float:
     """The highest resident memory of this process, MiB.
 

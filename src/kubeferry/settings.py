@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from kubeferry.durations import parse_duration
 from kubeferry.errors import ConfigError
+from kubeferry.memory import Allowance, allowance
 
 REMOTE_PROVIDERS = ("aws", "alibabacloud")
 """Those that have an endpoint."""
@@ -31,6 +32,7 @@ class Settings:
         spool_dir: where restores keep their spool; None is the system's temporary directory.
         spool_limit: bytes that one restore's spool may take; None: what its file system has free.
         max_tasks: how many backups and restores run at once in one controller.
+        memory: bytes that the process may use; None: what its control group allows, else any.
         cluster_name: what people call this cluster; empty: by its kubeconfig or its uid.
     """
 
@@ -42,7 +44,13 @@ class Settings:
     spool_dir: Path | None = None
     spool_limit: int | None = None
     max_tasks: int = 4
+    memory: int | None = None
     cluster_name: str = ""
+
+    @property
+    def allowance(self) -> Allowance:
+        """What may be held in memory at once."""
+        return allowance(self.memory)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
@@ -105,7 +113,7 @@ def _value(name: str, text: str, *, place: str) -> object:
         return path
     if name == "allowed_endpoints":
         return tuple(part.strip() for part in text.split(",") if part.strip())
-    if name == "spool_limit":
+    if name in ("spool_limit", "memory"):
         return read_size(text, place=place)
     if name == "max_tasks":
         if not text.isdecimal() or int(text) < 1:

@@ -3,7 +3,10 @@ system read-only, its own user without any right, a fresh ``/tmp``.
 """
 
 import json
+import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tarfile
@@ -15,6 +18,7 @@ import pytest
 
 from hack import image
 from kubeferry import __version__
+from tests.waiting import until
 
 pytestmark = pytest.mark.node
 
@@ -79,14 +83,10 @@ def rootfs(
 @pytest.fixture(scope="module")
 def run(parts: tuple[dict[str, Any], list[dict[str, Any]]], rootfs: Path) -> Run:
     """Runs the image with these arguments; ``entry`` replaces its entry point."""
-    config = parts[0]["config"]
 
-    def run(*arguments: str, entry: list[str] = config["Entrypoint"]) -> Any:
-        isolated = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
-        prepared = [*isolated, "bash", "-c", _INSIDE, "-", rootfs]
-        inside = [shutil.which("chroot"), f"--userspec={config['User']}", rootfs]
+    def run(*arguments: str, entry: list[str] = parts[0]["config"]["Entrypoint"]) -> Any:
         return subprocess.run(
-            [*prepared, "env", "-i", *config["Env"], *inside, *entry, *arguments],
+            isolated(parts, rootfs, *entry, *arguments),
             capture_output=True,
             text=True,
             timeout=60,
@@ -94,6 +94,19 @@ def run(parts: tuple[dict[str, Any], list[dict[str, Any]]], rootfs: Path) -> Run
         )
 
     return run
+
+
+def isolated(
+    parts: tuple[dict[str, Any], list[dict[str, Any]]], rootfs: Path, *command: str
+) -> list[str | Path]:
+    """A command line that runs another one within the image, as its first process."""
+    config = parts[0]["config"]
+    chroot = shutil.which("chroot") or "chroot"
+    return [
+        *("unshare", "--mount", "--pid", "--fork", "--kill-child", "bash", "-c", _INSIDE, "-"),
+        *(rootfs, "env", "-i", *config["Env"]),
+        *(chroot, f"--userspec={config['User']}", rootfs, *command),
+    ]
 
 
 def test_its_entry_point_is_the_command_line(run: Run) -> None:
@@ -162,3 +175,40 @@ def test_it_says_which_packages_it_is_made_of_and_keeps_their_licences(rootfs: P
     assert {"libc6", "ca-certificates", "tzdata"} < packages
     for name in packages:
         assert (rootfs / "usr/share/doc" / name).exists(), name
+
+
+def test_as_the_first_process_it_stops_when_it_is_told_to(
+    parts: tuple[dict[str, Any], list[dict[str, Any]]], rootfs: Path
+) -> None:
+    """The first process of a container gets no signal that it has no handler for."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # so that it waits for an answer
+        server = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        context = {"name": "silent", "context": {"cluster": "silent", "user": ""}}
+        config = {
+            "clusters": [{"name": "silent", "cluster": {"server": server}}],
+            "contexts": [context],
+            "current-context": "silent",
+        }
+        command = ["controller", "--no-leader-election", "--kubeconfig", "/dev/stdin"]
+        entry = parts[0]["config"]["Entrypoint"]
+        process = subprocess.Popen(
+            isolated(parts, rootfs, *entry, *command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(config))
+        process.stdin.close()
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        first = int(until(children.read_text, what="the first process"))
+        until(lambda: _handles(first, signal.SIGTERM), what="it has a handler")
+        os.kill(first, signal.SIGTERM)
+        process.wait(timeout=10)
+
+
+def _handles(process: int, number: signal.Signals) -> bool:
+    status = Path(f"/proc/{process}/status").read_text()
+    caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+    return "kubeferry" in status and bool(caught >> (number - 1) & 1)

@@ -19,6 +19,7 @@ def test_every_setting_has_a_variable() -> None:
             "KUBEFERRY_SPOOL_LIMIT": "20Gi",
             "KUBEFERRY_SYNC_PERIOD": "90s",
             "KUBEFERRY_MAX_TASKS": "2",
+            "KUBEFERRY_MEMORY": "128Mi",
             "KUBEFERRY_ALLOWED_ENDPOINTS": "http://a:1, http://b:2,",
             "KUBEFERRY_ENDPOINT_ALIBABACLOUD": "http://127.0.0.1:7070",
             "KUBEFERRY_ENDPOINT_AWS": "http://127.0.0.1:7071",
@@ -26,7 +27,7 @@ def test_every_setting_has_a_variable() -> None:
     )
     assert found.namespace == "ferry"
     assert (found.local_root, found.spool_dir) == (Path("/vaults"), Path("/spool"))
-    assert found.spool_limit == 20 << 30
+    assert (found.spool_limit, found.memory) == (20 << 30, 128 << 20)
     assert (found.sync_period, found.max_tasks) == (90.0, 2)
     assert found.allowed_endpoints == ("http://a:1", "http://b:2")
     assert dict(found.endpoints) == {

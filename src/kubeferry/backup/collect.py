@@ -1,8 +1,9 @@
 """Lists what a backup takes, page by page as raw bytes, and hands each object on as it came.
 
 Up to ``LISTERS`` lists run at once; pages wait in a queue of ``QUEUE`` for the one consumer. No
-more than ``HELD_BYTES`` are being read, wait or are consumed, whatever the cluster's size: a page
-has its room before it is asked for and gives it back when it is consumed. An object is not decoded:
+more than the client's ``bytes_held`` are being read, wait or are consumed, whatever the cluster's
+size and however many backups run: a page has its room before it is asked for and gives it back when
+it is consumed. An object is not decoded:
 only its head is read, and the ``apiVersion`` and ``kind`` that a list leaves out are put in front
 of its bytes (velero.md §1.1).
 
@@ -20,15 +21,13 @@ import msgspec
 from kubeferry import codec
 from kubeferry.errors import ApiError, ApiUnreachable
 from kubeferry.kube.client import Client
-from kubeferry.kube.limiter import MIB, ByteBudget
+from kubeferry.kube.limiter import ByteBudget
 from kubeferry.kube.names import Resource
 from kubeferry.kube.pages import Page
 
 LISTERS = 4
 QUEUE = 4
 PAGE = 500
-HELD_BYTES = 80 * MIB
-"""As much as all listers read at once, and one page more to wait."""
 
 
 class Metadata(msgspec.Struct, rename="camel"):
@@ -93,7 +92,7 @@ async def pages(client: Client, wanted: Sequence[Source]) -> AsyncGenerator[List
     Raises ``ApiUnreachable`` when the server answers no more: then nothing can go on.
     """
     queue: asyncio.Queue[Listed | None] = asyncio.Queue(QUEUE)
-    room = ByteBudget(HELD_BYTES)
+    room = client.room
     remaining = iter(wanted)
 
     async def lister() -> None:

@@ -15,6 +15,7 @@ from kubeferry import __version__
 from kubeferry.cli.command import Flags
 from kubeferry.kube.client import Client
 from kubeferry.kube.config import ClusterConfig, load_config
+from kubeferry.memory import memory_limit
 from kubeferry.settings import Settings
 from kubeferry.vault.credentials import credentials_from_environ
 from kubeferry.vault.locations import Credentials
@@ -63,8 +64,13 @@ def surroundings(flags: Flags) -> Surroundings:
 
 
 def settings_of(flags: Flags) -> Settings:
-    """The settings of the environment, in the namespace of the flags. Raises ``ConfigError``."""
+    """The settings of the environment, in the namespace of the flags. Raises ``ConfigError``.
+
+    Where no memory is given it is what the control group allows.
+    """
     settings = Settings.from_environ(os.environ)
+    if settings.memory is None:
+        settings = replace(settings, memory=memory_limit())
     return replace(settings, namespace=flags.namespace) if flags.namespace else settings
 
 

@@ -32,7 +32,7 @@ def controller(elect: bool, health_port: int | None, log_format: str | None) -> 
 
     It runs until SIGTERM or Ctrl-C; what it was doing is resumed by the next one. Its settings are
     the variables KUBEFERRY_NAMESPACE, _LOCAL_ROOT, _ENDPOINT_<PROVIDER>, _ALLOWED_ENDPOINTS,
-    _SYNC_PERIOD, _SPOOL_DIR, _SPOOL_LIMIT and _MAX_TASKS.
+    _SYNC_PERIOD, _SPOOL_DIR, _SPOOL_LIMIT, _MAX_TASKS and _MEMORY.
     """
     import asyncio
     import sys

@@ -1,6 +1,7 @@
 """The root of the commands, and the entry point of ``kubeferry`` and of ``kubectl ferry``."""
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import PurePath
@@ -119,5 +120,8 @@ def root() -> None:
 
 def run() -> NoReturn:
     """The entry point; called as ``kubectl-ferry`` it speaks of itself as ``kubectl ferry``."""
+    if os.getpid() == 1:
+        # A container's first process gets no signal that it has no handler for.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     called = PurePath(sys.argv[0]).name
     root.main(prog_name="kubectl ferry" if called.startswith("kubectl-ferry") else "kubeferry")

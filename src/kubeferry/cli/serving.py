@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 
+from kubeferry import allocator
 from kubeferry.cli.command import Flags
 from kubeferry.cli.connection import surroundings
 from kubeferry.controller.run import run_controller
@@ -13,6 +14,8 @@ from kubeferry.controller.run import run_controller
 async def serve(flags: Flags, *, elect: bool, health_port: int | None) -> None:
     """Runs the controller until SIGTERM (a clean end) or an error, which is raised."""
     found = surroundings(flags)
+    if found.settings.allowance.is_tight:
+        allocator.give_back_early()
     work = asyncio.create_task(
         run_controller(
             config=found.cluster,

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from kubeferry.clock import Clock, utc_now
 from kubeferry.controller.backup import BackupReconciler
@@ -19,7 +20,9 @@ from kubeferry.errors import ConfigError, FerryError, NotFound, first_error
 from kubeferry.kube.client import Client
 from kubeferry.kube.config import ClusterConfig
 from kubeferry.kube.discovery import ServerVersion
+from kubeferry.kube.limiter import Limits
 from kubeferry.kube.support import check_supported
+from kubeferry.memory import Allowance
 from kubeferry.settings import Settings
 from kubeferry.vault.locations import Credentials
 from kubeferry.vault.metadata import SourceCluster
@@ -52,7 +55,9 @@ async def run_controller(
         if health_port is not None:
             checks = {"/healthz": lambda: True, "/readyz": ready.is_set}
             await stack.enter_async_context(serve_health(checks, host="", port=health_port))
-        client = await stack.enter_async_context(Client(config, user_agent="kubeferry-controller"))
+        limits = client_limits(settings.allowance)
+        client = Client(config, user_agent="kubeferry-controller", limits=limits)
+        await stack.enter_async_context(client)
         version = await client.version()
         check_supported(version)
         await _check_installed(client, settings)
@@ -86,7 +91,8 @@ async def _reconcile(
         resource: Informer(client, resource, namespace=settings.namespace)
         for resource in (LOCATIONS, BACKUPS, RESTORES)
     }
-    async with Runner(limit=settings.max_tasks) as runner, asyncio.TaskGroup() as group:
+    tasks = min(settings.max_tasks, settings.allowance.tasks)
+    async with Runner(limit=tasks) as runner, asyncio.TaskGroup() as group:
         context = Context(
             client=client,
             settings=settings,
@@ -111,6 +117,20 @@ async def _reconcile(
         for controller in controllers:
             group.create_task(controller.run())
         _log.info("ready")
+
+
+def client_limits(allowance: Allowance) -> Limits:
+    """What the client may do that the allowance has memory for."""
+    plenty = Limits()
+    return replace(
+        plenty,
+        writes_start=min(plenty.writes_start, allowance.writes),
+        writes_max=allowance.writes,
+        page_bytes=allowance.page,
+        bytes_in_flight=min(plenty.bytes_in_flight, allowance.pages),
+        bytes_held=allowance.pages,
+        bytes_outgoing=allowance.objects,
+    )
 
 
 async def _check_installed(client: Client, settings: Settings) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
+from kubeferry import allocator
 from kubeferry.errors import FerryError
 
 RETRY_SECONDS = 5.0
@@ -90,7 +91,10 @@ class Runner:
         while True:
             try:
                 async with turn:
-                    await work()
+                    try:
+                        await work()
+                    finally:
+                        allocator.give_back()
                 return
             except FerryError as error:
                 _log.warning("%s: %s; resumed in %.0f s", key, error, RETRY_SECONDS)

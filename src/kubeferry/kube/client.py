@@ -49,9 +49,10 @@ T = TypeVar("T")
 class Client:
     """One API server as one user; an async context manager.
 
-    Objects go in as bytes (sent as they are) or decoded. Every method raises ``ApiError`` (of the
-    type that fits), with what was asked for as its place, or ``ConfigError`` when credentials
-    cannot be had.
+    Objects go in as bytes (sent as they are) or decoded. ``room`` is for who keeps pages,
+    ``outgoing`` for who creates objects: all that share the client share them. Every method raises
+    ``ApiError`` (of the type that fits), with what was asked for as its place, or ``ConfigError``
+    when credentials cannot be had.
     """
 
     def __init__(
@@ -65,6 +66,8 @@ class Client:
         self.limiter = Limiter(start=limits.writes_start, ceiling=limits.writes_max)
         self._limits = limits
         self._budget = ByteBudget(limits.bytes_in_flight)
+        self.room = ByteBudget(limits.bytes_held)
+        self.outgoing = ByteBudget(limits.bytes_outgoing)
         self._transport = Transport(config, user_agent=user_agent, limits=limits)
 
     async def __aenter__(self) -> Self:

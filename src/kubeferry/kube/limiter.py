@@ -5,7 +5,8 @@ round of successes adds one place, an answer that says "too much" (429, 503 with
 halves them, once for all requests that were under way by then, and nobody starts before
 Retry-After is over. Places are given in the order they were asked for.
 
-``ByteBudget`` bounds the bytes of answers that are being read.
+``ByteBudget`` bounds bytes: of answers that are being read, of pages that wait, of objects that are
+being created.
 """
 
 import asyncio
@@ -27,6 +28,8 @@ class Limits:
         connections: open connections at most.
         page_bytes: a list's page that grows over this is asked for again with fewer objects.
         bytes_in_flight: bytes of pages being read at once, over all lists.
+        bytes_held: bytes of pages being read, waiting or being consumed, over all backups.
+        bytes_outgoing: bytes of archived objects that are being created, over all restores.
         connect_timeout: for a connection, its TLS handshake included.
         read_timeout: without a byte from the server (it gives up by itself after 60 s).
         patience: how long one request is tried again before its error is raised.
@@ -37,6 +40,8 @@ class Limits:
     connections: int = 128
     page_bytes: int = 16 * MIB
     bytes_in_flight: int = 64 * MIB
+    bytes_held: int = 80 * MIB
+    bytes_outgoing: int = 16 * MIB
     connect_timeout: float = 10.0
     read_timeout: float = 75.0
     patience: float = 120.0

@@ -1,10 +1,10 @@
 """Executes a plan: one create for each object and no GET before it, many at once.
 
 The number of requests in flight is the client's one adaptive limit; workers only keep it fed, with
-no more than ``BYTES_IN_FLIGHT`` of archived JSON at once (decoded it takes a few times that). What
-already exists is never overwritten. After a restart an object that an earlier run of this task
-created is recognised by its field manager and counts as created: nothing is created twice, nothing
-is missed.
+no more archived JSON at once than the client's ``outgoing`` has room for (decoded it takes a few
+times that). What already exists is never overwritten. After a restart an object that an earlier run
+of this task created is recognised by its field manager and counts as created: nothing is created
+twice, nothing is missed.
 """
 
 import asyncio
@@ -35,7 +35,6 @@ from kubeferry.restore.waves import DEFINITIONS, NAMESPACES
 from kubeferry.transform.change import Note
 
 WORKERS = 64
-BYTES_IN_FLIGHT = 16 << 20
 EXISTS = "Exists"
 """The reason of what was not created because it is there already."""
 
@@ -81,27 +80,19 @@ class Applier:
 
         Raises what stops the whole task: ``ApiUnreachable``, or what ``on_result`` raises.
         """
-        planned, taking = _ahead(items), asyncio.Lock()
-        weight, lighter = 0, asyncio.Event()
-
-        async def take() -> PlanItem | None:
-            """The next item, once it is light enough; one worker at a time may hold one back."""
-            nonlocal weight
-            async with taking:
-                item = next(planned, None)
-                if item is not None:
-                    while weight and weight + item.size > BYTES_IN_FLIGHT:
-                        lighter.clear()
-                        await lighter.wait()
-                    weight += item.size
-                return item
+        planned, taking, room = _ahead(items), asyncio.Lock(), self._client.outgoing
 
         async def work() -> None:
-            nonlocal weight
-            while (item := await take()) is not None:
-                await self._on_result(await self._apply(item))
-                weight -= item.size
-                lighter.set()
+            while True:
+                async with taking:  # one worker at a time may hold an item back
+                    item = next(planned, None)
+                    taken = await room.take(item.size) if item is not None else 0
+                if item is None:
+                    return
+                try:
+                    await self._on_result(await self._apply(item))
+                finally:
+                    room.give_back(taken)
                 del item  # or an idle worker would keep its last one
 
         try:

@@ -22,6 +22,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
 from kubeferry.errors import InvalidInput, VaultUnavailable
+from kubeferry.memory import Allowance
 from kubeferry.settings import Settings
 from kubeferry.vault.endpoints import Endpoint, check_allowed, parse_endpoint
 from kubeferry.vault.places import check_bucket, check_region, normal_prefix
@@ -111,7 +112,13 @@ def open_store(
             place=f"vault {location.name}",
             remedy="put them into the Secret cloud-credentials or alibaba-addon-secret",
         )
-    return _open_s3(address, prefix, credentials=credentials, timeouts=timeouts or Timeouts())
+    return _open_s3(
+        address,
+        prefix,
+        credentials=credentials,
+        timeouts=timeouts or Timeouts(),
+        allowance=settings.allowance,
+    )
 
 
 def s3_address(location: Location, *, settings: Settings) -> S3Address:
@@ -202,7 +209,12 @@ def _inside(directory: Path) -> Callable[[str], None]:
 
 
 def _open_s3(
-    address: S3Address, prefix: str, *, credentials: Credentials, timeouts: Timeouts
+    address: S3Address,
+    prefix: str,
+    *,
+    credentials: Credentials,
+    timeouts: Timeouts,
+    allowance: Allowance,
 ) -> Store:
     key: S3Credential = {
         "access_key_id": credentials.access_key_id,
@@ -251,6 +263,8 @@ def _open_s3(
         creator=backend(request=request, retry=retry, headers=forbid) if address.is_oss else None,
         remedy=address.remedy,
         hidden=(credentials.secret_access_key, credentials.session_token),
+        part_bytes=allowance.part,
+        parts=allowance.parts,
     )
 
 

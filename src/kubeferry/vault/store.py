@@ -5,7 +5,7 @@ The one door to obstore, with ``locations``: its types and errors never leave he
 between storages (ecosystem.md §5) is settled here too: whether a key can be created atomically is
 tried once (``_Creation``), a missing key on delete is done, local directories get no attributes.
 
-Memory is bounded: a writer holds at most ``PARTS`` parts of ``PART_BYTES``, a stream one chunk. An
+Memory is bounded: a writer holds its parts under way and one more, a stream one chunk. An
 endpoint that never answered is given up after some ten seconds; one that did is waited for longer.
 """
 
@@ -27,9 +27,9 @@ from kubeferry.vault import layout
 from kubeferry.vault.reasons import explain
 
 PART_BYTES = 8 << 20
-"""Bytes of a part: 10,000 of them, S3's limit, are 80 GiB."""
+"""Bytes of a part where nothing else is said: 10,000 of them, S3's limit, are 80 GiB."""
 PARTS = 2
-"""Parts of one upload in flight."""
+"""Parts of one upload in flight, likewise."""
 CHUNK_BYTES = 1 << 20
 """About how many bytes a stream yields at a time."""
 
@@ -60,7 +60,7 @@ class Upload:
         self._target = target
 
     async def write(self, data: bytes) -> None:
-        """Adds bytes; waits while ``PARTS`` parts are under way. Raises ``VaultUnavailable``."""
+        """Adds bytes; waits while enough parts are under way. Raises ``VaultUnavailable``."""
         with self._store.translating("write", self._key):
             await self._target.write(data)
 
@@ -86,6 +86,8 @@ class Store:
         remedy: str = "",
         hidden: tuple[str, ...] = (),
         guard: Callable[[str], None] | None = None,
+        part_bytes: int = PART_BYTES,
+        parts: int = PARTS,
     ) -> None:
         """Made by ``locations.open_store``.
 
@@ -98,6 +100,8 @@ class Store:
             remedy: what to do when the storage does not answer.
             hidden: what must not appear in a message.
             guard: called with each key; raises for one that may not be touched.
+            part_bytes: bytes of a part of an upload.
+            parts: parts of one upload under way.
         """
         self.url = url
         self._backend = backend
@@ -107,6 +111,8 @@ class Store:
         self._remedy = remedy
         self._hidden = hidden
         self._guard = guard
+        self._part_bytes = part_bytes
+        self._parts = parts
         self._first = asyncio.Lock()
 
     async def put(self, key: str, data: bytes, *, create: bool = False) -> None:
@@ -194,7 +200,7 @@ class Store:
         layout.check_key(key)
         await self._ready(key)
         target = obstore.open_writer_async(
-            self._backend, key, buffer_size=PART_BYTES, max_concurrency=PARTS
+            self._backend, key, buffer_size=self._part_bytes, max_concurrency=self._parts
         )
         async with _ending(self, key, target):
             yield Upload(self, key, target)

@@ -5,11 +5,11 @@ from contextlib import aclosing
 import msgspec
 import pytest
 
-from kubeferry.backup.collect import HELD_BYTES, Listed, Source, head, pages, sources
+from kubeferry.backup.collect import Listed, Source, head, pages, sources
 from kubeferry.errors import ApiUnreachable, Forbidden
 from kubeferry.kube.client import Client
 from kubeferry.kube.config import ClusterConfig
-from kubeferry.kube.limiter import MIB
+from kubeferry.kube.limiter import MIB, Limits
 from kubeferry.kube.names import Resource
 from kubeferry.kube.pages import Page
 from tests.builders import Built, config_map, obj, pod
@@ -184,6 +184,6 @@ async def test_pages_that_nobody_has_consumed_are_bounded_by_their_bytes() -> No
         async for listed in found:
             for _ in range(50):
                 await asyncio.sleep(0)
-            assert (read - consumed) * size <= HELD_BYTES
+            assert (read - consumed) * size <= Limits().bytes_held
             consumed += len(listed.items)
     assert (read, consumed) == (90, 90)

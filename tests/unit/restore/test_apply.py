@@ -17,9 +17,10 @@ from kubeferry.errors import (
 )
 from kubeferry.kube.client import Client
 from kubeferry.kube.config import ClusterConfig
+from kubeferry.kube.limiter import Limits
 from kubeferry.kube.names import Identity, Resource
 from kubeferry.kube.objects import Object
-from kubeferry.restore.apply import BYTES_IN_FLIGHT, Applier, Result
+from kubeferry.restore.apply import Applier, Result
 from kubeferry.restore.heirs import Owner
 from kubeferry.restore.plan import Action, PlanItem
 from kubeferry.sandbox import Sandbox
@@ -343,7 +344,7 @@ async def test_a_definition_is_waited_for_whoever_created_it(
 
 
 async def test_what_is_in_flight_is_bounded_by_its_bytes() -> None:
-    size, in_flight, most = BYTES_IN_FLIGHT // 4, 0, 0
+    size, in_flight, most = Limits().bytes_outgoing // 4, 0, 0
 
     class Held(Seam):
         async def create(self, resource: Resource, body: Object | bytes, **more: Any) -> bytes:

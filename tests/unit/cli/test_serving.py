@@ -1,0 +1,42 @@
+"""The controller's process: what it must not carry about with it all its life."""
+
+import subprocess
+import sys
+
+import pytest
+
+LOADED = "import sys, kubeferry.cli.main, kubeferry.cli.controller, kubeferry.cli.serving; "
+
+
+@pytest.fixture(scope="module")
+def modules() -> set[str]:
+    """What a controller has loaded when it begins."""
+    command = [sys.executable, "-c", LOADED + "print(*sys.modules)"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    return set(told.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("rich", id="the terminal's output"),
+        pytest.param("pygments", id="what rich brings"),
+        pytest.param("kubeferry.sandbox", id="an API server in memory"),
+        pytest.param("kubeferry.local", id="the demo"),
+        pytest.param("kubeferry.api.crd", id="the definitions as manifests"),
+        pytest.param("kubeferry.api.install", id="the install manifests"),
+        pytest.param("kubeferry.cli.output", id="a person's commands"),
+        pytest.param("aiohttp.web", id="a web server"),
+        pytest.param("multiprocessing", id="processes"),
+        pytest.param("unittest", id="tests"),
+        pytest.param("xml", id="XML"),
+        pytest.param("pydoc", id="help texts"),
+    ],
+)
+def test_a_controller_does_not_load(modules: set[str], name: str) -> None:
+    assert not [one for one in modules if one == name or one.startswith(f"{name}.")]
+
+
+def test_a_controller_loads_all_that_its_tasks_need_before_it_is_ready(modules: set[str]) -> None:
+    """An image that lacks something shows it at the start, not in the middle of a task."""
+    assert {"obstore", "re2", "isal.isal_zlib", "sqlite3", "yaml", "aiohttp"} <= modules
