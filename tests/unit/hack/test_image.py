@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,18 @@ from kubeferry.cli.main import root as commands
 CONTAINERFILE = image.ROOT / "Containerfile"
 
 
-def instructions() -> list[tuple[str, str]]:
-    """The instructions of the last stage: name and what follows."""
+def stages() -> list[list[tuple[str, str]]]:
+    """The instructions of each stage: name and what follows."""
     joined = re.sub(r"\\\n\s*", " ", CONTAINERFILE.read_text())
     lines = [line for line in joined.splitlines() if line and not line.startswith("#")]
     pairs = [(name, rest.strip()) for name, _, rest in (line.partition(" ") for line in lines)]
-    last = max(index for index, (name, _) in enumerate(pairs) if name == "FROM")
-    return pairs[last + 1 :]
+    starts = [index for index, (name, _) in enumerate(pairs) if name == "FROM"]
+    return [pairs[start + 1 : end] for start, end in pairwise([*starts, len(pairs)])]
 
 
 def words(instruction: str) -> list[str]:
     return [
-        word for name, rest in instructions() if name == instruction for word in shlex.split(rest)
+        word for name, rest in stages()[-1] if name == instruction for word in shlex.split(rest)
     ]
 
 
@@ -45,11 +46,20 @@ def test_both_ways_of_building_it_make_an_image_that_runs_the_same_way() -> None
     config = image.config()
     assert words("USER") == [config["User"]]
     assert words("ENV") == config["Env"]
-    [entrypoint] = [json.loads(rest) for name, rest in instructions() if name == "ENTRYPOINT"]
+    [entrypoint] = [json.loads(rest) for name, rest in stages()[-1] if name == "ENTRYPOINT"]
     assert entrypoint == config["Entrypoint"]
     labels = dict(word.split("=", 1) for word in words("LABEL"))
     assert labels == config["Labels"]
     assert words("COPY") == ["--from=build", f"/{image.HOME}", f"/{image.HOME}"]
+
+
+def test_a_container_engine_is_given_what_is_copied_and_nothing_else() -> None:
+    """Beside it there may be private keys of clusters that run on this machine."""
+    lines = (image.ROOT / ".dockerignore").read_text().splitlines()
+    first, *rest = (line for line in lines if not line.startswith("#"))
+    copied = [shlex.split(text)[:-1] for name, text in stages()[0] if name == "COPY"]
+    assert first == "*"
+    assert {line[1:] for line in rest if line.startswith("!")} == set(chain(*copied))
 
 
 def test_the_version_is_ours() -> None:
