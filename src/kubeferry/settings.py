@@ -62,8 +62,9 @@ class Settings:
         values: dict[str, object] = {}
         endpoints: dict[str, str] = {}
         known = {one.name for one in fields(cls)} - {"endpoints"}
+        links = service_links(environ)
         for key, text in environ.items():
-            if not key.startswith(_PREFIX) or not text or _SERVICE_LINK.search(key):
+            if not key.startswith(_PREFIX) or not text or key in links:
                 continue
             name = key.removeprefix(_PREFIX).lower()
             if name.startswith("endpoint_"):
@@ -83,8 +84,22 @@ class Settings:
 
 
 _PREFIX = "KUBEFERRY_"
-_SERVICE_LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?)$")
-"""What Kubernetes puts into a pod's environment for a Service whose name begins like ours."""
+_HOST = "_SERVICE_HOST"
+_LINK = re.compile(rf"{_HOST}|_SERVICE_PORT(_\w+)?|_PORT(_\d+_\w+)?")
+
+
+def service_links(environ: Mapping[str, str]) -> set[str]:
+    """What Kubernetes puts into a pod's environment for Services whose names begin like ours.
+
+    Of a Service it always tells the host: a name of that form without one is a misspelt setting.
+    """
+    services = [key.removesuffix(_HOST) for key in environ if key.endswith(_HOST)]
+    return {
+        key
+        for key in environ
+        if key.startswith(_PREFIX)
+        and any(key.startswith(one) and _LINK.fullmatch(key, len(one)) for one in services)
+    }
 
 
 _SIZE = re.compile(r"(?P<number>[0-9]{1,18})(?P<unit>[KMGT]i|[kMGT])?")

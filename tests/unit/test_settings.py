@@ -47,6 +47,22 @@ def test_the_variables_of_a_service_are_none_of_ours() -> None:
     assert Settings.from_environ(links) == Settings()
 
 
+@pytest.mark.parametrize(
+    ("service", "name"),
+    [
+        pytest.param("", "KUBEFERRY_HEALTH_PORT", id="as a Service's port that is not there"),
+        pytest.param("", "KUBEFERRY_API_SERVICE_PORT", id="as another one's"),
+        pytest.param("KUBEFERRY", "KUBEFERRY_HEALTH_PORT", id="beside a Service called kubeferry"),
+        pytest.param("KUBEFERRY_A", "KUBEFERRY_AB_PORT", id="beside one whose name begins it"),
+    ],
+)
+def test_a_misspelt_setting_is_no_variable_of_a_service(service: str, name: str) -> None:
+    environ = {f"{service}_SERVICE_HOST": "10.96.0.7", f"{service}_PORT": "tcp://10.96.0.7:80"}
+    with pytest.raises(ConfigError, match="no such setting") as error:
+        Settings.from_environ({**(environ if service else {}), name: "9999"})
+    assert error.value.place == name
+
+
 def test_an_empty_variable_is_as_good_as_none() -> None:
     assert Settings.from_environ({"KUBEFERRY_MAX_TASKS": "", "KUBEFERRY_X": ""}) == Settings()
 
