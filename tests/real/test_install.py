@@ -1,17 +1,25 @@
 """kubeferry comes, is replaced by a newer one, and goes again, on a real API server."""
 
+import asyncio
 import json
 import os
 import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from kubeferry.api import crd
 from kubeferry.api.install import Installation, manifests
+from kubeferry.cli.connection import Session
+from kubeferry.cli.uninstalling import prepare, remove
 from kubeferry.codec import dump_yaml
 from kubeferry.controller.frozen import FINALIZER
+from kubeferry.kube.client import Client
+from kubeferry.kube.config import load_config
+from kubeferry.settings import Settings
 from tests.clusters import Cluster
 from tests.controlplane import running
 from tests.sites import PROGRAM
@@ -25,6 +33,20 @@ OLD = Path(__file__).parent / "data" / "install-0.1.0.yaml"
 ACCOUNT = "system:serviceaccount:csdr:kubeferry-controller"
 TASK = "applicationbackup/nginx-backup"
 MINE = "app.kubernetes.io/name=kubeferry"
+NO_ANSWER: dict[str, Any] = {
+    "apiVersion": "apiregistration.k8s.io/v1",
+    "kind": "APIService",
+    "metadata": {"name": "v1beta1.metrics.k8s.io"},
+    "spec": {
+        "group": "metrics.k8s.io",
+        "version": "v1beta1",
+        "service": {"name": "nobody", "namespace": "kube-system"},
+        "insecureSkipTLSVerify": True,
+        "groupPriorityMinimum": 100,
+        "versionPriority": 100,
+    },
+}
+"""An API group whose server is not there."""
 
 
 @pytest.fixture(scope="module")
@@ -167,10 +189,54 @@ def test_uninstall_leaves_nothing_finalizers_included(cluster: Cluster) -> None:
     add_tasks(cluster)
 
 
+def test_what_it_was_applied_over_is_its_own_from_then_on(cluster: Cluster) -> None:
+    """Of the ACK backup center, for example: docs/install.md warns of it."""
+    theirs = crd.manifests()
+    for one in theirs:
+        del one["metadata"]["labels"]
+    cluster.kubectl("create", "namespace", "csdr", "--save-config")
+    apply(cluster, dump_yaml(*theirs))
+    add_tasks(cluster)
+    assert f"/{theirs[0]['metadata']['name']}, which is not" in uninstall(cluster, "--yes").stdout
+    assert len(stored(cluster)) == 2
+
+    apply(cluster, new())
+    done = uninstall(cluster, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "with 1 ApplicationBackup\n" in done.stdout
+    assert cluster.run("get", "crd", theirs[0]["metadata"]["name"]).returncode
+
+
+async def test_the_namespace_stays_when_an_api_group_stops_answering_meanwhile(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """Nobody could tell what would go with it, and Kubernetes could not empty it."""
+    apply(cluster, new())
+    config = load_config(
+        kubeconfig=str(cluster.kubeconfig), context=None, environ={}, home=tmp_path
+    )
+    told: list[str] = []
+    async with Client(config) as client:
+        session = Session(client, Settings(), None)
+        removal = await prepare(session, keeps_home=None)
+        assert removal.takes_home
+        cluster.kubectl("apply", "-f", "-", input=json.dumps(NO_ANSWER))
+        try:
+            async with asyncio.timeout(30):
+                while not (await client.discover()).broken:
+                    pass
+            await remove(session, removal, told.append)
+        finally:
+            cluster.kubectl("delete", "apiservice", NO_ANSWER["metadata"]["name"])
+    assert told[-1].startswith("  namespace/csdr, for what is in it cannot be told: metrics.k8s.io")
+    assert cluster.get("namespace", "csdr")["status"]["phase"] == "Active"
+
+
 def test_uninstall_leaves_what_people_keep_in_the_namespace(cluster: Cluster) -> None:
     apply(cluster, new())
     keys = ("secret", "generic", "cloud-credentials", "-n", "csdr", "--from-literal=cloud=x")
     cluster.kubectl("create", *keys)
+    cluster.kubectl("label", "secret", "cloud-credentials", "-n", "csdr", MINE)
     done = uninstall(cluster, "--yes")
     assert done.returncode == 0, done.stderr
     assert (

@@ -1,7 +1,8 @@
 """What of kubeferry is in a cluster, found before anything of it is removed: reads only.
 
-Ours is what ``kubeferry install`` prints, under the same name and with our label: of another
-product that calls its resources the same (the ACK backup center does) nothing is touched.
+Ours is what ``kubeferry install`` prints, under the same name and with our label. What another
+product called the same before us and was applied over (the ACK backup center has our definitions
+and namespace) carries our label too, and cannot be told from ours: docs/install.md warns of it.
 """
 
 import asyncio
@@ -37,7 +38,7 @@ _STANDARD = frozenset(
         (LEASES.group_resource, LEASE),
     }
 )
-"""What every namespace gets from Kubernetes, and the Lease of ours, which carries no label."""
+"""What every namespace gets from Kubernetes, and our Lease, which may come any moment."""
 _TOKEN = "kubernetes.io/service-account-token"
 
 
@@ -62,6 +63,11 @@ class Found:
     def uid(self) -> str:
         """Which object of that name it is."""
         return str(metadata(self.object)["uid"])
+
+    @property
+    def owners(self) -> set[str]:
+        """The uids of the objects with which it goes, once all of them are gone."""
+        return {str(one["uid"]) for one in metadata(self.object).get("ownerReferences") or ()}
 
     @property
     def finalizers(self) -> list[str]:
@@ -93,9 +99,15 @@ class Installed:
     strangers: tuple[Found, ...]
 
     @property
+    def objects(self) -> tuple[Found, ...]:
+        """All of it but the namespace."""
+        deployments = () if self.deployment is None else (self.deployment,)
+        return (*deployments, *self.definitions, *self.instances, *self.rest)
+
+    @property
     def is_nothing(self) -> bool:
         """Whether nothing but the namespace is left, if that."""
-        return not (self.deployment or self.definitions or self.instances or self.rest)
+        return not self.objects
 
     def running(self) -> list[Found]:
         """Tasks that have begun and not ended."""
@@ -123,7 +135,7 @@ async def find_installed(session: Session) -> Installed:
             )
         except NotFound:
             continue
-        (found if is_ours(live) else strangers).append(Found(resource, live))
+        (found if _is_ours(live) else strangers).append(Found(resource, live))
     _check_home(found, session.namespace)
     by_kind: dict[str, list[Found]] = {}
     for one in found:
@@ -140,8 +152,7 @@ async def find_installed(session: Session) -> Installed:
     )
 
 
-def is_ours(obj: Object) -> bool:
-    """Whether an object carries our label."""
+def _is_ours(obj: Object) -> bool:
     label, value = PART_OF
     return labels(obj).get(label) == value
 
@@ -190,17 +201,12 @@ class Contents:
     unknown: tuple[str, ...]
 
 
-async def find_contents(client: Client, namespace: str, *, definitions: Iterable[str]) -> Contents:
-    """What people keep in kubeferry's namespace; ``definitions`` are the names of ours."""
+async def find_contents(client: Client, namespace: str, installed: Installed) -> Contents:
+    """What people keep in kubeferry's namespace: all but what was found of ours, and its pods."""
     discovery = await client.discover()
-    passed = _PASSING | set(definitions)
-    wanted = [
-        resource
-        for resource in discovery.resources
-        if resource.namespaced
-        and "list" in resource.verbs
-        and resource.group_resource not in passed
-    ]
+    # A controller that still runs makes more of these: all of them are ours.
+    ours = {one.name for one in installed.definitions}
+    wanted = [one for one in keepable(discovery.resources) if one.group_resource not in ours]
     room = asyncio.Semaphore(_AT_ONCE)
 
     async def look(resource: Resource) -> list[Found]:
@@ -209,23 +215,44 @@ async def find_contents(client: Client, namespace: str, *, definitions: Iterable
                 listed = await client.list(resource, namespace=namespace)
             except (NotFound, MethodNotAllowed):
                 return []
-        return [Found(resource, obj) for obj in listed if not _is_expected(resource, obj)]
+        return [Found(resource, obj) for obj in listed if not _is_standard(resource, obj)]
 
     try:
         async with asyncio.TaskGroup() as group:
-            looks = [group.create_task(look(resource)) for resource in wanted]
+            looks = [group.create_task(look(one)) for one in wanted]
     except* FerryError as errors:
         raise first_error(errors) from None
+    there = [found for task in looks for found in task.result()]
     return Contents(
-        objects=tuple(found for task in looks for found in task.result()),
+        objects=tuple(_apart(there, {one.uid for one in installed.objects})),
         unknown=tuple(sorted({f"{one.group}/{one.version}" for one in discovery.broken})),
     )
 
 
-def _is_expected(resource: Resource, obj: Object) -> bool:
+def keepable(resources: Iterable[Resource]) -> list[Resource]:
+    """The resources by which people keep something in a namespace.
+
+    What cannot be created is a view of something else, such as the usage of pods.
+    """
+    return [
+        one
+        for one in resources
+        if one.namespaced and {"list", "create"} <= one.verbs and one.group_resource not in _PASSING
+    ]
+
+
+def _is_standard(resource: Resource, obj: Object) -> bool:
     is_token = resource.group_resource == "secrets" and obj.get("type") == _TOKEN
-    return (
-        is_ours(obj)
-        or is_token
-        or (resource.group_resource, metadata(obj).get("name")) in _STANDARD
-    )
+    return is_token or (resource.group_resource, metadata(obj).get("name")) in _STANDARD
+
+
+def _apart(there: list[Found], going: set[str]) -> list[Found]:
+    """Those that stay when the objects with these uids, and what belongs to these alone, go.
+
+    A label is no sign: kustomize and Helm put ours on what people keep beside kubeferry.
+    """
+    while True:
+        follow = {one.uid for one in there if one.owners and one.owners <= going} - going
+        if not follow:
+            return [one for one in there if one.uid not in going]
+        going = going | follow

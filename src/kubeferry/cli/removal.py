@@ -53,7 +53,7 @@ def summary(removal: Removal, *, cluster: str) -> Iterator[str]:
         yield f"  {installed.home}"
         if removal.contents.objects:
             yield "    with what people keep in it:"
-            yield from listed(removal.contents.objects, indent=6)
+            yield from _listed(removal.contents.objects, indent=6)
     yield from staying(removal)
 
 
@@ -76,7 +76,7 @@ def staying(removal: Removal) -> Iterator[str]:
     lines += [f"  {one}, which is not kubeferry's" for one in installed.strangers]
     if installed.home is not None and not removal.takes_home:
         lines.append(f"  {installed.home}{_why_home_stays(removal)}")
-        lines += listed(removal.contents.objects, indent=4)
+        lines += _listed(removal.contents.objects, indent=4)
     if lines:
         yield "What stays:"
         yield from map(printable, lines)
@@ -105,7 +105,7 @@ def _counts(installed: Installed) -> list[str]:
     return [counted(count, kind) for kind, count in counts.items()]
 
 
-def listed(objects: Iterable[Found], *, indent: int) -> list[str]:
+def _listed(objects: Iterable[Found], *, indent: int) -> list[str]:
     """The names of objects, a line each; of many the first ones."""
     names = sorted(str(one) for one in objects)
     lines = [f"{'':{indent}}{name}" for name in names[:_SHOWN]]

@@ -5,13 +5,14 @@
 2. what holds vaults and tasks back: finalizers of ours
 3. the definitions, and with them all vaults and tasks
 4. roles, bindings, the account, the Lease
-5. the namespace, if nothing is in it that people put there
+5. the namespace, if nothing is in it that people put there, by then too
 
 Cut short anywhere it can be run again: each step finds what is left of it.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from kubeferry.api.definition import GROUP
 from kubeferry.api.install import LABELS as CONTROLLER_LABELS
@@ -26,7 +27,7 @@ from kubeferry.cli.installed import (
     find_instances,
 )
 from kubeferry.cli.output import counted, emit, printable, say
-from kubeferry.cli.removal import Removal, frozen, listed, staying, summary, warnings
+from kubeferry.cli.removal import Removal, frozen, staying, summary, warnings
 from kubeferry.controller.loop.election import LEASES
 from kubeferry.controller.run import LEASE
 from kubeferry.errors import Conflict, FerryError, NotFound
@@ -71,8 +72,7 @@ async def prepare(session: Session, *, keeps_home: bool | None) -> Removal:
 async def _contents(session: Session, installed: Installed) -> Contents:
     if installed.home is None:
         return Contents((), ())
-    names = [one.name for one in installed.definitions]
-    return await find_contents(session.client, session.namespace, definitions=names)
+    return await find_contents(session.client, session.namespace, installed)
 
 
 async def remove(
@@ -89,8 +89,17 @@ async def remove(
     for one in installed.rest:
         if await _delete(client, one):
             tell(f"{one} removed")
-    if removal.takes_home and installed.home is not None:
-        await _remove_home(session, removal, installed.home, tell, patience)
+    if installed.home is None or not removal.takes_home:
+        return
+    # People may have put something there in the meantime.
+    removal = replace(removal, contents=await _contents(session, installed))
+    if not removal.takes_home:
+        for text in staying(removal):
+            tell(text)
+        return
+    await _delete(client, installed.home)
+    await _await_gone(client, installed.home, patience)
+    tell(f"{installed.home} removed")
 
 
 async def _stop_controller(
@@ -163,16 +172,7 @@ async def _remove_definitions(
     for one in installed.definitions:
         await _delete(client, one)
     for one in installed.definitions:
-        try:
-            async with asyncio.timeout(patience):
-                await _gone(client, one)
-        except TimeoutError:
-            held = await _held(client, one)
-            raise FerryError(
-                f"did not go in {patience:.0f} s",
-                place=str(one),
-                remedy=f"{held}; then run this again",
-            ) from None
+        await _await_gone(client, one, patience)
         tell(f"{one} removed{_with(instances, one)}")
 
 
@@ -196,38 +196,27 @@ async def _let_go(client: Client, one: Found) -> None:
         return
 
 
-async def _held(client: Client, definition: Found) -> str:
-    """What keeps a definition: finalizers of others on vaults and tasks."""
-    held = [
-        f"{one} of namespace {one.namespace} has {', '.join(one.finalizers)}"
-        for one in await find_instances(client, [definition])
-        if one.finalizers
-    ]
-    return f"take the finalizers away: {'; '.join(held)}" if held else "see its status.conditions"
-
-
-async def _remove_home(
-    session: Session, removal: Removal, home: Found, tell: Tell, patience: float
-) -> None:
-    if removal.keeps_home is None:
-        # People may have put something there in the meantime.
-        contents = await _contents(session, removal.installed)
-        if contents.objects:
-            tell(f"{home} stays, for people keep in it:")
-            for line in listed(contents.objects, indent=2):
-                tell(line)
-            return
-    await _delete(session.client, home)
+async def _await_gone(client: Client, one: Found, patience: float) -> None:
+    """Waits until it is gone. Raises ``FerryError`` with what holds it."""
     try:
         async with asyncio.timeout(patience):
-            await _gone(session.client, home)
+            await _gone(client, one)
     except TimeoutError:
         raise FerryError(
             f"did not go in {patience:.0f} s",
-            place=str(home),
-            remedy=f"kubectl get namespace {home.name} -o yaml says what holds it",
+            place=str(one),
+            remedy=f"{await _held(client, one)}; then run this again",
         ) from None
-    tell(f"{home} removed")
+
+
+async def _held(client: Client, one: Found) -> str:
+    """What keeps a definition (finalizers of others on vaults and tasks) or the namespace."""
+    held = [
+        f"{instance} of namespace {instance.namespace} has {', '.join(instance.finalizers)}"
+        for instance in await find_instances(client, [one])
+        if instance.finalizers
+    ]
+    return f"take the finalizers away: {'; '.join(held)}" if held else "see its status.conditions"
 
 
 async def _gone(client: Client, one: Found) -> None:

@@ -1,13 +1,15 @@
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kubeferry.api.install import Installation, manifests
+from kubeferry.api.install import PART_OF, Installation, manifests
 from kubeferry.cli.connection import Session
-from kubeferry.cli.removal import summary, warnings
+from kubeferry.cli.installed import Contents, keepable
+from kubeferry.cli.removal import Removal, staying, summary, warnings
 from kubeferry.cli.uninstalling import PODS, prepare, remove
 from kubeferry.controller.frozen import FINALIZER
 from kubeferry.controller.loop.election import LEASES
@@ -19,7 +21,7 @@ from kubeferry.kube.config import load_config
 from kubeferry.kube.names import Resource
 from kubeferry.sandbox import Sandbox
 from kubeferry.settings import Settings
-from tests.builders import obj
+from tests.builders import Built, obj
 
 INSTALLED = manifests(Installation(image="i"))
 SPECS: dict[Resource, dict[str, Any]] = {
@@ -177,11 +179,13 @@ async def test_what_is_cut_short_is_told(session: Session):
     assert "lost" not in told, "it was run"
 
 
-SECRET = obj("v1/Secret", "csdr/cloud-credentials").with_(stringData={"cloud": "x"})
+def secret() -> Built:
+    """The vault's keys, as people put them there."""
+    return obj("v1/Secret", "csdr/cloud-credentials").with_(stringData={"cloud": "x"})
 
 
 @pytest.mark.parametrize(
-    ("keeps_home", "secret", "stays"),
+    ("keeps_home", "keys", "stays"),
     [
         pytest.param(None, False, False, id="an empty one goes"),
         pytest.param(None, True, True, id="not with what people keep in it"),
@@ -189,33 +193,102 @@ SECRET = obj("v1/Secret", "csdr/cloud-credentials").with_(stringData={"cloud": "
         pytest.param(True, False, True, id="an empty one stays where that is asked for"),
     ],
 )
-async def test_the_namespace(session: Session, keeps_home: bool | None, secret: bool, stays: bool):
-    if secret:
-        await apply(session, SECRET)
+async def test_the_namespace(session: Session, keeps_home: bool | None, keys: bool, stays: bool):
+    if keys:
+        await apply(session, secret())
     told = await shown(session, keeps_home=keeps_home)
-    assert ("secret/cloud-credentials" in told) is secret
+    assert ("secret/cloud-credentials" in told) is keys
     await uninstall(session, keeps_home=keeps_home)
     assert await left(session) == (["Namespace csdr"] if stays else [])
-    if secret and stays:
+    if keys and stays:
         assert await session.client.get(SECRETS, "cloud-credentials", namespace="csdr")
         assert (await prepare(session, keeps_home=None)).is_nothing
+
+
+async def owner(session: Session, api_version: str, kind: str, name: str) -> dict[str, str]:
+    """A reference to an object of the namespace, as one that belongs to it has."""
+    resource = (await session.client.discover()).for_kind(api_version, kind)
+    assert resource is not None
+    live = await session.client.get(resource, name, namespace="csdr")
+    uid = live["metadata"]["uid"]
+    return {"apiVersion": api_version, "kind": kind, "name": name, "uid": uid}
+
+
+async def test_what_people_keep_may_carry_our_label(session: Session):
+    """kustomize and Helm label all that is applied together."""
+    label = dict([PART_OF])
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
+    binding = obj("rbac.authorization.k8s.io/v1/RoleBinding", "csdr/ops").with_(roleRef=role)
+    await apply(session, secret().meta(labels=label), binding.meta(labels=label))
+    stay = """\
+What stays:
+  namespace/csdr, for people keep in it:
+    rolebinding.rbac.authorization.k8s.io/ops
+    secret/cloud-credentials"""
+    assert (await shown(session)).endswith(stay)
+    await uninstall(session)
+    assert await left(session) == ["Namespace csdr"]
+    assert await session.client.get(SECRETS, "cloud-credentials", namespace="csdr")
+
+
+async def test_what_kubernetes_makes_of_the_deployment_is_none_of_peoples(session: Session):
+    spec = next(one for one in INSTALLED if one["kind"] == "Deployment")["spec"]
+    template = {"selector": spec["selector"], "template": spec["template"]}
+    deployment = await owner(session, "apps/v1", "Deployment", "kubeferry-controller")
+    replicas = obj("apps/v1/ReplicaSet", "csdr/of-it").with_(spec=template)
+    await apply(session, replicas.meta(ownerReferences=[deployment]))
+    made = await owner(session, "apps/v1", "ReplicaSet", "of-it")
+    pod = obj("v1/Pod", "csdr/of-that").with_(spec={"containers": [{"name": "c", "image": "i"}]})
+    await apply(session, pod.meta(ownerReferences=[made]))
+    assert (await prepare(session, keeps_home=None)).takes_home
+    await uninstall(session)
+    assert await left(session) == []
+
+
+async def test_what_belongs_to_something_else_too_stays(session: Session):
+    await apply(session, obj("v1/ConfigMap", "csdr/mine"))
+    owners = [
+        await owner(session, "apps/v1", "Deployment", "kubeferry-controller"),
+        await owner(session, "v1", "ConfigMap", "mine"),
+    ]
+    await apply(session, secret().meta(ownerReferences=owners))
+    assert "    secret/cloud-credentials" in await shown(session)
+
+
+def test_nobody_keeps_what_cannot_be_created():
+    """The usage of the controller's pods carries their labels and belongs to nothing."""
+    usage = Resource(
+        "metrics.k8s.io", "v1beta1", "pods", "PodMetrics", True, frozenset({"get", "list"})
+    )
+    secrets = replace(SECRETS, verbs=frozenset({"get", "list", "create"}))
+    assert keepable([usage, secrets]) == [secrets]
+
+
+async def test_a_namespace_stays_where_not_all_of_it_can_be_seen(session: Session):
+    installed = (await prepare(session, keeps_home=None)).installed
+    unseen = Removal(installed, Contents((), ("metrics.k8s.io/v1beta1",)), None)
+    assert not unseen.takes_home
+    [_, told] = staying(unseen)
+    assert told.startswith("  namespace/csdr, for what is in it cannot be told: metrics.k8s.io/v1b")
+    assert replace(unseen, keeps_home=False).takes_home, "that is asked for"
 
 
 async def test_what_comes_into_the_namespace_meanwhile_stays(session: Session):
     removal = await prepare(session, keeps_home=None)
     assert removal.takes_home
-    await apply(session, SECRET)
+    await apply(session, secret())
     told: list[str] = []
     await remove(session, removal, told.append)
-    assert told[-2:] == [
-        "namespace/csdr stays, for people keep in it:",
-        "  secret/cloud-credentials",
+    assert told[-3:] == [
+        "What stays:",
+        "  namespace/csdr, for people keep in it:",
+        "    secret/cloud-credentials",
     ]
     assert await left(session) == ["Namespace csdr"]
 
 
 async def test_what_is_called_the_same_and_is_not_ours_stays(session: Session):
-    """The ACK backup center has definitions of these names."""
+    """``install`` was not applied over it, or it had our label."""
     crds = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "", False)
     name = "backuplocations.csdr.alibabacloud.com"
     await session.client.patch(crds, name, {"metadata": {"labels": None}}, kind="merge")
@@ -236,7 +309,7 @@ async def test_the_controllers_pods_end_before_anything_else_goes(session: Sessi
     labels = next(one for one in INSTALLED if one["kind"] == "Deployment")["spec"]["selector"]
     pod = obj("v1/Pod", "csdr/controller").with_(spec={"containers": [{"name": "c", "image": "i"}]})
     await apply(session, pod.meta(labels=labels["matchLabels"]))
-    task = asyncio.create_task(uninstall(session))
+    task = asyncio.create_task(uninstall(session, keeps_home=False))
     await asyncio.sleep(0.6)
     assert len(await left(session)) == len(INSTALLED) - 1, "all but the Deployment"
     await session.client.delete(PODS, "controller", namespace="csdr", grace_seconds=0)
