@@ -97,7 +97,7 @@ def _variables(
     metavar="SIZE",
     default="1Gi",
     show_default=True,
-    help="What a controller may use, at least 64Mi; a quarter of it is set aside.",
+    help="What a controller may use, at least 128Mi; a quarter of it is set aside.",
 )
 @click.option(
     "--spool",
@@ -133,7 +133,8 @@ def _variables(
 def install(output: str, **options: Any) -> None:
     """Print what a cluster needs: namespace, definitions, account, rights, Deployment.
 
-    The same command upgrades an installation: vaults and tasks stay.
+    The same command upgrades an installation: vaults and tasks stay. Not for a cluster with the ACK
+    backup center: applied over its definitions, it takes them over.
     """
     from kubeferry.api.install import manifests
 
@@ -174,7 +175,7 @@ def _installation(
         if not is_dns_subdomain(name):
             raise InvalidInput(f"{name!r} names no Secret", place="--image-pull-secret")
     if _size(memory, "--memory") < LEAST_MEMORY:
-        raise InvalidInput(f"{memory} is not enough", place="--memory", remedy="64Mi or more")
+        raise InvalidInput(f"{memory} is not enough", place="--memory", remedy="128Mi or more")
     if not _size(spool, "--spool"):
         raise InvalidInput(f"{spool} is nothing", place="--spool", remedy="for example 10Gi")
     return Installation(
@@ -207,7 +208,7 @@ def _environ(
 ) -> dict[str, str]:
     """The controller's variables, as they would be read by it. Raises ``InvalidInput``."""
     from kubeferry.errors import ConfigError, InvalidInput
-    from kubeferry.settings import REMOTE_PROVIDERS, Settings
+    from kubeferry.settings import REMOTE_PROVIDERS, Settings, service_links
     from kubeferry.vault.endpoints import parse_endpoint
 
     environ = dict(given)
@@ -228,6 +229,8 @@ def _environ(
         add("KUBEFERRY_ALLOWED_ENDPOINTS", ",".join(allowed), "--allow-endpoint")
     if cluster_name:
         add("KUBEFERRY_CLUSTER_NAME", cluster_name, "--cluster-name")
+    if links := service_links(environ):
+        raise InvalidInput("no such setting", place=min(links))
     try:
         settings = Settings.from_environ(environ)
     except ConfigError as error:

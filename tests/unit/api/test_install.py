@@ -136,8 +136,8 @@ def test_the_spools_of_all_restores_that_run_at_once_fit_their_volume(tasks: int
 @pytest.mark.parametrize(
     ("limit", "request_"),
     [
-        pytest.param("64Mi", "64Mi", id="never more than the limit"),
-        pytest.param("128Mi", "64Mi", id="never less than an idle controller takes"),
+        pytest.param("128Mi", "128Mi", id="never more than the limit"),
+        pytest.param("256Mi", "128Mi", id="never less than what it was tried with"),
         pytest.param("1Gi", "256Mi", id="a quarter"),
         pytest.param("1000M", "250000000", id="in other units too"),
     ],

@@ -69,7 +69,7 @@ def test_json_is_one_list():
         pytest.param(("-n", "default"), "--namespace: 'default' cannot be", id="everybody's"),
         pytest.param(("-n", "kube-system"), "cannot be kubeferry's namespace", id="the cluster's"),
         pytest.param(("--memory", "much"), "--memory: 'much' is no size", id="no size"),
-        pytest.param(("--memory", "32Mi"), "--memory: 32Mi is not enough", id="too little"),
+        pytest.param(("--memory", "64Mi"), "--memory: 64Mi is not enough", id="too little"),
         pytest.param(("--spool", "0"), "--spool: 0 is nothing", id="no spool"),
         pytest.param(("--replicas", "0"), "'--replicas': 0 is not in the range", id="nobody"),
         pytest.param(("--image-pull-secret", "A B"), "'A B' names no Secret", id="no Secret"),
@@ -86,6 +86,16 @@ def test_json_is_one_list():
         pytest.param(("--set-env", "A"), "'A' is no variable", id="no pair"),
         pytest.param(("--set-env", "KUBEFERY_MAX_TASKS=1"), "knows no KUBEFERY_", id="misspelt"),
         pytest.param(("--set-env", "KUBEFERRY_TASKS=1"), "no such setting", id="unknown setting"),
+        pytest.param(
+            ("--set-env", "KUBEFERRY_HEALTH_PORT=9999"),
+            "KUBEFERRY_HEALTH_PORT: no such setting",
+            id="what looks like a Service's port",
+        ),
+        pytest.param(
+            ("--set-env=KUBEFERRY_A_SERVICE_HOST=a", "--set-env=KUBEFERRY_A_PORT=1"),
+            "KUBEFERRY_A_PORT: no such setting",
+            id="what Kubernetes tells of a Service",
+        ),
         pytest.param(("--set-env", "KUBEFERRY_MAX_TASKS=0"), "no positive number", id="bad value"),
         pytest.param(
             ("--set-env", "AWS_SECRET_ACCESS_KEY=x"), "knows no AWS_SECRET", id="a storage's key"
