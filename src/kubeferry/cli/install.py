@@ -20,6 +20,7 @@ _TEXT = "YAML (as kubectl apply -f - takes it) or one JSON List."
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
 _BY_OPTION = {
     "KUBEFERRY_NAMESPACE": "--namespace",
+    "KUBEFERRY_MEMORY": "--memory",
     "KUBEFERRY_SPOOL_LIMIT": "--spool",
     "KUBEFERRY_SPOOL_DIR": "a volume of your own, in the Deployment",
     "KUBEFERRY_LOCAL_ROOT": "a volume of your own, in the Deployment: the pod's disk goes with it",

@@ -104,6 +104,9 @@ def test_json_is_one_list():
             ("--set-env", "KUBEFERRY_NAMESPACE=x"), "is set by --namespace", id="another option's"
         ),
         pytest.param(
+            ("--set-env", "KUBEFERRY_MEMORY=4Gi"), "is set by --memory", id="more than the limit"
+        ),
+        pytest.param(
             ("--set-env", "KUBEFERRY_LOCAL_ROOT=/tmp"),
             "a volume of your own",
             id="vaults on a disk that goes with the pod",
