@@ -32,7 +32,7 @@ test-real: setup ## tests on real control planes and a real S3 server; builds th
 	@hack/build.sh s3
 	$(BIN)/pytest -m 'real or s3'
 
-test-node: setup ## tests on real nodes with running pods; builds them once (root on Linux, Go)
+test-node: setup ## tests on real nodes with running pods; builds them once (root on Linux with cgroup v1, Go)
 	$(BIN)/pytest -m node
 
 lint: setup ## ruff and the import rules
@@ -56,7 +56,7 @@ controlplane-down: setup ## ends them
 image: setup ## the container image, built without a container engine (docs/image.md)
 	@$(BIN)/python hack/image.py
 
-cluster: setup ## starts two real clusters with nodes and pods; builds them once (root on Linux, Go; ARGS="--nodes 1 --keep")
+cluster: setup ## starts two real clusters with nodes and pods; builds them once (root on Linux with cgroup v1, Go; ARGS="--nodes 1 --keep")
 	$(BIN)/python -m tests.standing up cluster $(ARGS)
 
 cluster-down: setup ## ends them and leaves nothing behind
