@@ -3,11 +3,14 @@
 A file is complete when it is stored and never changed afterwards; a new one begins at least every
 ``MAX_AGE`` seconds. Resume, report and everything that asks "what was done, and why" read these
 lines (design.md, The flow). A line that was not stored yet when the process died is not lost: the
-object it speaks of is recognised in the cluster by its field manager.
+object it speaks of is recognised in the cluster by its field manager. A file whose storing was
+broken off may be there all the same, its lines then come again in the next one: the first line of
+an object, or of a hook, counts.
 
 A hook leaves no such trace, so its line, of a type of its own, is due after ``HOOK_AGE`` seconds.
 """
 
+import asyncio
 import math
 import zlib
 from collections.abc import Awaitable, Callable
@@ -70,12 +73,17 @@ class HookRun(
 
 
 class Journal:
-    """Collects lines and stores them file by file; the caller gives the time."""
+    """Collects lines and stores them file by file, one after the other; the caller gives the time.
+
+    No line is let go before its file is stored: when that fails or is cancelled, the lines are back
+    at their place, for the next try.
+    """
 
     def __init__(self, sink: Sink, *, first: int, now: Callable[[], float]) -> None:
         self._sink = sink
         self._number = first
         self._now = now
+        self._storing = asyncio.Lock()
         self._begin()
 
     def _begin(self) -> None:
@@ -95,24 +103,48 @@ class Journal:
             self._parts.append(part)
 
     def is_due(self) -> bool:
-        """Whether ``flush`` should be called now."""
+        """Whether ``store_due`` would store a file."""
         if not self._bytes:
             return False
         return self._bytes >= MAX_BYTES or self._now() >= self._due
 
+    async def store_due(self) -> None:
+        """Stores a file if one is due."""
+        if self.is_due():
+            async with self._storing:
+                if self.is_due():  # or whoever was before had these lines too
+                    await self._store()
+
     async def flush(self) -> None:
-        """Stores what was added since the last file; nothing if that is nothing."""
-        if not self._bytes:
-            return
-        data = b"".join(self._parts) + self._gzip.flush()
+        """Stores what was added since the last file; nothing if that is nothing.
+
+        Raises what the sink raises.
+        """
+        async with self._storing:
+            if self._bytes:
+                await self._store()
+
+    async def _store(self) -> None:
+        data, size = b"".join(self._parts) + self._gzip.flush(), self._bytes
         self._begin()
+        try:
+            await self._put(data)
+        except BaseException:
+            # A gzip file may have several members: what was added meanwhile comes behind it.
+            self._parts.insert(0, data)
+            self._bytes += size
+            self._due = self._now()
+            raise
+
+    async def _put(self, data: bytes) -> None:
         while True:
-            number = self._number
-            self._number += 1
             try:
-                await self._sink(number, data)
+                await self._sink(self._number, data)
             except AlreadyStored:
-                continue  # an earlier run of the task stored its last file late
+                # An earlier run of the task, or a try that was broken off, stored it late.
+                self._number += 1
+                continue
+            self._number += 1
             return
 
 

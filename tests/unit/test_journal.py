@@ -1,8 +1,10 @@
+import asyncio
 import gzip
 
 import msgspec
 import pytest
 
+from kubeferry.errors import AlreadyStored, VaultUnavailable
 from kubeferry.journal import HOOK_AGE, MAX_AGE, MAX_BYTES, HookRun, Item, Journal, read_line
 
 
@@ -12,9 +14,27 @@ class Files:
     def __init__(self) -> None:
         self.stored: dict[int, bytes] = {}
         self.time = 0.0
+        self.is_broken = False
+        self.is_storing = False
+        self.open = asyncio.Event()
+        self.open.set()
 
     async def store(self, number: int, data: bytes) -> None:
+        assert self.open.is_set() or not self.is_storing, "two files at the same time"
+        self.is_storing = True
+        try:
+            await self.open.wait()
+        finally:
+            self.is_storing = False
+        if self.is_broken:
+            raise VaultUnavailable("no answer")
+        if number in self.stored:
+            raise AlreadyStored("is there")
         self.stored[number] = data
+
+    def names(self) -> list[list[str]]:
+        """Whose lines each file has, in the order in which the files were stored."""
+        return [[one.source[2] for one in read(data)] for data in self.stored.values()]
 
     def now(self) -> float:
         return self.time
@@ -54,6 +74,84 @@ async def test_a_file_begins_after_another_and_is_never_written_twice() -> None:
         await journal.flush()
     assert list(files.stored) == [4, 5]
     assert [one.source[2] for one in read(files.stored[5])] == ["b"]
+
+
+async def test_a_number_that_an_earlier_run_used_is_passed_over() -> None:
+    files = Files()
+    files.stored[1] = b"of an earlier run"
+    journal = files.journal()
+    for name in ("a", "b"):
+        journal.add(item(name))
+        await journal.flush()
+    assert list(files.stored) == [1, 2, 3]
+
+
+async def test_lines_whose_file_could_not_be_stored_are_in_the_next_one() -> None:
+    files = Files()
+    journal = files.journal()
+    for name in ("a", "b"):
+        journal.add(item(name))
+        files.is_broken = True
+        with pytest.raises(VaultUnavailable):
+            await journal.flush()
+    assert journal.is_due()
+    journal.add(item("c"))
+    files.is_broken = False
+    await journal.store_due()
+    assert files.names() == [["a", "b", "c"]]
+    assert not journal.is_due()
+
+
+async def test_lines_whose_storing_was_broken_off_are_in_the_next_file_in_their_order() -> None:
+    files = Files()
+    journal = files.journal()
+    journal.add(item("a"))
+    files.open.clear()
+    storing = asyncio.create_task(journal.flush())
+    await asyncio.sleep(0)
+    journal.add(item("b"))
+    storing.cancel()
+    await asyncio.gather(storing, return_exceptions=True)
+    files.open.set()
+    journal.add(item("c"))
+    await journal.flush()
+    assert files.names() == [["a", "b", "c"]]
+
+
+async def test_files_are_stored_one_after_the_other() -> None:
+    files = Files()
+    journal = files.journal()
+    files.open.clear()
+    async with asyncio.TaskGroup() as group:
+        for name in ("a", "b"):
+            journal.add(item(name))
+            group.create_task(journal.flush())
+            await asyncio.sleep(0)
+        assert files.stored == {}
+        files.open.set()
+    assert (list(files.stored), files.names()) == ([1, 2], [["a"], ["b"]])
+
+
+async def test_of_many_that_find_a_file_due_one_stores_it() -> None:
+    files = Files()
+    journal = files.journal()
+    files.open.clear()
+    journal.add(item("a"))
+    files.time = MAX_AGE
+    async with asyncio.TaskGroup() as group:
+        group.create_task(journal.store_due())
+        await asyncio.sleep(0)
+        journal.add(item("b"))
+        files.time = 2 * MAX_AGE
+        for _ in range(3):
+            group.create_task(journal.store_due())
+            await asyncio.sleep(0)
+        journal.add(item("c"))
+        files.open.set()
+    assert files.names() == [["a"], ["b", "c"]]
+    journal.add(item("d"))
+    await journal.store_due()
+    assert len(files.stored) == 2, "d is not due yet"
 
 
 async def test_a_file_is_due_when_its_oldest_line_is_old() -> None:

@@ -94,9 +94,8 @@ class Recorder:
         await self.store_due()
 
     async def store_due(self) -> None:
-        """Stores the journal's file when that is due."""
-        if self._journal.is_due():
-            await self._journal.flush()
+        """Stores the journal's file if that is due."""
+        await self._journal.store_due()
 
     def resume(self, line: Item | HookRun) -> None:
         """Counts an object or hook that an earlier run of this task was through with, once."""

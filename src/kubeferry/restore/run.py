@@ -212,10 +212,11 @@ async def _apply(
         resumed=has_journal or is_resumed,
         on_result=record,
     )
+    is_over = asyncio.Event()
     try:
         async with asyncio.TaskGroup() as group:
             running = group.create_task(hooks.run())
-            storing = group.create_task(_store_due(recorder))
+            group.create_task(_store_due(recorder, is_over))
             for step, items in planner.rounds():
                 reporter.phase(f"wave {step.wave}: {step.title}")
                 left = _left(items, planner.spool, schedule) if has_journal else items
@@ -224,15 +225,19 @@ async def _apply(
                 reporter.phase("waiting for the hooks of restored pods")
             hooks.finish()
             await running
-            storing.cancel()
+            is_over.set()
     except* FerryError as errors:
         raise first_error(errors) from None
 
 
-async def _store_due(recorder: Recorder) -> None:
-    """A hook's line is stored soon, whether or not another one comes."""
-    while True:
-        await asyncio.sleep(HOOK_AGE)
+async def _store_due(recorder: Recorder, is_over: asyncio.Event) -> None:
+    """A hook's line is stored soon, whether or not another one comes. What is being stored when
+    all is over is stored to its end.
+    """
+    while not is_over.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HOOK_AGE):
+                await is_over.wait()
         await recorder.store_due()
 
 

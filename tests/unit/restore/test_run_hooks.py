@@ -22,6 +22,7 @@ from tests.unit.restore.podserver import PODS, SETS, PodServer, pod_server, succ
 from tests.unit.restore.test_posthooks import NAMESPACES
 from tests.unit.restore.test_posthooks_heirs import Play
 from tests.unit.restore.test_run import Ground, stored
+from tests.unit.vault.faulty import FaultyStore, Request
 
 POST = "post.hook.restore.velero.io/"
 
@@ -65,6 +66,7 @@ class Cluster:
                 await asyncio.sleep(0.02)
         finally:
             task.cancel()
+            await asyncio.wait({task})
         return await task
 
     async def _run_pods(self) -> None:
@@ -183,6 +185,66 @@ async def test_an_interrupted_restore_runs_the_hooks_that_are_left_and_no_other(
     assert len(keys) == len(set(keys)) == 9
     objects = [tuple(line["source"]) for line in cluster.ground.lines() if "action" in line]
     assert len(objects) == len(set(objects)) == 5
+
+
+def slow_journal(cluster: Cluster) -> tuple[asyncio.Event, asyncio.Event]:
+    """Makes the first file of the journal wait; it is being stored, it may be stored."""
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def around(verb: str, key: str, request: Request) -> Any:
+        if verb == "put" and "-items-" in key and not begun.is_set():
+            begun.set()
+            await may_end.wait()
+        return await request()
+
+    cluster.ground.store = faulty = FaultyStore(cluster.ground.root / "bucket")
+    faulty.around = around
+    return begun, may_end
+
+
+async def test_a_file_that_is_being_stored_at_the_end_of_a_restore_is_stored(
+    cluster: Cluster,
+) -> None:
+    begun, may_end = slow_journal(cluster)
+
+    async def program(process: Process) -> None:
+        if "/pods/b/" in process.request.path:
+            await begun.wait()
+            asyncio.get_running_loop().call_later(0.5, may_end.set)
+        await process.exit(0)
+
+    cluster.server.programs(program)
+    await archive(cluster, pod("shop/a"), pod("shop/b"))
+    result = await cluster.restore(request(command("x")))
+    assert (result.phase, result.hooks) == ("Completed", 2)
+    assert [line["target"][2] for line in cluster.hooks()] == ["a", "b"]
+    assert len(cluster.ground.lines()) == 4 + 2
+
+
+async def test_a_hook_whose_line_was_being_stored_when_the_restore_stopped_is_not_run_again(
+    cluster: Cluster,
+) -> None:
+    begun, _ = slow_journal(cluster)
+    await archive(cluster, pod("shop/a"), pod("shop/b"))
+
+    async def b_hangs(process: Process) -> None:
+        if "/pods/b/" in process.request.path:
+            await process.gone()
+        else:
+            await process.exit(0)
+
+    cluster.server.programs(b_hangs)
+    task = asyncio.create_task(cluster.restore(request(command("x"))))
+    await asyncio.wait_for(begun.wait(), 20)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [line["target"][2] for line in cluster.hooks()] == ["a"]
+
+    cluster.server.programs(succeed)
+    result = await cluster.restore(request(command("x"), resumed=True))
+    assert (result.phase, result.hooks) == ("Completed", 2)
+    assert [name for name, _, _ in cluster.server.ran].count("a") == 1
 
 
 async def test_hooks_of_pods_that_a_killed_run_made_and_did_not_tell_are_run(
