@@ -33,6 +33,7 @@ MACHINE = "10.250.0.1"
 """The machine's address, as every node and its pods see it."""
 
 _HACK = ROOT / "hack"
+_LOCKS = Path("/run/lock/kubeferry")
 _NETWORK = "10.250.0.0/16"
 _READY_SECONDS = 180.0
 _END_SECONDS = 20.0
@@ -229,9 +230,9 @@ class _Host:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Nobody else starts, uses or ends a node of this name meanwhile."""
-        self._folder.parent.mkdir(parents=True, exist_ok=True)
-        with self._folder.with_suffix(".lock").open("w") as lock:
+        """Nobody else on this machine starts, uses or ends a node of this name meanwhile."""
+        _LOCKS.mkdir(parents=True, exist_ok=True)
+        with (_LOCKS / f"{self._link}.lock").open("w") as lock:
             _take(lock, self._name)
             yield
 

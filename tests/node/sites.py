@@ -79,12 +79,24 @@ class NodeSite(Installed):
 
     def runs(self, pod: str) -> bool:
         """Whether a process of the pod still runs, whatever the API server says of it."""
+        return self._process(pod) is not None
+
+    def resident(self) -> int:
+        """The bytes of memory that the controller's process takes now."""
+        process = self._process(self.pod())
+        assert process is not None, "the pod is ready, but has no process"
+        status = self.cluster.run_inside("cat", process / "status")
+        [line] = [one for one in status.splitlines() if one.startswith("VmRSS:")]
+        return int(line.split()[1]) << 10
+
+    def _process(self, pod: str) -> Path | None:
+        """The controller's process in a pod, as a folder of the node's ``/proc``."""
         found = self.cluster.inside("pgrep", "-u", USER, "-f", "kubeferry controller")
-        names = [
-            self.cluster.inside("cat", f"/proc/{pid}/environ").stdout
-            for pid in found.stdout.split()
-        ]
-        return any(f"HOSTNAME={pod}\0" in name for name in names)
+        for pid in found.stdout.split():
+            process = Path("/proc", pid)
+            if f"HOSTNAME={pod}\0" in self.cluster.inside("cat", process / "environ").stdout:
+                return process
+        return None
 
     def told(self) -> str:
         """What the controller logged so far."""

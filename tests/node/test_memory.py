@@ -1,4 +1,4 @@
-"""A controller with little memory: 20,000 objects go through 128 MiB."""
+"""A controller is small when it has nothing to do, and 20,000 objects go through 128 MiB."""
 
 import asyncio
 from collections.abc import Iterator
@@ -14,6 +14,8 @@ pytestmark = pytest.mark.node
 COUNT = 20_000
 LIMIT = "128Mi"
 VAULT = "memory"
+IDLE = 60 << 20
+"""Bytes that a controller without a task may take."""
 LONG = 600.0
 
 
@@ -27,6 +29,12 @@ def small(source: NodeSite, target: NodeSite) -> Iterator[tuple[NodeSite, NodeSi
     yield source, target
     for site in (source, target):
         site.install()
+
+
+def test_a_controller_without_a_task_is_small(small: tuple[NodeSite, NodeSite]) -> None:
+    for site in small:
+        until(lambda site=site: site.leader().startswith(site.pod()), what="the new pod leads")
+        assert site.resident() < IDLE
 
 
 def test_a_backup_and_a_restore_of_20_000_objects_fit(small: tuple[NodeSite, NodeSite]) -> None:
