@@ -103,9 +103,12 @@ class BackupHooks(Strict, kw_only=True, frozen=True):
 
 
 class HookCounts(Tolerant, kw_only=True, omit_defaults=False, frozen=True):
-    """How many hooks a backup tried to run."""
+    """How many hooks there were."""
 
-    attempted: Annotated[Count, Meta(description="Hooks that were tried.")] = 0
+    attempted: Annotated[
+        Count,
+        Meta(description="Those that were run. In a restore also those that should have been."),
+    ] = 0
     failed: Annotated[Count, Meta(description="Those of them that did not end well.")] = 0
 
 

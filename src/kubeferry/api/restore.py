@@ -7,6 +7,7 @@ from msgspec import Meta, field
 from kubeferry.api.backup import TaskPhase
 from kubeferry.api.definition import FROZEN_ONCE_STARTED, TASK_COLUMNS, Definition
 from kubeferry.api.fields import Count, Namespace, ObjectName, Progress, Strict, Time, Tolerant
+from kubeferry.api.hooks import HookCounts
 from kubeferry.api.metadata import Metadata
 from kubeferry.api.restore_hooks import RULES as HOOK_RULES
 from kubeferry.api.restore_hooks import RestoreHooks
@@ -64,13 +65,6 @@ class ItemCounts(Tolerant, kw_only=True, frozen=True):
     skipped: Annotated[Count, Meta(description="Left as they were, each with a reason.")] = 0
     refused: Annotated[Count, Meta(description="Not created: a rule must not do that.")] = 0
     failed: Annotated[Count, Meta(description="Not created: the API server refused.")] = 0
-
-
-class HookCounts(Tolerant, kw_only=True, omit_defaults=False, frozen=True):
-    """How many hooks of restored pods there were."""
-
-    attempted: Annotated[Count, Meta(description="Run, or not run although they should be.")] = 0
-    failed: Annotated[Count, Meta(description="Failed, or never run.")] = 0
 
 
 class RestoreStatus(Tolerant, kw_only=True, frozen=True):

@@ -16,7 +16,7 @@ from contextlib import aclosing, suppress
 from typing import Protocol
 
 from kubeferry.backup.groups import Pod, grouped
-from kubeferry.backup.hookrun import FAILED, PODS, Outcome, run_hook, run_owed
+from kubeferry.backup.hookrun import Outcome, run_hook, run_owed
 from kubeferry.backup.hooks import (
     Command,
     Hook,
@@ -29,19 +29,17 @@ from kubeferry.backup.hooks import (
 from kubeferry.backup.select import is_taken
 from kubeferry.errors import ApiError, ApiUnreachable, FerryError, NotFound
 from kubeferry.kube.client import Client
+from kubeferry.kube.names import PODS
 from kubeferry.kube.objects import Object, labels, metadata
 from kubeferry.kube.pages import decode_object
 from kubeferry.logs import TaskLog
 from kubeferry.report import Level, Problem, Reporter
+from kubeferry.transform.hook_pods import FAILED, INVALID, NOT_RUN
 
 GROUPS = 4
 """Groups of pods that are still at the same time."""
 THAW_SECONDS = 3.0
 """How long post hooks of a cancelled task may take: it must be over before the lease is."""
-NOT_RUN = "HookNotRun"
-"""The reason of hooks that could not be begun."""
-INVALID = "HookInvalid"
-"""The reason of hooks that cannot be."""
 NOT_TAKEN = "PodNotTaken"
 """The reason of a pod that is not in the backup."""
 

@@ -12,14 +12,9 @@ from dataclasses import dataclass
 from kubeferry.backup.hooks import Hook
 from kubeferry.errors import ApiError, ApiUnreachable, ExecLost, ExecTimeout, NotFound
 from kubeferry.kube.client import Client
-from kubeferry.kube.names import Resource
+from kubeferry.kube.names import PODS
 from kubeferry.kube.objects import metadata
-
-PODS = Resource("", "v1", "pods", "Pod", namespaced=True)
-FAILED = "HookFailed"
-"""The reason of a hook that ended with an exit code, or did not run."""
-TIMEOUT = "HookTimeout"
-"""The reason of a hook that took too long."""
+from kubeferry.transform.hook_pods import FAILED, TIMEOUT
 
 _POST_TRIES = 3
 _PAUSE = 1.0

@@ -25,7 +25,6 @@ from kubeferry import codec
 from kubeferry.backup import related, select
 from kubeferry.backup.collect import Listed, Source, pages, sources
 from kubeferry.backup.freeze import Freezer, FrozenPods
-from kubeferry.backup.hookrun import PODS
 from kubeferry.backup.hooks import claims_of
 from kubeferry.backup.request import BackupRequest, BackupResult
 from kubeferry.clock import Clock, timestamp
@@ -33,7 +32,7 @@ from kubeferry.durations import format_duration
 from kubeferry.errors import ApiError, ApiUnreachable, BackupMissing, InvalidInput
 from kubeferry.kube.client import Client
 from kubeferry.kube.discovery import Discovery
-from kubeferry.kube.names import Resource
+from kubeferry.kube.names import PODS, Resource
 from kubeferry.kube.objects import Object, labels, metadata
 from kubeferry.kube.pages import with_kind
 from kubeferry.kube.support import check_supported

@@ -32,10 +32,9 @@ from kubeferry.controller.loop.election import LEASES
 from kubeferry.controller.run import LEASE
 from kubeferry.errors import Conflict, FerryError, NotFound
 from kubeferry.kube.client import Client
-from kubeferry.kube.names import Resource
+from kubeferry.kube.names import PODS
 from kubeferry.kube.objects import metadata
 
-PODS = Resource("", "v1", "pods", "Pod", namespaced=True)
 PATIENCE = 120.0
 """Seconds that each thing may take to go: for pods twice what they are given to end."""
 _POLL = 0.25

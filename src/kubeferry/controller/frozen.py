@@ -29,6 +29,7 @@ from kubeferry.errors import Conflict, Interrupted, NotFound
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, at, metadata
 from kubeferry.report import Problem
+from kubeferry.transform.hook_pods import FAILED
 
 FINALIZER = f"{GROUP}/post-hooks"
 LOOK_SECONDS = 1.0
@@ -50,7 +51,7 @@ def problems_told(obj: Object) -> tuple[Problem, ...]:
     return tuple(
         Problem(
             "error",
-            "HookFailed",
+            FAILED,
             f"after an interruption: {one.problem}",
             one.namespace,
             f"pods {one.namespace}/{one.pod}",

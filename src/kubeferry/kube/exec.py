@@ -29,7 +29,7 @@ import msgspec
 from kubeferry import codec
 from kubeferry.errors import ApiError, ExecLost, ExecTimeout
 from kubeferry.kube.errors import status_error
-from kubeferry.kube.names import Resource
+from kubeferry.kube.names import PODS
 from kubeferry.kube.objects import at
 
 V5, V4 = "v5.channel.k8s.io", "v4.channel.k8s.io"
@@ -40,7 +40,6 @@ KEEP = 64 << 10
 
 Lost = TypeVar("Lost", bound=ExecLost)
 
-_PODS = Resource("", "v1", "pods", "Pod", namespaced=True)
 _STDIN, _STDOUT, _STDERR, _STATUS, _CLOSE = 0, 1, 2, 3, 255
 _PIECE = 32 << 10
 """Bytes of stdin in one message."""
@@ -90,7 +89,7 @@ class Exec:
         query += [("stdout", "true"), ("stderr", "true")]
         if self.stdin is not None:
             query.append(("stdin", "true"))
-        return f"{_PODS.path(self.namespace, self.pod, 'exec')}?{urlencode(query)}"
+        return f"{PODS.path(self.namespace, self.pod, 'exec')}?{urlencode(query)}"
 
     @property
     def place(self) -> str:

@@ -21,7 +21,7 @@ from kubeferry.controller.resources import BACKUPS, RESTORES
 from kubeferry.controller.vaults import open_registered
 from kubeferry.errors import TaskFailed
 from kubeferry.journal import Item, read_line
-from kubeferry.kube.names import Resource
+from kubeferry.kube.names import PODS, Resource
 from kubeferry.kube.objects import Object, at
 from kubeferry.local.cluster import LocalCluster, load_manifests, local_cluster
 from kubeferry.report import Silent
@@ -36,7 +36,6 @@ Say = Callable[[str], None]
 Draw = Callable[[Iterable[tuple[Step, Iterator[PlanItem]]]], Iterator[str]]
 """Turns the steps of a plan into lines."""
 
-_PODS = Resource("", "v1", "pods", "Pod", namespaced=True)
 _CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", namespaced=True)
 _SETS = Resource("apps", "v1", "statefulsets", "StatefulSet", namespaced=True)
 _REPLICAS = 2
@@ -134,7 +133,7 @@ class _Story:
     async def _pods_and_claims(self, cluster: LocalCluster, namespace: str) -> None:
         self._command(cluster, f"kubectl -n {namespace} get pod,pvc")
         await _until(cluster, _CLAIMS, namespace, count=_REPLICAS)
-        for resource in (_PODS, _CLAIMS):
+        for resource in (PODS, _CLAIMS):
             for obj in await cluster.client.list(resource, namespace=namespace):
                 name = f"{resource.kind.lower()}/{obj['metadata']['name']}"
                 self._say(f"{name:<40}{at(obj, ('status', 'phase'))}")

@@ -19,8 +19,8 @@ from kubeferry.errors import InvalidInput
 from kubeferry.kube.names import is_dns_label
 from kubeferry.kube.objects import Object, annotations, at, labels
 from kubeferry.transform.change import Note
-from kubeferry.transform.hook_pods import PodSelection, compile_selection, parse_command
-from kubeferry.transform.init_hooks import INVALID, InitHook, InitHooks, decide
+from kubeferry.transform.hook_pods import INVALID, PodSelection, compile_selection, parse_command
+from kubeferry.transform.init_hooks import InitHook, InitHooks, decide
 
 PREFIX = "post.hook.restore.velero.io/"
 ANNOTATION = "its annotations"

@@ -29,12 +29,13 @@ from kubeferry.errors import ApiError, ApiUnreachable, ExecLost, ExecTimeout, Fo
 from kubeferry.journal import HookRun
 from kubeferry.kube.client import Client
 from kubeferry.kube.exec import Exec
-from kubeferry.kube.names import Identity, Resource
+from kubeferry.kube.names import PODS, Identity, Resource
 from kubeferry.kube.objects import Object
 from kubeferry.restore.heirs import Owner, inherited_standing
 from kubeferry.restore.hooks import ExecHook, PodHook
 from kubeferry.restore.podstates import PodSeen, Standing, read_pod, standing
 from kubeferry.transform.change import Note
+from kubeferry.transform.hook_pods import FAILED, NOT_RUN, TIMEOUT
 
 AT_ONCE = 16
 """Hooks that are run at the same time, and pods that are asked for."""
@@ -46,11 +47,6 @@ OUTPUT_BYTES = 8 << 10
 TOTAL_OUTPUT = 4 << 20
 """Bytes of all hooks' output that get into the log."""
 
-FAILED = "HookFailed"
-TIMEOUT = "HookTimeout"
-NOT_RUN = "HookNotRun"
-
-_PODS = Resource("", "v1", "pods", "Pod", namespaced=True)
 _PAGE = 500
 _STRETCH = 1.5
 _LISTING = 10
@@ -208,7 +204,7 @@ class PostHooks:
         selector = "" if has_owners else self._selector  # heirs have not the restore's label
         try:
             found = self._client.pages(
-                _PODS, namespace=namespace, label_selector=selector, limit=_PAGE
+                PODS, namespace=namespace, label_selector=selector, limit=_PAGE
             )
             async with aclosing(found) as pages:
                 async for page in pages:
@@ -296,7 +292,7 @@ class PostHooks:
     async def _find(self, pod: _Pod) -> Standing:
         """Asks for the pod. A failure that may pass counts as waiting."""
         try:
-            found = await self._get(_PODS, pod.target.name, pod.target.namespace)
+            found = await self._get(PODS, pod.target.name, pod.target.namespace)
             return await self._standing(pod, msgspec.convert(found, PodSeen) if found else None)
         except ApiUnreachable:
             raise

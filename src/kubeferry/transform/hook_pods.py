@@ -1,4 +1,4 @@
-"""What hooks have in common: which pods a group of them is for, and commands in annotations
+"""What hooks have in common: which pods a group of them is for, commands in annotations, reasons
 (velero.md §2.9, §3.11). Pure.
 """
 
@@ -10,6 +10,15 @@ import msgspec
 from kubeferry import codec
 from kubeferry.api.hooks import HookPods
 from kubeferry.kube.selectors import LabelSelector, parse_selector
+
+INVALID = "HookInvalid"
+"""The reason of a hook that cannot be."""
+NOT_RUN = "HookNotRun"
+"""The reason of one that was not begun, or whose end was not seen."""
+FAILED = "HookFailed"
+"""The reason of one that did not end well."""
+TIMEOUT = "HookTimeout"
+"""The reason of one that took too long."""
 
 _PODS = frozenset({"pods", "pod", "po", "*"})
 

@@ -18,11 +18,9 @@ from kubeferry.durations import parse_duration
 from kubeferry.kube.names import is_dns_label
 from kubeferry.kube.objects import Object, annotations, at, labels, metadata
 from kubeferry.transform.change import MISSING, Cause, Change, Note
-from kubeferry.transform.hook_pods import PodSelection, parse_command
+from kubeferry.transform.hook_pods import INVALID, PodSelection, parse_command
 
 PREFIX = "init.hook.restore.velero.io/"
-INVALID = "HookInvalid"
-"""The reason of a hook that cannot be; the pod is restored without it."""
 
 _KEYS = ("container-image", "container-name", "command", "timeout")
 _FROM_ANNOTATION = Cause("automatic", "init-hook-annotation")

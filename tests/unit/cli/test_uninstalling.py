@@ -10,7 +10,7 @@ from kubeferry.api.install import PART_OF, Installation, manifests
 from kubeferry.cli.connection import Session
 from kubeferry.cli.installed import Contents, keepable
 from kubeferry.cli.removal import Removal, staying, summary, warnings
-from kubeferry.cli.uninstalling import PODS, prepare, remove
+from kubeferry.cli.uninstalling import prepare, remove
 from kubeferry.controller.frozen import FINALIZER
 from kubeferry.controller.loop.election import LEASES
 from kubeferry.controller.resources import BACKUPS, LOCATIONS, RESTORES, SECRETS
@@ -18,7 +18,7 @@ from kubeferry.controller.run import LEASE
 from kubeferry.errors import FerryError, InvalidInput, NotFound
 from kubeferry.kube.client import Client
 from kubeferry.kube.config import load_config
-from kubeferry.kube.names import Resource
+from kubeferry.kube.names import PODS, Resource
 from kubeferry.sandbox import Sandbox
 from kubeferry.settings import Settings
 from tests.builders import Built, obj
