@@ -8,6 +8,7 @@
     │   ├── BadRequest 400, Unauthorized 401, Forbidden 403, NotFound 404, MethodNotAllowed 405
     │   ├── AlreadyExists 409, Conflict 409, Expired 410, Invalid 422
     │   ├── TooManyRequests 429, ServerTimeout 504
+    │   ├── ExecNotBegun        a command did not get through to its container, and may later
     │   ├── ExecLost            nobody knows how a command in a container ended
     │   │   └── ExecTimeout     it took too long
     │   └── ApiUnreachable      it did not answer at all
@@ -177,6 +178,14 @@ class ServerTimeout(ApiError):
     """504 or a Status of reason ServerTimeout/Timeout: may have been done, may not."""
 
     reason = "ServerTimeout"
+
+
+class ExecNotBegun(ApiError):
+    """A command did not get through to its container: the kubelet is away, the container does not
+    run. Nothing was run; another try may get through.
+    """
+
+    reason = "ExecNotBegun"
 
 
 class ExecLost(ApiError):

@@ -7,16 +7,17 @@ is there by then, ``AlreadyExists.after_retry`` tells that it may be ours.
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
 from types import TracebackType
 from typing import Self, TypeVar
 
 from kubeferry import codec
 from kubeferry.errors import AlreadyExists, ApiError
 from kubeferry.kube import discovery
+from kubeferry.kube.attempts import Attempts
 from kubeferry.kube.cluster import ClusterConfig
 from kubeferry.kube.discovery import Discovery, ServerVersion
-from kubeferry.kube.exec import Conversation, Exec, ExecResult, not_begun
+from kubeferry.kube.exec import Exec, ExecResult
+from kubeferry.kube.execution import execute
 from kubeferry.kube.limiter import ByteBudget, Limiter, Limits
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, metadata
@@ -29,17 +30,9 @@ from kubeferry.kube.requests import (
     place_of,
     write_query,
 )
-from kubeferry.kube.retry import (
-    Attempt,
-    Repeat,
-    backoff,
-    is_overload,
-    is_uncertain,
-    seconds_to_retry,
-)
+from kubeferry.kube.retry import Repeat, backoff, is_overload, is_uncertain
 from kubeferry.kube.transport import JSON, Transport
 from kubeferry.kube.watch import WatchEvent, WatchRequest, follow
-from kubeferry.kube.websocket import Socket
 
 __all__ = ["Client", "PatchKind"]
 
@@ -306,34 +299,8 @@ class Client:
         )
 
     async def exec(self, request: Exec) -> ExecResult:
-        """Runs a command in a container to its end; see ``exec.py``.
-
-        Raises ``ApiError`` when it did not run (no such pod or container, not allowed, no such
-        program), ``ExecTimeout`` and ``ExecLost`` when nobody knows how it ended.
-        """
-        talk: Conversation | None = None
-        try:
-            async with asyncio.timeout(request.timeout) as limit:
-                async with aclosing(await self._dial(request)) as socket:
-                    talk = Conversation(socket.messages, request)
-                    return await talk.run()
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            raise (not_begun(request) if talk is None else talk.late()) from None
-
-    async def _dial(self, request: Exec) -> Socket:
-        """The connection of a command, tried again only where nothing of it was run."""
-        began = asyncio.get_running_loop().time()
-        count = 0
-        while True:
-            try:
-                return await self._transport.websocket(
-                    request.target, protocols=request.protocols, place=request.place
-                )
-            except ApiError as error:
-                count += 1
-                await self._pause(error, count, began, "never")
+        """Runs a command in a container to its end; see ``execution.py``."""
+        return await execute(self._transport, request, patience=self._limits.patience)
 
     async def _fetch(
         self, target: str, accept: str = JSON, *, place: str = ""
@@ -345,14 +312,12 @@ class Client:
 
     async def _read(self, read: Callable[[], Awaitable[T]]) -> T:
         """A read, tried again while that can help."""
-        began = asyncio.get_running_loop().time()
-        count = 0
+        attempts = self._attempts("read")
         while True:
             try:
                 return await read()
             except ApiError as error:
-                count += 1
-                await self._pause(error, count, began, "read")
+                await attempts.failed(error)
 
     async def _write(
         self,
@@ -365,7 +330,7 @@ class Client:
         content_type: str = JSON,
     ) -> bytes:
         """A write in its turn, tried again where that is safe."""
-        count, began, uncertain, sent_away = 0, 0.0, False, False
+        attempts, uncertain, sent_away = self._attempts(repeat), False, False
         while True:
             ticket = await self.limiter.acquire(first=sent_away)
             try:
@@ -373,18 +338,19 @@ class Client:
                     method, target, body=body, content_type=content_type, place=place
                 )
             except ApiError as error:
-                count += 1
-                began = began or asyncio.get_running_loop().time()
                 sent_away = is_overload(error)
                 if sent_away:
                     pause = error.retry_after
-                    self.limiter.overloaded(ticket, backoff(count) if pause is None else pause)
+                    told = backoff(attempts.count + 1) if pause is None else pause
+                    self.limiter.overloaded(ticket, told)
                 else:
                     self.limiter.release(ticket, succeeded=400 <= error.status < 500)
                 if isinstance(error, AlreadyExists):
                     error.after_retry = uncertain
                 uncertain = uncertain or is_uncertain(error)
-                await self._pause(error, count, began, repeat, wait=not sent_away)
+                seconds = attempts.pause(error)
+                if not sent_away:  # an overload is waited for in the limiter, by all
+                    await asyncio.sleep(seconds)
             except BaseException:
                 self.limiter.release(ticket, succeeded=False)
                 raise
@@ -392,18 +358,5 @@ class Client:
                 self.limiter.release(ticket)
                 return answer
 
-    async def _pause(
-        self, error: ApiError, count: int, began: float, repeat: Repeat, *, wait: bool = True
-    ) -> None:
-        """Waits before the next attempt, or raises the error when there is none."""
-        attempt = Attempt(
-            count=count,
-            elapsed=asyncio.get_running_loop().time() - began,
-            answered=self._transport.answered,
-            lost=self._transport.lost,
-        )
-        seconds = seconds_to_retry(error, attempt, repeat=repeat, patience=self._limits.patience)
-        if seconds is None:
-            raise error
-        if wait:  # an overload is waited for in the limiter, by all
-            await asyncio.sleep(seconds)
+    def _attempts(self, repeat: Repeat) -> Attempts:
+        return Attempts(self._transport, repeat, patience=self._limits.patience)

@@ -12,8 +12,7 @@ that Status an ``ApiError``: the command did not run. A connection that ends wit
 ``ExecLost``, never a result: nobody knows how the command ended, or whether it did.
 
 Of each stream the first and the last ``keep`` / 2 bytes are kept, so memory is flat whatever a
-command prints. A command is never sent twice: only an attempt that certainly did not reach the
-server, or was sent away by it, is made again.
+command prints. How the connection is come by, ``execution`` says.
 """
 
 import asyncio
@@ -37,13 +36,13 @@ PROTOCOLS = (V5, V4)
 """What is offered, the best first."""
 KEEP = 64 << 10
 """Bytes of each stream that are kept where nothing is said."""
+MAY_RUN = "the command may still run in the container"
 
 Lost = TypeVar("Lost", bound=ExecLost)
 
 _STDIN, _STDOUT, _STDERR, _STATUS, _CLOSE = 0, 1, 2, 3, 255
 _PIECE = 32 << 10
 """Bytes of stdin in one message."""
-_MAY_RUN = "the command may still run in the container"
 _PING_SECONDS = 20.0
 """How often a ping is sent, so that nothing in between takes a silent command for a dead
 connection. No answer is asked for: a server whose command does not read its stdin reads no ping.
@@ -67,7 +66,8 @@ class Exec:
     Attributes:
         command: the program and its arguments; no shell is put around it.
         stdin: its input; None: it has none.
-        timeout: seconds for all of it, the connection included; None: no limit.
+        timeout: seconds from its connection on, and seconds for the server's answer to the wish for
+            one; None: no limit.
         keep: bytes of each stream that are kept.
         protocols: the versions that are offered, the best first.
     """
@@ -173,7 +173,7 @@ class Conversation:
         problem = f"did not end within {self._request.timeout:g} s"
         if self._request.stdin is not None and self._socket.protocol == V4:
             problem += f" (the API server speaks {V4}, which cannot end its stdin)"
-        return self._with_output(ExecTimeout(problem, place=self._request.place, remedy=_MAY_RUN))
+        return self._with_output(ExecTimeout(problem, place=self._request.place, remedy=MAY_RUN))
 
     def _with_output(self, error: Lost) -> Lost:
         error.stdout, error.stderr = bytes(self._stdout), bytes(self._stderr)
@@ -218,7 +218,7 @@ class Conversation:
                 ExecLost(
                     "the connection ended before the command's exit code came",
                     place=self._request.place,
-                    remedy=_MAY_RUN,
+                    remedy=MAY_RUN,
                 )
             )
 
@@ -238,12 +238,6 @@ class Conversation:
             raise status_error({"kind": "Status"} | status, place=self._request.place)
         is_cut = self._stdout.is_cut or self._stderr.is_cut
         return ExecResult(code, bytes(self._stdout), bytes(self._stderr), is_cut)
-
-
-def not_begun(request: Exec) -> ExecTimeout:
-    """The error of a command whose connection took too long; it may have reached the server."""
-    problem = f"could not be started within {request.timeout:g} s"
-    return ExecTimeout(problem, place=request.place, remedy=_MAY_RUN)
 
 
 async def _pieces(given: bytes | AsyncIterable[bytes]) -> AsyncIterator[bytes]:

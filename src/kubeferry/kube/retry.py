@@ -31,6 +31,7 @@ _FEW = 5
 _UNWELL = frozenset({500, 502, 503, 504})
 _STORE = "etcdserver"
 """What the message of a failure names that the API server's own store caused."""
+_TOO_LARGE = "request is too large"
 _AUTHORIZER = re.compile(r'User ".*" cannot \S+ (resource|path) ')
 """How the authorizer says no; an admission plugin, a quota for one, says it otherwise."""
 
@@ -91,7 +92,7 @@ def _may_repeat(error: ApiError, attempt: Attempt, repeat: Repeat) -> bool:
         return not error.sent or repeat != "never"
     if is_returning(error, attempt.lost):
         return True
-    if error.status not in _UNWELL or repeat == "never":
+    if error.status not in _UNWELL or repeat == "never" or _TOO_LARGE in error.problem:
         return False
     if error.retry_after is not None:
         return True

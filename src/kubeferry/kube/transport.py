@@ -20,7 +20,7 @@ from kubeferry.kube.cluster import ClusterConfig
 from kubeferry.kube.errors import api_error, retry_after_seconds
 from kubeferry.kube.limiter import Limits
 from kubeferry.kube.unreachable import unreachable
-from kubeferry.kube.websocket import Refused, Socket, only_handshakes
+from kubeferry.kube.websocket import Broken, Refused, Socket, only_handshakes
 
 JSON = "application/json"
 _IDLE, _INTERVAL, _PROBES = 30, 10, 3
@@ -37,6 +37,7 @@ class Transport:
         self._limits = limits
         self._auth = Authenticator(config)
         self._session: aiohttp.ClientSession | None = None
+        self._sockets: aiohttp.TCPConnector | None = None
         self._base = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
         self._headers: tuple[Access, CIMultiDict[str]] | None = None
         self._timeout = aiohttp.ClientTimeout(
@@ -104,28 +105,50 @@ class Transport:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unreachable(error, place) from error
 
-    async def websocket(self, target: str, *, protocols: Sequence[str], place: str = "") -> Socket:
+    async def websocket(
+        self,
+        target: str,
+        *,
+        protocols: Sequence[str],
+        place: str = "",
+        read_timeout: float | None = None,
+    ) -> Socket:
         """An open WebSocket, to be closed with ``aclose``. Raises ``ApiError``.
 
-        TLS, credentials and proxy are those of every request, the handshake's time limits too.
+        TLS, credentials and proxy are those of every request, the handshake's time limits too;
+        ``read_timeout`` shortens how long its answer is waited for. Connections that stay open for
+        long do not count among those of requests: no request waits for one of them to end.
         """
+        longest = self._limits.read_timeout
+        timeout = aiohttp.ClientTimeout(
+            total=None,
+            sock_connect=self._limits.connect_timeout,
+            sock_read=longest if read_timeout is None else min(longest, read_timeout),
+        )
         access = await self._auth.current()
         try:
-            return await self._upgraded(access, target, protocols, place)
+            return await self._upgraded(access, target, protocols, place, timeout)
         except Unauthorized:
             if not await self._auth.renew(access):
                 raise
-        return await self._upgraded(await self._auth.current(), target, protocols, place)
+        return await self._upgraded(await self._auth.current(), target, protocols, place, timeout)
 
     async def _upgraded(
-        self, access: Access, target: str, protocols: Sequence[str], place: str
+        self,
+        access: Access,
+        target: str,
+        protocols: Sequence[str],
+        place: str,
+        timeout: aiohttp.ClientTimeout,
     ) -> Socket:
         config = self._config
+        if self._sockets is None:
+            self._sockets = _connector(0)
         session = aiohttp.ClientSession(
-            connector=self._open_session().connector,
+            connector=self._sockets,
             connector_owner=False,
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=self._timeout,
+            timeout=timeout,
             trust_env=False,
             middlewares=(only_handshakes,),
         )
@@ -143,8 +166,10 @@ class Transport:
             if isinstance(error, Refused):
                 self.answered = True
                 raise _refusal(error, place) from None
+            error = error.cause if isinstance(error, Broken) else error
             if isinstance(error, aiohttp.ClientError | TimeoutError | OSError):
-                raise self._unreachable(error, place) from error
+                # Not chained: aiohttp's own text has the query, and that a command with a password.
+                raise self._unreachable(error, place) from None
             raise
         self.answered = True
         return Socket(session, messages)
@@ -154,6 +179,9 @@ class Transport:
         if self._session is not None:
             await self._session.close()
             self._session = None
+        if self._sockets is not None:
+            await self._sockets.close()
+            self._sockets = None
 
     async def _open(
         self,
@@ -244,18 +272,20 @@ class Transport:
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(
-                limit=self._limits.connections,
-                keepalive_timeout=_LINGER,
-                socket_factory=_keepalive_socket,
-            )
             self._session = aiohttp.ClientSession(
-                connector=connector,
+                connector=_connector(self._limits.connections),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=True,
                 trust_env=False,
             )
         return self._session
+
+
+def _connector(limit: int) -> aiohttp.TCPConnector:
+    """Makes at most ``limit`` connections at once, 0: any number."""
+    return aiohttp.TCPConnector(
+        limit=limit, keepalive_timeout=_LINGER, socket_factory=_keepalive_socket
+    )
 
 
 def _refusal(answer: Refused, place: str) -> ApiError:

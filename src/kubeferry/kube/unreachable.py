@@ -64,5 +64,7 @@ def _words(error: BaseException, server: str, proxied: bool) -> tuple[str, str]:
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, aiohttp.ClientResponseError):
+        return error.message  # its whole text has the URL, which may hold a command
     cause = getattr(error, "os_error", error)
     return getattr(cause, "strerror", None) or str(cause) or type(error).__name__

@@ -1,7 +1,8 @@
 """One WebSocket to the API server: opened or refused with the server's reason, closed for certain.
 
 aiohttp throws away what a server answered instead of the handshake; a middleware of the session
-reads it first, for it is the Status that says why. It also stands in the way of redirects.
+reads it first, for it is the Status that says why. It also stands in the way of redirects, and of
+aiohttp's sending a GET a second time when its connection broke: what it asked for may have begun.
 """
 
 import asyncio
@@ -26,11 +27,24 @@ class Refused(Exception):
         self.retry_after = retry_after
 
 
+class Broken(Exception):
+    """The connection broke after the request was sent; ``cause`` is aiohttp's error."""
+
+    def __init__(self, cause: aiohttp.ClientError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
 async def only_handshakes(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """The middleware. Raises ``Refused``."""
-    response = await handler(request)
+    """The middleware. Raises ``Refused`` and ``Broken``."""
+    try:
+        response = await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise Broken(error) from None
     if response.status == 101:
         return response
     try:

@@ -171,16 +171,6 @@ async def test_a_timeout_closes_the_connection_and_keeps_what_was_printed(
     assert "exec in pods default/web-0 (app): did not end within 0.3 s" in str(late.value)
 
 
-async def test_a_timeout_holds_for_the_handshake_too() -> None:
-    async def silent(request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(60)
-        raise AssertionError
-
-    async with serving(silent) as server, server.client() as client:
-        with pytest.raises(ExecTimeout, match="could not be started within"):
-            await client.exec(request(timeout=0.2))
-
-
 async def test_a_peer_that_does_not_read_its_input_holds_nobody_up() -> None:
     gone = asyncio.Event()
 
@@ -333,21 +323,6 @@ async def test_a_server_of_other_protocols_is_named_so() -> None:
             await client.exec(request())
 
 
-async def test_a_server_that_asks_to_wait_is_asked_again() -> None:
-    count = 0
-
-    async def handler(request: web.Request) -> web.StreamResponse:
-        nonlocal count
-        count += 1
-        if count < 3:
-            return status(429, "TooManyRequests", headers={"Retry-After": "0"})
-        return await run_in(request, nothing, protocols=(V5,))
-
-    async with serving(handler) as server, server.client() as client:
-        assert (await client.exec(request())).exit_code == 0
-    assert count == 3
-
-
 async def test_credentials_are_renewed_after_a_401(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("old")
@@ -379,15 +354,6 @@ async def test_tls_and_proxy_are_those_of_every_request(tmp_path: Path) -> None:
         async with server.client(client_key=client_keys.key, **known) as client:
             with pytest.raises(ApiUnreachable, match="a certificate that does not verify"):
                 await client.exec(request())
-
-
-async def test_a_server_that_is_not_there_is_unreachable() -> None:
-    async with serving(of(nothing)) as server:
-        client = server.client()
-    async with client:
-        with pytest.raises(ApiUnreachable) as away:
-            await client.exec(request())
-    assert not away.value.sent
 
 
 async def test_of_much_output_the_beginning_and_the_end_are_kept() -> None:

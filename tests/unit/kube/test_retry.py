@@ -4,6 +4,7 @@ from kubeferry.errors import ApiError, Forbidden, ServerTimeout
 from kubeferry.kube.retry import Attempt, Repeat, seconds_to_retry
 
 LEADER = "etcdserver: leader changed"
+TOO_LARGE = "etcdserver: request is too large"
 
 
 def waits(
@@ -40,6 +41,7 @@ def test_a_server_that_is_unwell(status: int, repeat: Repeat, count: int, again:
         pytest.param("failed calling webhook", 2, True, id="a webhook that is down: a few times"),
         pytest.param("failed calling webhook", 20, False, id="no more than that"),
         pytest.param(f"Internal error occurred: {LEADER}", 20, True, id="the server's own store"),
+        pytest.param(TOO_LARGE, 1, False, id="what is too large stays so"),
     ],
 )
 def test_an_internal_error(message: str, count: int, again: bool) -> None:
