@@ -3,7 +3,7 @@
 What a command does is a ``Program`` by the first word of the command; what ran is in ``ran``.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,11 +24,14 @@ class Containers:
         server: the URL to use in place of the cluster's.
         programs: by the first word of a command; others end well and print nothing.
         ran: ``shop/db-0/main: freeze now`` of each command, in order.
+        before: what happens to a request for a command before its handshake; an answer takes the
+            handshake's place.
     """
 
     server: str = ""
     programs: dict[str, Program] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
+    before: Callable[[web.BaseRequest], Awaitable[web.StreamResponse | None]] | None = None
 
     async def run(self, process: Process) -> None:
         """Runs one command."""
@@ -52,6 +55,9 @@ async def containers(cluster: str) -> AsyncIterator[Containers]:
 
         async def answer(request: Any) -> web.StreamResponse:
             if request.path.endswith("/exec"):
+                instead = await found.before(request) if found.before else None
+                if instead is not None:
+                    return instead
                 return await run_in(request, found.run, protocols=(V5, V4))
             return await _forward(session, cluster, request)
 

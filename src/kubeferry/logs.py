@@ -4,6 +4,7 @@ import logging
 import tempfile
 import time
 from types import TracebackType
+from typing import Protocol
 
 from kubeferry import codec
 from kubeferry.clock import Clock, timestamp
@@ -11,6 +12,15 @@ from kubeferry.report import Problem
 
 MAX_LOG_BYTES = 32 << 20
 """A task's log stops growing here and says so."""
+MAX_OUTPUT_BYTES = 4 << 20
+"""Bytes of a log that what commands printed may take up."""
+
+
+class Line(Protocol):
+    """Takes a line of a task's log (``TaskLog.line``)."""
+
+    def __call__(self, level: str, message: str, **fields: str) -> None:
+        """Adds the line."""
 
 
 class TaskLog:
@@ -67,6 +77,29 @@ class TaskLog:
         """All lines so far."""
         self._file.seek(0)
         return self._file.read()
+
+
+class OutputLog:
+    """Puts what commands printed into a task's log: one line a command, bounded for all together,
+    so that no command's output keeps what is wrong out of the log.
+    """
+
+    def __init__(self, line: Line, *, most: int = MAX_OUTPUT_BYTES) -> None:
+        self._line = line
+        self._left = self._most = most
+
+    def __call__(self, message: str, *, stdout: bytes, stderr: bytes, **fields: str) -> None:
+        """Adds what a command printed; of what is too much only its size."""
+        told: dict[str, str] = {}
+        for name, data in (("stdout", stdout), ("stderr", stderr)):
+            text = data.decode(errors="replace")
+            size = len(codec.encode(text)) - 2  # as it takes up the log: control characters grow
+            if size > self._left:
+                told[name] = f"({len(data)} bytes left out: commands said more than {self._most})"
+            elif size:
+                self._left -= size
+                told[name] = text
+        self._line("info", message, **fields, **told)
 
 
 def _quoted(text: str) -> str:

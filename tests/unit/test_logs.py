@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from kubeferry import logs
-from kubeferry.logs import TaskLog, configure
+from kubeferry.logs import OutputLog, TaskLog, configure
 from kubeferry.report import Problem
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -89,6 +89,32 @@ def test_in_a_cluster_a_record_is_a_line_of_json_in_utc(ours: logging.Logger) ->
         "logger": "kubeferry.x",
         "msg": "vault v",
     }
+
+
+def test_output_is_one_line_a_command_whatever_is_in_it() -> None:
+    with TaskLog(clock=lambda: NOW) as log:
+        show = OutputLog(log.line)
+        show("it ended", stdout=b"one\ntwo\n", stderr=b"", object="pods a/b")
+        show("it ended", stdout=b"", stderr=b"\xff\x00")
+        assert log.read().decode().splitlines() == [
+            'time="2026-01-02T03:04:05Z" level=info msg="it ended" object="pods a/b"'
+            r' stdout="one\ntwo\n"',
+            'time="2026-01-02T03:04:05Z" level=info msg="it ended"'
+            ' stderr="\N{REPLACEMENT CHARACTER}\\u0000"',
+        ]
+
+
+@pytest.mark.parametrize("piece", [b"x", b"\n", b"\x00", b"\xff"])
+def test_output_leaves_room_in_the_log_for_what_is_wrong(piece: bytes) -> None:
+    most = 100_000
+    with TaskLog(clock=lambda: NOW) as log:
+        show = OutputLog(log.line, most=most)
+        for _ in range(40):
+            show("it ended", stdout=piece * 4_000, stderr=b"")
+        said = log.read()
+        assert most * 0.7 < len(said) < most + 10_000
+        assert said.count(b"\n") == 40
+        assert b"(4000 bytes left out: commands said more than 100000)" in said
 
 
 def test_a_defect_is_logged_with_its_trace(ours: logging.Logger) -> None:

@@ -91,9 +91,7 @@ async def run_backup(
             store,
             facts,
             _facts(request, findings, run, items=facts.objects),
-            side=SideFiles(
-                log=log.read().decode(), results=findings.results(), volumes=run.volumes
-            ),
+            side=SideFiles(log=log.read(), results=findings.results(), volumes=run.volumes),
         )
     first = next((one for one in findings.problems if one.level == "error"), None)
     return _result(written, first=first or next(iter(findings.problems), None))

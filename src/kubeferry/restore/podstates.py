@@ -4,38 +4,17 @@ A pod is the restored one if the task's field manager is among its managers. Ano
 name is somebody else's, for whom no hook was meant, unless it is an heir (``heirs``).
 """
 
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from kubeferry import codec
+from kubeferry.kube.containers import Container, State, doing
 from kubeferry.restore.hooks import ExecHook, InitWait, PodHook
 
 
 class _Part(msgspec.Struct, rename="camel"):
     """What is read of a part, and nothing else."""
-
-
-class _Ended(_Part):
-    exit_code: int = 0
-    reason: str = ""
-
-
-class _Waiting(_Part):
-    reason: str = ""
-    message: str = ""
-
-
-class _State(_Part):
-    running: dict[str, Any] | None = None
-    terminated: _Ended | None = None
-    waiting: _Waiting | None = None
-
-
-class _Container(_Part):
-    name: str
-    ready: bool = False
-    state: _State | None = None
 
 
 class _Manager(_Part):
@@ -68,8 +47,8 @@ class _Spec(_Part):
 class _Status(_Part):
     phase: str = ""
     reason: str = ""
-    container_statuses: list[_Container] | None = None
-    init_container_statuses: list[_Container] | None = None
+    container_statuses: list[Container] | None = None
+    init_container_statuses: list[Container] | None = None
 
 
 class PodSeen(_Part):
@@ -140,14 +119,14 @@ def container_standing(pod: PodSeen, hook: PodHook) -> Standing:
     if isinstance(hook, ExecHook):
         return _for_command(hook, found.get(hook.container), pod.spec.restart_policy)
     for name in hook.containers:
-        state = (found[name].state if name in found else None) or _State()
+        state = (found[name].state if name in found else None) or State()
         if state.terminated is None or state.terminated.exit_code != 0:
-            return Standing("waiting", f"init container {name} {_doing(state)}")
+            return Standing("waiting", f"init container {name} {doing(state)}")
     return Standing("up")
 
 
-def _for_command(hook: ExecHook, container: _Container | None, restarts: str) -> Standing:
-    state = (container.state if container else None) or _State()
+def _for_command(hook: ExecHook, container: Container | None, restarts: str) -> Standing:
+    state = (container.state if container else None) or State()
     if container is not None and state.running is not None:
         if container.ready or not hook.wait_for_ready:
             return Standing("up")
@@ -156,13 +135,4 @@ def _for_command(hook: ExecHook, container: _Container | None, restarts: str) ->
     if ended and (restarts == "Never" or (restarts == "OnFailure" and not ended.exit_code)):
         why = f"container {hook.container} has ended with exit code {ended.exit_code}"
         return Standing("lost", why)
-    return Standing("waiting", f"container {hook.container} {_doing(state)}")
-
-
-def _doing(state: _State) -> str:
-    if state.terminated is not None:
-        return f"ended with exit code {state.terminated.exit_code} ({state.terminated.reason})"
-    if state.waiting is not None and state.waiting.reason:
-        said = f"{state.waiting.reason}: {state.waiting.message}".removesuffix(": ")
-        return f"does not run ({said})"
-    return "runs" if state.running is not None else "does not run"
+    return Standing("waiting", f"container {hook.container} {doing(state)}")

@@ -12,7 +12,8 @@ Pods are not watched one by one. In rounds, ``SHORTEST`` to ``LONGEST`` seconds 
 pods of a namespace are asked for each; many are found in one list of the namespace's restored pods,
 page by page. Memory holds the pods that still have hooks, and nothing of the others.
 
-A hook that could not be run, or whose end nobody knows, is a failure, never a wait without end: a
+A hook whose end nobody knows is a failure: its command is never run a second time. One that did not
+get through to its container waits as for a container that does not run. No wait is without end: a
 pod that is gone, was replaced or has ended is lost, and every wait has its limit.
 """
 
@@ -20,17 +21,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import Protocol
 
 import msgspec
 
 from kubeferry.durations import format_duration
-from kubeferry.errors import ApiError, ApiUnreachable, ExecLost, ExecTimeout, Forbidden, NotFound
+from kubeferry.errors import ApiError, ApiUnreachable, Forbidden, NotFound
 from kubeferry.journal import HookRun
 from kubeferry.kube.client import Client
+from kubeferry.kube.endings import run_command
 from kubeferry.kube.exec import Exec
 from kubeferry.kube.names import PODS, Identity, Resource
 from kubeferry.kube.objects import Object
+from kubeferry.logs import Line, OutputLog
 from kubeferry.restore.heirs import Owner, inherited_standing
 from kubeferry.restore.hooks import ExecHook, PodHook
 from kubeferry.restore.podstates import PodSeen, Standing, read_pod, standing
@@ -44,8 +46,6 @@ FEW = 8
 SHORTEST, LONGEST = 1.0, 5.0
 OUTPUT_BYTES = 8 << 10
 """Bytes of each stream of a hook's output that get into the log."""
-TOTAL_OUTPUT = 4 << 20
-"""Bytes of all hooks' output that get into the log."""
 
 _PAGE = 500
 _STRETCH = 1.5
@@ -54,13 +54,6 @@ _LISTING = 10
 
 Record = Callable[[HookRun], Awaitable[None]]
 """Receives what became of each hook."""
-
-
-class Log(Protocol):
-    """Takes lines for the task's log (``logs.TaskLog.line``)."""
-
-    def __call__(self, level: str, message: str, **fields: str) -> None:
-        """Adds a line."""
 
 
 @dataclass(slots=True, eq=False)
@@ -93,14 +86,14 @@ class PostHooks:
         manager: str,
         label_selector: str,
         record: Record,
-        log: Log,
+        log: Line,
         pauses: tuple[float, float] = (SHORTEST, LONGEST),
     ) -> None:
         self._client = client
         self._manager = manager
         self._selector = label_selector
         self._record = record
-        self._log = log
+        self._show = OutputLog(log)
         self._shortest, self._longest = pauses
         self._waiting: dict[str, dict[str, _Pod]] = {}
         self._owners: dict[tuple[str, Owner], Object | None] = {}
@@ -108,7 +101,6 @@ class PostHooks:
         self._called = asyncio.Event()
         self._is_last = False
         self._has_news = False
-        self._output_left = TOTAL_OUTPUT
 
     @property
     def left(self) -> int:
@@ -313,26 +305,23 @@ class PostHooks:
         )
         self._has_news = True
         try:
-            result = await self._client.exec(request)
-        except ExecTimeout as error:
-            self._show(pod, hook, str(error), error.stdout, error.stderr)
-            return _UP, Note(TIMEOUT, f"{_about(hook)} {error.problem}; {error.remedy}")
-        except ExecLost as error:
-            self._show(pod, hook, str(error), error.stdout, error.stderr)
-            return _UP, Note(FAILED, f"{_about(hook)}: {error.problem}; {error.remedy}")
-        except NotFound as error:
-            return Standing("waiting" if pod.owner else "lost", error.problem), None
+            ending = await run_command(self._client, request)
         except ApiUnreachable as error:
-            if not error.sent:
-                return Standing("waiting", f"the command could not be sent: {error.problem}"), None
-            return _UP, Note(FAILED, f"{_about(hook)}: {error.problem}; it may have been run")
-        except ApiError as error:
-            return _UP, Note(FAILED, f"{_about(hook)} could not be run: {error.problem}")
-        self._show(pod, hook, f"exit code {result.exit_code}", result.stdout, result.stderr)
-        if result.exit_code == 0:
+            return Standing("waiting", f"the command could not be sent: {error.problem}"), None
+        if ending.is_passing:
+            return Standing("waiting", f"the command {ending.problem}"), None
+        end = ending.problem or f"exit code {ending.exit_code}"
+        self._show(
+            f"{_about(hook)}: {end}",
+            stdout=ending.stdout,
+            stderr=ending.stderr,
+            object=str(pod.target),
+        )
+        if ending:
             return _UP, None
-        why = f"{_about(hook)}: exit code {result.exit_code}; its output is in the restore's log"
-        return _UP, Note(FAILED, why)
+        if ending.fate == "ended":
+            end += "; its output is in the restore's log"
+        return _UP, Note(TIMEOUT if ending.is_late else FAILED, f"{_about(hook)}: {end}")
 
     async def _give_up(self, pod: _Pod, why: str) -> None:
         """None of the hooks that are left will be run."""
@@ -355,16 +344,6 @@ class PostHooks:
         pod.number += 1
         self._has_news = True
         await self._record(run)
-
-    def _show(self, pod: _Pod, hook: ExecHook, end: str, stdout: bytes, stderr: bytes) -> None:
-        output: dict[str, str] = {}
-        for name, data in (("stdout", stdout), ("stderr", stderr)):
-            if len(data) > self._output_left:
-                output[name] = f"({len(data)} bytes left out: the hooks of this restore said more)"
-            elif data:
-                self._output_left -= len(data)
-                output[name] = data.decode(errors="replace")
-        self._log("info", f"{_about(hook)}: {end}", object=str(pod.target), **output)
 
 
 _UP = Standing("up")

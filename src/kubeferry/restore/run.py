@@ -160,7 +160,7 @@ async def run_restore(
             await put_restore_files(
                 store,
                 folder,
-                log=log.read().decode(),
+                log=log.read(),
                 results=findings.results(),
                 resources=recorder.resources(),
             )

@@ -42,19 +42,19 @@ class SideFiles:
     """What stands beside an archive, in Velero's formats (velero.md §1.2).
 
     Attributes:
-        log: the lines of the task's log, text.
+        log: the task's log.
         results: ``{"warnings": R, "errors": R}``, see ``report.Findings.results``.
         volumes: entries of ``volumeinfo``, one a volume; ``skipped_volume`` makes one.
     """
 
-    log: str = ""
+    log: bytes = b""
     results: dict[str, Any]
     volumes: Sequence[dict[str, Any]] = ()
 
     def documents(self) -> dict[str, bytes]:
         """Kind of file to its gzipped content."""
         return {
-            "logs.gz": gzips.pack(self.log.encode()),
+            "logs.gz": gzips.pack(self.log),
             "results.gz": packed_json(self.results),
             "podvolumebackups.json.gz": packed_json([]),
             "volumesnapshots.json.gz": packed_json([]),

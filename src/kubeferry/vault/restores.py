@@ -114,7 +114,7 @@ async def put_restore_files(
     store: Store,
     folder: str,
     *,
-    log: str,
+    log: bytes,
     results: dict[str, Any],
     resources: Iterable[tuple[str, str]],
 ) -> None:
@@ -123,7 +123,7 @@ async def put_restore_files(
     ``resources`` are ``apps/v1/StatefulSet`` and ``default1/web(created)``, sorted.
     """
     for kind, data in (
-        ("logs.gz", gzips.pack(log.encode())),
+        ("logs.gz", gzips.pack(log)),
         ("results.gz", packed_json(results)),
         ("resource-list.json.gz", packed(resource_list(resources))),
     ):

@@ -8,17 +8,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from kubeferry.errors import ApiUnreachable
 from kubeferry.journal import HookRun
 from kubeferry.kube.config import ClusterConfig
 from kubeferry.kube.limiter import Limits
 from kubeferry.kube.names import Identity, Resource
+from kubeferry.logs import MAX_OUTPUT_BYTES
 from kubeferry.restore.hooks import ExecHook, InitWait, PodHook
-from kubeferry.restore.posthooks import AT_ONCE, FEW, OUTPUT_BYTES, TOTAL_OUTPUT, PostHooks
+from kubeferry.restore.posthooks import AT_ONCE, FEW, OUTPUT_BYTES, PostHooks
 from tests.builders import Built, namespace, pod
 from tests.execserver import Process
-from tests.unit.restore.podserver import Counting, PodServer, pod_server, state
+from tests.unit.restore.podserver import Counting, PodServer, pod_server, state, succeed
 
 MANAGER = "kubeferry-1"
 SELECTOR = "velero.io/restore-name=back"
@@ -189,7 +191,7 @@ async def test_the_output_of_all_hooks_together_is_bounded(ground: Ground) -> No
         await process.exit(0)
 
     ground.server.programs(talks)
-    count = TOTAL_OUTPUT // OUTPUT_BYTES + 5
+    count = MAX_OUTPUT_BYTES // OUTPUT_BYTES + 5
     async with ground.hooks() as hooks:
         target = await ground.restored()
         await ground.server.run("web")
@@ -246,7 +248,55 @@ async def test_a_command_that_cannot_be_run_has_failed(ground: Ground) -> None:
         await ground.server.run("web")
         add(hooks, target, hook("nothing"))
     assert ground.told() == [(0, "failed", "HookFailed")]
-    assert "could not be run: OCI runtime exec failed" in ground.runs[0].message
+    assert "could not be run to its end: OCI runtime exec failed" in ground.runs[0].message
+
+
+async def is_away(process: Process) -> None:
+    """The kubelet does not answer the API server."""
+    failure = "error dialing backend: dial tcp 10.0.0.1:10250: connect: connection refused"
+    await process.status(
+        {"status": "Failure", "message": failure, "reason": "InternalError", "code": 500}
+    )
+
+
+async def test_a_command_that_did_not_get_through_is_run_when_it_does(ground: Ground) -> None:
+    ground.server.programs(is_away)
+    async with ground.hooks() as hooks:
+        target = await ground.restored()
+        await ground.server.run("web")
+        add(hooks, target, hook())
+        await until(lambda: ground.server.has_run("web") >= 3)
+        ground.server.programs(succeed)
+    assert ground.told() == [(0, "done", "")]
+
+
+async def test_a_command_that_never_gets_through_is_told_in_time(ground: Ground) -> None:
+    ground.server.programs(is_away)
+    async with ground.hooks() as hooks:
+        target = await ground.restored()
+        await ground.server.run("web")
+        add(hooks, target, hook(wait_seconds=0.3))
+    assert ground.told() == [(0, "failed", "HookNotRun")]
+    assert "the command was not run: error dialing backend" in ground.runs[0].message
+
+
+async def test_a_handshake_that_breaks_is_no_second_run(ground: Ground) -> None:
+    asked = 0
+
+    async def broken(request: web.BaseRequest) -> None:
+        nonlocal asked
+        asked += 1
+        assert request.transport is not None
+        request.transport.abort()
+
+    ground.server.containers.before = broken
+    async with ground.hooks() as hooks:
+        target = await ground.restored()
+        await ground.server.run("web")
+        add(hooks, target, hook())
+    assert ground.told() == [(0, "failed", "HookFailed")]
+    assert "may still run" in ground.runs[0].message
+    assert asked == 1
 
 
 async def vanish(ground: Ground) -> None:

@@ -20,7 +20,7 @@ THEM = Owner("task-2", "cluster-2")
 async def test_the_files_are_veleros(store: Store, folder: Path) -> None:
     volume = skipped_volume(claim="c", namespace="default", volume="pv-1", reason="no mover yet")
     side = SideFiles(
-        log="line\n", results={"errors": {"velero": ["x"]}, "warnings": {}}, volumes=[volume]
+        log=b"line\n", results={"errors": {"velero": ["x"]}, "warnings": {}}, volumes=[volume]
     )
     await commit_backup(store, await write_archive(store, "b", [pod("web")]), FACTS, side=side)
     place = folder / "backups/b"
@@ -87,7 +87,7 @@ async def test_a_backup_that_another_task_committed_is_not_touched(
     await commit_backup(store, theirs, FACTS, side=NO_PROBLEMS)
     before = stored(folder)
     with pytest.raises(BackupExists):
-        await commit_backup(store, archive, FACTS, side=SideFiles(log="ours", results={}))
+        await commit_backup(store, archive, FACTS, side=SideFiles(log=b"ours", results={}))
     assert stored(folder) == before
 
 

@@ -67,7 +67,7 @@ async def test_the_side_files_are_veleros(store: Store, folder: Path) -> None:
         ("v1/Pod", "a/x(failed)"),
         ("v1/Pod", "b/x(created)"),
     ]
-    await put_restore_files(store, "r", log="l\n", results={"errors": {}}, resources=resources)
+    await put_restore_files(store, "r", log=b"l\n", results={"errors": {}}, resources=resources)
     assert unpacked(folder) == {
         "restore-r-logs.gz": b"l\n",
         "restore-r-results.gz": b'{"errors":{}}\n',
