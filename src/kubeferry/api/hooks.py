@@ -72,7 +72,8 @@ class ExecHook(Strict, kw_only=True, frozen=True):
         ),
     ] = None
     timeout: Annotated[
-        Duration, Meta(description="How long it may take; 0s is as if nothing was said.")
+        Duration,
+        Meta(description="How long it may take, at most 4h; 0s is as if nothing was said."),
     ] = "30s"
 
 

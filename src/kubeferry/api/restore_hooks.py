@@ -56,11 +56,17 @@ class ExecRestoreHook(Strict, kw_only=True, frozen=True):
         Meta(description="Fail: the pod's remaining hooks are not run. It is an error either way."),
     ] = "Continue"
     exec_timeout: Annotated[
-        Duration, Meta(description="How long the command may take; 0s is as if nothing was said.")
+        Duration,
+        Meta(
+            description="How long the command may take, at most 4h; 0s is as if nothing was said."
+        ),
     ] = "30s"
     wait_timeout: Annotated[
         Duration,
-        Meta(description="How long the container is waited for; 0s is as if nothing was said."),
+        Meta(
+            description="How long the container is waited for, at most 4h; 0s is as if nothing "
+            "was said."
+        ),
     ] = "4h0m0s"
     wait_for_ready: Annotated[
         bool, Meta(description="Whether the container must be ready, not only running.")
@@ -80,7 +86,7 @@ class InitRestoreHook(Strict, kw_only=True, frozen=True):
     ]
     timeout: Annotated[
         Duration,
-        Meta(description="How long their end is waited for; 0s: it is not waited for."),
+        Meta(description="How long their end is waited for, at most 4h; 0s: it is not."),
     ] = "0s"
 
 

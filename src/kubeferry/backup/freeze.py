@@ -96,7 +96,9 @@ class Freezer:
             why = f"its hooks are not known: {error.problem}"
             self._problem("error", INVALID, why, Pod(namespace, name))
             return False
-        if not hooks_of(pod, self._commands):
+        hooks = hooks_of(pod, self._commands)
+        if not hooks:
+            self._warn(hooks, Pod(namespace, name))
             return False
         self._waiting.append(Pod(namespace, name, claims_of(pod)))
         return True
@@ -151,6 +153,7 @@ class Freezer:
         if pod is None:
             return ""
         hooks = hooks_of(pod, self._commands)
+        self._warn(hooks, waiting)
         uid = str(metadata(pod)["uid"])
         if hooks.problems:
             why = f"none of its hooks is run: {'; '.join(hooks.problems)}"
@@ -259,6 +262,10 @@ class Freezer:
         else:
             self._log.line("info", f"{hook.title} ended well", object=hook.subject)
         return bool(outcome)
+
+    def _warn(self, hooks: PodHooks, waiting: Pod) -> None:
+        for one in hooks.warnings:
+            self._problem("warning", INVALID, one, waiting)
 
     def _problem(self, level: Level, reason: str, message: str, waiting: Pod) -> None:
         subject = f"{PODS.plural} {waiting.namespace}/{waiting.name}"

@@ -1,23 +1,33 @@
 """Which hooks a pod has around its backup (velero.md §2.9). Pure.
 
-The pod's annotations say it, for each phase else the backup's ``spec.hooks``. What is wrong with
-one of them is an error of the pod, and then *none* of its hooks is run: an application must not be
+The pod's annotations say it, for each phase else the backup's ``spec.hooks``. What is wrong in an
+annotation is an error of the pod, and then *none* of its hooks is run: an application must not be
 frozen by a pre hook whose post hook cannot be run.
+
+A group of the spec may be for pods of several kinds: its hook for a container that a pod does not
+have is left out with a warning. If the group has pre *and* post hooks for the pod, none of them is
+run. A post hook without a pre hook in its group may belong to any pre hook without a post hook in
+its own: where one would be run and the other is left out, it is an error as above.
 
 A hook that failed is an error whatever its ``onError`` says: what it was to prepare is not
 prepared, so the backup is not `Completed`. ``Fail`` means moreover that the pod is not archived;
 ``Continue`` is, as in Velero, the same as nothing said.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from kubeferry.api.hooks import HOOK_SECONDS, BackupHook, BackupHooks
-from kubeferry.durations import parse_duration, read_duration
 from kubeferry.kube.exec import Exec
-from kubeferry.kube.objects import Object, annotations, at, labels, metadata
-from kubeferry.transform.hook_pods import PodSelection, compile_selection, parse_command
+from kubeferry.kube.objects import Object, at, labels, metadata
+from kubeferry.transform.hook_annotations import ANNOTATION, HookAnnotations
+from kubeferry.transform.hook_pods import (
+    PodSelection,
+    compile_selection,
+    read_seconds,
+    run_containers,
+)
 
 Phase = Literal["pre", "post"]
 
@@ -84,22 +94,27 @@ class PodHooks:
 
     Attributes:
         problems: what is wrong with them; then none is run.
+        warnings: which hooks of the spec are not for this pod, although it was selected.
         is_needed: whether the pod is only archived once its pre hooks ended well.
     """
 
     pre: tuple[Hook, ...] = ()
     post: tuple[Hook, ...] = ()
     problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     is_needed: bool = False
 
     def __bool__(self) -> bool:
-        """Whether there is anything to do or to tell."""
+        """Whether there is anything to do about the pod; warnings alone are no reason."""
         return bool(self.pre or self.post or self.problems)
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A hook of a group: for the pods of ``pods``, empty ``container``: the first."""
+    """A hook of a group: for the pods of ``pods``, empty ``container``: the first.
+
+    ``group`` is the group's place in the spec, for names may be the same.
+    """
 
     phase: Phase
     asked_by: str
@@ -108,6 +123,7 @@ class Command:
     command: tuple[str, ...]
     timeout: float
     may_fail: bool
+    group: int
 
 
 def compile_hooks(given: BackupHooks | None) -> tuple[Command, ...]:
@@ -132,8 +148,9 @@ def _compiled(given: BackupHooks) -> Iterator[Command]:
                     pods,
                     hook.exec.container,
                     tuple(hook.exec.command),
-                    read_duration(hook.exec.timeout, place=told) or HOOK_SECONDS,
+                    read_seconds(hook.exec.timeout, place=told) or HOOK_SECONDS,
                     may_fail=hook.exec.on_error != "Fail",
+                    group=index,
                 )
 
 
@@ -151,106 +168,130 @@ def hooks_of(pod: Object, commands: Iterable[Command]) -> PodHooks:
     """The hooks of a pod as it is; none for one that has ended."""
     if at(pod, ("status", "phase")) in _ENDED:
         return PodHooks()
-    about = metadata(pod)
-    wanted = [
-        one for one in commands if one.pods.matches(str(about.get("namespace", "")), labels(pod))
-    ]
-    hooks: dict[Phase, tuple[Hook, ...]] = {}
+    namespace, present = str(metadata(pod).get("namespace", "")), run_containers(pod)
     problems: list[str] = []
+    hooks: dict[Phase, list[Hook]] = {"pre": [], "post": []}
+    annotated: set[Phase] = set()
     is_needed = False
     for phase in _PREFIXES:
-        given = _annotated(annotations(pod), phase, problems)
+        given = _annotations(pod, phase, problems)
         if given:
-            is_needed = is_needed or (phase == "pre" and given.get("on-error") == "Fail")
-            asked = _from_annotations(given, phase, problems)
-        else:
-            asked = [one for one in wanted if one.phase == phase]
-            is_needed = is_needed or (phase == "pre" and not all(one.may_fail for one in asked))
-        hooks[phase] = tuple(_placed(pod, asked, problems))
+            annotated.add(phase)
+            is_needed = is_needed or (phase == "pre" and given.text("on-error") == "Fail")
+            hooks[phase].append(_annotated(given, phase, pod, present))
+            problems += given.problems
+    selected = [
+        one
+        for one in commands
+        if one.phase not in annotated and one.pods.matches(namespace, labels(pod))
+    ]
+    fit = _fitted(selected, present, is_open="pre" in annotated)
+    problems += fit.problems
     if problems:
+        is_needed = is_needed or _keeps_out(selected)
         return PodHooks(problems=tuple(problems), is_needed=is_needed)
-    return PodHooks(hooks["pre"], hooks["post"], is_needed=is_needed)
+    for one in fit.commands:
+        hooks[one.phase].append(_placed(one, pod, present))
+    is_needed = is_needed or _keeps_out(fit.commands)
+    return PodHooks(tuple(hooks["pre"]), tuple(hooks["post"]), (), fit.warnings, is_needed)
 
 
-def _annotated(given: Mapping[str, str], phase: Phase, problems: list[str]) -> dict[str, str]:
-    """What the annotations say of a phase, by the last part of their keys, the prefix with it.
+def _keeps_out(commands: Iterable[Command]) -> bool:
+    """Whether one of the pre hooks has to end well."""
+    return any(one.phase == "pre" and not one.may_fail for one in commands)
+
+
+def _annotations(pod: Object, phase: Phase, problems: list[str]) -> HookAnnotations | None:
+    """What the annotations say of a phase, None if that is nothing.
 
     Of the two spellings of a pre hook the one that has a command counts, the longer one first.
     """
-    found: list[dict[str, str]] = []
-    for prefix in _PREFIXES[phase]:
-        told = {
-            key.removeprefix(prefix): value
-            for key, value in given.items()
-            if key.startswith(prefix) and value
-        }
-        if told:
-            found.append(told | {"": prefix})
-    problems += (f"{one['']}command is missing" for one in found if "command" not in one)
-    return next((one for one in found if "command" in one), found[0] if found else {})
+    spelled = [HookAnnotations(pod, prefix) for prefix in _PREFIXES[phase]]
+    found = [one for one in spelled if one]
+    chosen = next((one for one in found if "command" in one), found[0] if found else None)
+    for one in found:
+        if one is not chosen:
+            one.only(_KEYS, needed="command")
+            problems += one.problems
+    return chosen
 
 
-def _from_annotations(given: Mapping[str, str], phase: Phase, problems: list[str]) -> list[Command]:
-    """The one hook that annotations ask for, if nothing is wrong with it."""
-    prefix, before = given[""], len(problems)
-    problems += (
-        f"{prefix}{key} is no annotation of a hook; there are {', '.join(_KEYS)}"
-        for key in sorted(given.keys() - {"", *_KEYS})
+def _annotated(given: HookAnnotations, phase: Phase, pod: Object, present: Sequence[str]) -> Hook:
+    """The one hook that annotations ask for, if they have no problems."""
+    given.only(_KEYS, needed="command")
+    return _hook(
+        pod,
+        phase,
+        given.container(present),
+        given.command(),
+        timeout=given.seconds("timeout") or HOOK_SECONDS,
+        asked_by=ANNOTATION,
+        may_fail=given.on_error() != "Fail",
     )
-    on_error = given.get("on-error", "Continue")
-    if on_error not in ("Continue", "Fail"):
-        problems.append(f"{prefix}on-error is {on_error!r}; write Continue or Fail")
-    timeout = HOOK_SECONDS
-    command: tuple[str, ...] = ()
-    try:
-        timeout = parse_duration(given.get("timeout", "0")) or HOOK_SECONDS
-    except ValueError as error:
-        problems.append(f"{prefix}timeout: {error}")
-    try:
-        command = parse_command(given["command"]) if "command" in given else ()
-    except ValueError as error:
-        problems.append(f"{prefix}command: {error}")
-    if len(problems) > before or not command:
-        return []
-    container, may_fail = given.get("container", ""), on_error != "Fail"
-    every = PodSelection()
-    return [Command(phase, "its annotations", every, container, command, timeout, may_fail)]
 
 
-def _placed(pod: Object, asked: Iterable[Command], problems: list[str]) -> Iterator[Hook]:
-    """The commands as hooks of this pod."""
+class _Fit(NamedTuple):
+    """The commands that are run in a pod, and what is said of the others."""
+
+    commands: tuple[Command, ...]
+    warnings: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def _fitted(commands: Sequence[Command], present: Sequence[str], *, is_open: bool) -> _Fit:
+    """Leaves out what is for containers that a pod does not have.
+
+    ``is_open`` says that the pod's annotations ask for a pre hook.
+    """
+    phases: dict[int, set[Phase]] = {}
+    for one in commands:
+        phases.setdefault(one.group, set()).add(one.phase)
+    lacking = [one for one in commands if _container(one, present) not in present]
+    broken = {one.group for one in lacking if len(phases[one.group]) == len(_PREFIXES)}
+    fitting = [one for one in commands if one not in lacking and one.group not in broken]
+    is_open = is_open or any(phases[one.group] == {"pre"} for one in fitting)
+    warnings, problems = [], []
+    for one in lacking:
+        told = f"has no container {one.container!r}: the {one.phase} hook of {one.asked_by} is"
+        if one.group in broken:
+            warnings.append(f"{told} not run in it, nor is any other hook of that group")
+        elif is_open and phases[one.group] == {"post"}:
+            problems.append(f"{told} for it, and it may be what ends a pre hook")
+        else:
+            warnings.append(f"{told} not run in it")
+    return _Fit(tuple(fitting), tuple(warnings), tuple(problems))
+
+
+def _container(one: Command, present: Sequence[str]) -> str:
+    return one.container or next(iter(present), "")
+
+
+def _placed(one: Command, pod: Object, present: Sequence[str]) -> Hook:
+    """A command as a hook of this pod."""
+    return _hook(
+        pod,
+        one.phase,
+        _container(one, present),
+        one.command,
+        timeout=one.timeout,
+        asked_by=one.asked_by,
+        may_fail=one.may_fail,
+    )
+
+
+def _hook(
+    pod: Object,
+    phase: Phase,
+    container: str,
+    command: tuple[str, ...],
+    *,
+    timeout: float,
+    asked_by: str,
+    may_fail: bool,
+) -> Hook:
     about = metadata(pod)
-    names = _containers(pod)
-    for one in asked:
-        container = one.container or next(iter(names), "")
-        if container not in names:
-            problems.append(
-                f"the {one.phase} hook of {one.asked_by} is for the container {container!r}; "
-                f"there are {', '.join(names)}"
-            )
-            continue
-        yield Hook(
-            one.phase,
-            about["namespace"],
-            about["name"],
-            about["uid"],
-            container,
-            one.command,
-            one.timeout,
-            one.asked_by,
-            one.may_fail,
-        )
-
-
-def _containers(pod: Object) -> list[str]:
-    """The names of the containers that run as long as the pod does, the pod's own first."""
-    own = at(pod, ("spec", "containers")) or ()
-    sidecars = [
-        one
-        for one in at(pod, ("spec", "initContainers")) or ()
-        if one.get("restartPolicy") == "Always"
-    ]
-    return [one["name"] for one in (*own, *sidecars)]
+    where = about["namespace"], about["name"], about["uid"]
+    return Hook(phase, *where, container, command, timeout, asked_by, may_fail)
 
 
 def why_not_now(pod: Object) -> str:

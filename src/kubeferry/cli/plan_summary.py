@@ -13,10 +13,11 @@ from kubeferry import codec
 from kubeferry.cli.output import counted, printable, table
 from kubeferry.cli.plan_view import Look, draw
 from kubeferry.kube.names import Identity
-from kubeferry.restore.hooks import ANNOTATION, InitWait, PodHook
+from kubeferry.restore.hooks import InitWait, PodHook
 from kubeferry.restore.plan import PlanItem
 from kubeferry.restore.report import change_line, is_secret
 from kubeferry.restore.waves import Step
+from kubeferry.transform.hook_annotations import ANNOTATION
 
 _NAMES = {
     "create": "to create",
@@ -161,18 +162,23 @@ def item_json(step: Step, item: PlanItem) -> dict[str, Any]:
     if item.images:
         line["images"] = list(item.images)
     if item.hooks:
-        line["hooks"] = [_hook(hook) for hook in item.hooks]
+        line["hooks"] = [_hook(hook, item) for hook in item.hooks]
     return line
 
 
-def _hook(hook: PodHook) -> dict[str, Any]:
-    """A hook; ``hook`` says who asked for it, times are in seconds."""
+def _hook(hook: PodHook, item: PlanItem) -> dict[str, Any]:
+    """A hook; ``hook`` says who asked for it, times are in seconds. A command waits until the
+    controller ``waitsFor``, if there is one, keeps the pod.
+    """
     about: dict[str, Any] = {
         "source": "annotation" if hook.name == ANNOTATION else "spec",
         "hook": hook.name,
     }
     if isinstance(hook, InitWait):
         return about | {"initContainers": list(hook.containers), "timeout": hook.wait_seconds}
+    if item.owner is not None:
+        kind, name = item.owner.resource.group_resource, item.owner.name
+        about["waitsFor"] = _identity(Identity(kind, item.target.namespace, name))
     return about | {
         "container": hook.container,
         "command": list(hook.command),

@@ -21,11 +21,13 @@ import click
 
 from kubeferry.cli.output import cells, pad, printable
 from kubeferry.durations import format_duration
-from kubeferry.restore.hooks import ANNOTATION, InitWait, PodHook
+from kubeferry.restore.heirs import Owner
+from kubeferry.restore.hooks import InitWait, PodHook
 from kubeferry.restore.plan import PlanItem
 from kubeferry.restore.report import change_line, is_secret
 from kubeferry.restore.waves import Step
 from kubeferry.transform.change import Note
+from kubeferry.transform.hook_annotations import ANNOTATION
 
 WIDTH = 100
 """Where nothing says how wide the terminal is."""
@@ -119,7 +121,7 @@ def item_lines(item: PlanItem, look: Look, *, last: bool) -> Iterator[str]:
             if look.full or not (_moves(line) or _is_common(line)):
                 yield from change_lines(_shown(line, look), indent, look)
         for hook in item.hooks:
-            yield from hook_lines(hook, indent, look)
+            yield from hook_lines(hook, indent, look, owner=item.owner)
     elif item.why is not None:
         whole = f"{head}: {printable(item.why.message)}"
         if item.action == "skip" and _fits(whole, item.why.reason, look):
@@ -132,13 +134,19 @@ def item_lines(item: PlanItem, look: Look, *, last: bool) -> Iterator[str]:
             yield from _note(note, indent, look, fg=fg)
 
 
-def hook_lines(hook: PodHook, indent: str, look: Look) -> Iterator[str]:
-    """A hook that is run once the pod is there: what, and who asked for it."""
+def hook_lines(
+    hook: PodHook, indent: str, look: Look, *, owner: Owner | None = None
+) -> Iterator[str]:
+    """A hook that is run once the pod is there: what, and who asked for it.
+
+    A command waits for the pod that stays, if the pod has an ``owner`` that may make it anew.
+    """
     containers = printable(hook.container)
     if isinstance(hook, InitWait):
         text, value = f"wait for the end of {containers}", format_duration(hook.wait_seconds)
     else:
-        text, value = f"run in {containers}", _value(list(hook.command), look)
+        waits = f", once {printable(str(owner))} keeps the pod" if owner else ""
+        text, value = f"run in {containers}{waits}", _value(list(hook.command), look)
     asked = "annotation" if hook.name == ANNOTATION else f"hook {printable(hook.name)}"
     yield from change_lines(Shown("*", text, None, value, asked), indent, look)
 

@@ -10,28 +10,27 @@ warning: one group may be for pods of several kinds.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 from kubeferry.api.hooks import HOOK_SECONDS, OnError
 from kubeferry.api.restore_hooks import WAIT_SECONDS, ExecRestoreHook, RestoreHooks
-from kubeferry.durations import parse_duration, read_duration
 from kubeferry.errors import InvalidInput
 from kubeferry.kube.names import is_dns_label
-from kubeferry.kube.objects import Object, annotations, at, labels
+from kubeferry.kube.objects import Object, at, labels
 from kubeferry.transform.change import Note
-from kubeferry.transform.hook_pods import INVALID, PodSelection, compile_selection, parse_command
+from kubeferry.transform.hook_annotations import ANNOTATION, HookAnnotations
+from kubeferry.transform.hook_pods import (
+    INVALID,
+    PodSelection,
+    compile_selection,
+    read_seconds,
+    run_containers,
+)
 from kubeferry.transform.init_hooks import InitHook, InitHooks, decide
 
 PREFIX = "post.hook.restore.velero.io/"
-ANNOTATION = "its annotations"
-"""Who asked for a hook, if it was no group of the spec."""
 
 _KEYS = ("container", "command", "on-error", "exec-timeout", "wait-timeout", "wait-for-ready")
-_BOOLEANS = {
-    **dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True),
-    **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False),
-}
-"""What Go's ``strconv.ParseBool`` reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,7 @@ def compile_hooks(hooks: RestoreHooks | None, *, place: str = "spec.hooks") -> H
             if hook.init is not None:
                 containers = tuple(hook.init.init_containers)
                 _check_containers(containers, f"{here}.init.initContainers")
-                timeout = read_duration(hook.init.timeout, place=f"{here}.init.timeout")
+                timeout = read_seconds(hook.init.timeout, place=f"{here}.init.timeout")
                 init.append(InitHook(group.name, pods, containers, timeout or None))
             if hook.exec is not None:
                 execs.append((pods, _compiled(group.name, hook.exec, f"{here}.exec")))
@@ -106,8 +105,8 @@ def compile_hooks(hooks: RestoreHooks | None, *, place: str = "spec.hooks") -> H
 
 
 def _compiled(name: str, hook: ExecRestoreHook, place: str) -> ExecHook:
-    execute = read_duration(hook.exec_timeout, place=f"{place}.execTimeout")
-    wait = read_duration(hook.wait_timeout, place=f"{place}.waitTimeout")
+    execute = read_seconds(hook.exec_timeout, place=f"{place}.execTimeout")
+    wait = read_seconds(hook.wait_timeout, place=f"{place}.waitTimeout")
     if not hook.command[0]:
         raise InvalidInput("names no program", place=f"{place}.command")
     return ExecHook(
@@ -147,20 +146,16 @@ def pod_hooks(rules: HookRules, pod: Object, archived: Object, *, init: InitHook
     ``archived`` is the same pod as it was, by which its init containers were chosen.
     """
     waits = list(_init_waits(pod, archived, init))
-    given = {
-        key.removeprefix(PREFIX): value
-        for key, value in annotations(pod).items()
-        if key.startswith(PREFIX)
-    }
+    given = HookAnnotations(pod, PREFIX)
     if not given and not rules.exec and not waits:
         return NO_HOOKS
-    present = _containers(pod)
+    present = run_containers(pod)
     if given:
-        try:
-            return PodHooks((*waits, _from_annotations(given, present)))
-        except ValueError as error:
-            note = Note(INVALID, f"its annotations {PREFIX}... are wrong: {error}; nothing is run")
-            return PodHooks(tuple(waits), errors=(note,))
+        hook = _from_annotations(given, present)
+        if given.problems:
+            why = f"the hook of its annotations is not run: {'; '.join(given.problems)}"
+            return PodHooks(tuple(waits), errors=(Note(INVALID, why),))
+        return PodHooks((*waits, hook))
     namespace = at(pod, ("metadata", "namespace")) or ""
     mine = [hook for pods, hook in rules.exec if pods.matches(namespace, labels(pod))]
     hooks, warnings = _placed(mine, present)
@@ -185,19 +180,6 @@ def _init_waits(pod: Object, archived: Object, init: InitHooks) -> Iterator[Init
         yield InitWait(name, tuple(containers), seconds)
 
 
-def _containers(pod: Object) -> list[str]:
-    """The containers in which a command can be run: not init containers that end."""
-    spec = pod.get("spec")
-    found: list[str] = []
-    for field in ("containers", "initContainers"):
-        listed = at(spec, (field,))
-        for one in listed if isinstance(listed, list) else ():
-            stays = field == "containers" or at(one, ("restartPolicy",)) == "Always"
-            if stays and isinstance(at(one, ("name",)), str):
-                found.append(one["name"])
-    return found
-
-
 def _placed(hooks: Iterable[ExecHook], present: Sequence[str]) -> tuple[list[ExecHook], list[Note]]:
     """The hooks whose container the pod has; where none is named it is the first."""
     placed: list[ExecHook] = []
@@ -218,30 +200,15 @@ def _in(hook: ExecHook, container: str) -> ExecHook:
     return replace(hook, container=container)
 
 
-def _from_annotations(given: Mapping[str, Any], present: Sequence[str]) -> ExecHook:
-    """The hook of a pod's annotations. Raises ``ValueError``."""
-    for key, value in given.items():
-        if key not in _KEYS:
-            raise ValueError(f"there is no {key}, only {', '.join(_KEYS)}")
-        if not isinstance(value, str):
-            raise ValueError(f"{key} is no text")
-    if not given.get("command"):
-        raise ValueError("command is missing")
-    container = given.get("container") or (present[0] if present else "")
-    if container not in present:
-        raise ValueError(f"the pod has no container {container!r}")
-    on_error = given.get("on-error") or "Continue"
-    if on_error not in ("Continue", "Fail"):
-        raise ValueError(f"on-error {on_error!r} is neither Continue nor Fail")
-    ready = given.get("wait-for-ready") or "false"
-    if ready not in _BOOLEANS:
-        raise ValueError(f"wait-for-ready {ready!r} is neither true nor false")
+def _from_annotations(given: HookAnnotations, present: Sequence[str]) -> ExecHook:
+    """The hook of a pod's annotations, if they have no problems."""
+    given.only(_KEYS, needed="command")
     return ExecHook(
         name=ANNOTATION,
-        container=container,
-        command=parse_command(given["command"]),
-        on_error=cast(OnError, on_error),
-        exec_seconds=parse_duration(given.get("exec-timeout") or "0") or HOOK_SECONDS,
-        wait_seconds=parse_duration(given.get("wait-timeout") or "0") or WAIT_SECONDS,
-        wait_for_ready=_BOOLEANS[ready],
+        container=given.container(present),
+        command=given.command(),
+        on_error=given.on_error(),
+        exec_seconds=given.seconds("exec-timeout") or HOOK_SECONDS,
+        wait_seconds=given.seconds("wait-timeout") or WAIT_SECONDS,
+        wait_for_ready=given.is_true("wait-for-ready"),
     )

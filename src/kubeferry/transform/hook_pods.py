@@ -1,15 +1,21 @@
-"""What hooks have in common: which pods a group of them is for, commands in annotations, reasons
-(velero.md §2.9, §3.11). Pure.
+"""What hooks have in common: which pods a group of them is for, the containers in which they can be
+run, how long they may take, what is said of those that failed (velero.md §2.9, §3.11). Pure.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-import msgspec
-
 from kubeferry import codec
 from kubeferry.api.hooks import HookPods
+from kubeferry.durations import format_duration, parse_duration
+from kubeferry.errors import InvalidInput
+from kubeferry.kube.objects import Object, at
 from kubeferry.kube.selectors import LabelSelector, parse_selector
+
+MAX_SECONDS = 4 * 3600.0
+"""The most that a command may take, or be waited for: a task ends one day, whoever may annotate a
+pod.
+"""
 
 INVALID = "HookInvalid"
 """The reason of a hook that cannot be."""
@@ -59,23 +65,32 @@ def _name_pods(resources: Collection[str]) -> bool:
     return not _PODS.isdisjoint(resources)
 
 
-def parse_command(text: str) -> tuple[str, ...]:
-    """A command as an annotation has it: a JSON list of texts if it begins with ``[``, else the
-    name of a program. Raises ``ValueError`` for what is neither.
+def run_containers(pod: Object) -> tuple[str, ...]:
+    """The names of the containers in which a command can be run, the pod's own first: not init
+    containers that end.
     """
-    if not text.strip():
-        raise ValueError("the command is empty")
-    if not text.startswith("["):
-        return (text,)
-    try:
-        found = _COMMAND.decode(text)
-    except msgspec.DecodeError as error:
-        raise ValueError(
-            f"the command begins with [ and is no JSON list of texts: {error}"
-        ) from error
-    if not found:
-        raise ValueError("the command is an empty list")
+    spec = pod.get("spec")
+    found: list[str] = []
+    for field_name in ("containers", "initContainers"):
+        listed = at(spec, (field_name,))
+        for one in listed if isinstance(listed, list) else ():
+            stays = field_name == "containers" or at(one, ("restartPolicy",)) == "Always"
+            if stays and isinstance(at(one, ("name",)), str):
+                found.append(one["name"])
     return tuple(found)
 
 
-_COMMAND = codec.Decoder(list[str])
+def parse_seconds(text: str) -> float:
+    """A time of a hook. Raises ``ValueError`` for what is none, or more than ``MAX_SECONDS``."""
+    seconds = parse_duration(text)
+    if seconds > MAX_SECONDS:
+        raise ValueError(f"{text} is too long; {format_duration(MAX_SECONDS)} at most")
+    return seconds
+
+
+def read_seconds(text: str, *, place: str) -> float:
+    """The same of a spec. Raises ``InvalidInput`` naming the field."""
+    try:
+        return parse_seconds(text)
+    except ValueError as error:
+        raise InvalidInput(str(error), place=place) from error

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kubeferry.durations import parse_duration
 from kubeferry.kube.names import is_dns_label
-from kubeferry.kube.objects import Object, annotations, at, labels, metadata
+from kubeferry.kube.objects import Object, at, labels, metadata
 from kubeferry.transform.change import MISSING, Cause, Change, Note
-from kubeferry.transform.hook_pods import INVALID, PodSelection, parse_command
+from kubeferry.transform.hook_annotations import HookAnnotations
+from kubeferry.transform.hook_pods import INVALID, PodSelection
 
 PREFIX = "init.hook.restore.velero.io/"
 
@@ -71,11 +71,7 @@ class InitHooks:
 
 def decide(hooks: InitHooks, pod: Object) -> Decision:
     """The init containers that a pod, as it was archived, gets."""
-    given = {
-        key.removeprefix(PREFIX): value
-        for key, value in annotations(pod).items()
-        if key.startswith(PREFIX)
-    }
+    given = HookAnnotations(pod, PREFIX)
     if given:
         wanted, errors = _annotated(given)
     elif hooks.hooks:
@@ -121,33 +117,23 @@ def _selected(hooks: InitHooks, pod: Object) -> Iterator[InitContainer]:
 _NOTHING = Decision()
 
 
-def _annotated(given: Mapping[str, Any]) -> tuple[list[InitContainer], list[Note]]:
+def _annotated(given: HookAnnotations) -> tuple[list[InitContainer], list[Note]]:
     """The container that a pod's annotations ask for; one that is wrong is not added at all."""
-    try:
-        return [_from_annotations(given)], []
-    except ValueError as error:
-        return [], [Note(INVALID, f"its annotations {PREFIX}... are wrong: {error}; not added")]
-
-
-def _from_annotations(given: Mapping[str, Any]) -> InitContainer:
-    for key, value in given.items():
-        if key not in _KEYS:
-            raise ValueError(f"there is no {key}, only {', '.join(_KEYS)}")
-        if not isinstance(value, str):
-            raise ValueError(f"{key} is no text")
-    image = given.get("container-image", "")
-    if not image:
-        raise ValueError("container-image is missing")
-    container: Object = {"name": given.get("container-name", ""), "image": image}
-    if given.get("command"):
-        container["command"] = list(parse_command(given["command"]))
-    if not container["name"]:
-        digest = hashlib.sha256(f"{image}\n{given.get('command', '')}".encode()).hexdigest()
-        container["name"] = f"velero-restore-init-{digest[:8]}"
-    elif not is_dns_label(container["name"]):
-        raise ValueError(f"container-name {container['name']!r} is no name of a container")
-    seconds = parse_duration(given["timeout"]) if given.get("timeout") else 0.0
-    return InitContainer(container, _FROM_ANNOTATION, seconds or None)
+    given.only(_KEYS, needed="container-image")
+    image, name = given.text("container-image"), given.text("container-name")
+    command, seconds = given.command(), given.seconds("timeout")
+    if name and not is_dns_label(name):
+        given.problems.append(f"{PREFIX}container-name: {name!r} is no name of a container")
+    if given.problems:
+        why = f"the init container of its annotations is not added: {'; '.join(given.problems)}"
+        return [], [Note(INVALID, why)]
+    if not name:
+        digest = hashlib.sha256(f"{image}\n{given.text('command')}".encode()).hexdigest()
+        name = f"velero-restore-init-{digest[:8]}"
+    container: Object = {"name": name, "image": image}
+    if command:
+        container["command"] = list(command)
+    return [InitContainer(container, _FROM_ANNOTATION, seconds or None)], []
 
 
 def _checked(wanted: list[InitContainer], errors: list[Note], pod: Object) -> Decision:

@@ -179,6 +179,40 @@ async def test_hooks_of_the_spec_are_run_in_their_order(shop: Shop) -> None:
     assert shop.ran == ["db: one", "db: two", "db: three", "db: four"]
 
 
+async def test_pods_that_lack_a_container_are_archived_without_the_group_and_it_is_told(
+    shop: Shop,
+) -> None:
+    await shop.pod("db")
+    await shop.pod("web", {})
+    thaw = {"exec": {"command": ["thaw"], "container": "db"}}
+    group = {"name": "g", "pre": [{"exec": {"command": ["freeze"]}}], "post": [thaw]}
+    hooks = compile_hooks(convert({"resources": [group]}, BackupHooks, place="hooks"))
+    result, findings = await shop.run(replace(REQUEST, hooks=hooks))
+    assert shop.ran == ["db: freeze", "db: thaw"], "its annotations say both"
+    assert reasons(findings) == [("HookInvalid", "web")]
+    assert result.phase == "Completed"
+    assert {"pods/namespaces/shop/db", "pods/namespaces/shop/web"} <= set(shop.objects())
+
+
+async def test_of_two_groups_one_that_a_pod_cannot_run_is_told_and_the_other_is_run(
+    shop: Shop,
+) -> None:
+    await shop.pod("db", {})
+    other = {"exec": {"command": ["x"], "container": "db", "onError": "Fail"}}
+    groups = [
+        {"name": "a", "pre": [other]},
+        {"name": "b", "pre": [{"exec": {"command": ["one"]}}]},
+    ]
+    hooks = compile_hooks(convert({"resources": groups}, BackupHooks, place="hooks"))
+    result, findings = await shop.run(replace(REQUEST, hooks=hooks))
+    assert shop.ran == ["db: one"]
+    assert [str(one) for one in findings.problems] == [
+        "pods shop/db: HookInvalid: has no container 'db': the pre hook of a is not run in it"
+    ]
+    assert result.phase == "Completed"
+    assert "pods/namespaces/shop/db" in shop.objects()
+
+
 @pytest.mark.parametrize(
     ("on_error", "is_archived"),
     [

@@ -102,6 +102,11 @@ def test_hooks_of_annotations(annotations: dict[str, str], expected: list[tuple[
             "on-error is 'fail'; write Continue or Fail",
             id="another word for onError",
         ),
+        pytest.param(
+            {f"{POST}command": "x", f"{POST}timeout": "87600h"},
+            f"{POST}timeout: 87600h is too long; 4h0m0s at most",
+            id="ten years",
+        ),
         pytest.param({f"{PRE}timeout": "3s"}, f"{PRE}command is missing", id="no command"),
         pytest.param(
             {f"{PRE}timeout": "3s", f"{OLD}command": "x"},
@@ -115,7 +120,7 @@ def test_hooks_of_annotations(annotations: dict[str, str], expected: list[tuple[
         ),
         pytest.param(
             {f"{PRE}command": "x", f"{PRE}container": "nope"},
-            "container 'nope'; there are main, agent, proxy",
+            f"{PRE}container: the pod has no container 'nope'; there are main, agent, proxy",
             id="no such container",
         ),
         pytest.param(
@@ -180,9 +185,106 @@ def test_annotations_come_before_the_spec_phase_by_phase() -> None:
     ]
 
 
-def test_a_container_that_a_spec_names_and_the_pod_does_not_have_is_a_problem() -> None:
-    found = hooks_of(db(), spec({"name": "g", "pre": [run("p", container="nope")]}))
-    assert "the pre hook of g is for the container 'nope'" in found.problems[0]
+def lacks(phase: str, group: str = "g", more: str = "") -> str:
+    return f"has no container 'nope': the {phase} hook of {group} is not run in it{more}"
+
+
+NOR = ", nor is any other hook of that group"
+FREEZE_IT, THAW_IT = run("freeze"), run("thaw")
+ELSEWHERE = run("x", container="nope", onError="Fail")
+"""A hook for a container that the pod does not have."""
+
+
+@pytest.mark.parametrize(
+    ("groups", "ran", "warnings"),
+    [
+        pytest.param(
+            [{"name": "g", "pre": [ELSEWHERE, FREEZE_IT]}],
+            ["freeze"],
+            [lacks("pre")],
+            id="the others of pre hooks alone are run",
+        ),
+        pytest.param(
+            [{"name": "g", "post": [ELSEWHERE, run("mark")]}],
+            ["mark"],
+            [lacks("post")],
+            id="the others of post hooks alone are run",
+        ),
+        pytest.param(
+            [{"name": "g", "pre": [FREEZE_IT], "post": [ELSEWHERE]}],
+            [],
+            [lacks("post", more=NOR)],
+            id="nothing is frozen that cannot be thawed",
+        ),
+        pytest.param(
+            [{"name": "g", "pre": [ELSEWHERE], "post": [THAW_IT, run("mark")]}],
+            [],
+            [lacks("pre", more=NOR)],
+            id="nothing is thawed that was not frozen",
+        ),
+        pytest.param(
+            [
+                {"name": "g", "pre": [ELSEWHERE], "post": [ELSEWHERE]},
+                {"name": "g", "pre": [FREEZE_IT], "post": [THAW_IT]},
+            ],
+            ["freeze", "thaw"],
+            [lacks("pre", more=NOR), lacks("post", more=NOR)],
+            id="another group is whole, though of the same name",
+        ),
+        pytest.param(
+            [{"name": "a", "pre": [ELSEWHERE]}, {"name": "b", "post": [run("mark")]}],
+            ["mark"],
+            [lacks("pre", "a")],
+            id="a post hook of another group freezes nothing",
+        ),
+        pytest.param(
+            [
+                {"name": "a", "pre": [FREEZE_IT], "post": [THAW_IT]},
+                {"name": "b", "post": [ELSEWHERE]},
+            ],
+            ["freeze", "thaw"],
+            [lacks("post", "b")],
+            id="each pre hook has its post hook",
+        ),
+    ],
+)
+def test_a_hook_of_a_spec_for_a_container_that_a_pod_lacks_is_a_warning(
+    groups: list[dict[str, Any]], ran: list[str], warnings: list[str]
+) -> None:
+    found = hooks_of(db(), spec(*groups))
+    assert [hook.command[0] for hook in (*found.pre, *found.post)] == ran
+    assert (list(found.warnings), found.problems, found.is_needed) == (warnings, (), False)
+    assert bool(found) is bool(ran), "a pod with nothing to do is archived as any other"
+
+
+@pytest.mark.parametrize(
+    ("annotations", "groups"),
+    [
+        pytest.param(
+            {f"{PRE}command": "freeze"}, [{"name": "b", "post": [ELSEWHERE]}], id="its annotation"
+        ),
+        pytest.param(
+            {f"{PRE}command": "freeze"},
+            [{"name": "b", "pre": [FREEZE_IT], "post": [ELSEWHERE]}],
+            id="its annotation instead of the group's",
+        ),
+        pytest.param(
+            {},
+            [{"name": "a", "pre": [FREEZE_IT]}, {"name": "b", "post": [ELSEWHERE]}],
+            id="another group",
+        ),
+    ],
+)
+def test_where_nobody_knows_what_ends_a_pre_hook_none_is_run(
+    annotations: dict[str, str], groups: list[dict[str, Any]]
+) -> None:
+    found = hooks_of(db(annotations), spec(*groups))
+    assert found.problems == (
+        "has no container 'nope': the post hook of b is for it, and it may be what ends a pre hook",
+    )
+    assert not found.pre
+    assert not found.post
+    assert found
 
 
 @pytest.mark.parametrize(
@@ -218,7 +320,7 @@ def test_a_hook_knows_its_pod_and_hides_its_command() -> None:
     ("group", "place"),
     [
         pytest.param(
-            {"name": "g", "pre": [run("x", timeout="3000000h")]},
+            {"name": "g", "pre": [run("x", timeout="4h0m1s")]},
             "spec.hooks.resources[0].pre[0].exec.timeout",
             id="too long a time",
         ),

@@ -1,13 +1,15 @@
 import json
 from collections.abc import Iterable
 
-from kubeferry.cli.plan_summary import Tally, json_lines, plan_lines
+from kubeferry.cli.plan_summary import Tally, item_json, json_lines, plan_lines
 from kubeferry.cli.plan_view import Look
 from kubeferry.kube.names import Identity, Resource
-from kubeferry.restore.hooks import ANNOTATION, ExecHook, InitWait
+from kubeferry.restore.heirs import Owner
+from kubeferry.restore.hooks import ExecHook, InitWait
 from kubeferry.restore.plan import PlanItem
 from kubeferry.restore.waves import STEPS, Step
 from kubeferry.transform.change import STRIPPED, Cause, Change, Note
+from kubeferry.transform.hook_annotations import ANNOTATION
 
 IMAGE = "registry.example.com/team/nginx:1"
 STEPS_OF_A_PLAN: list[tuple[Step, Iterable[PlanItem]]] = [
@@ -124,3 +126,18 @@ def test_hooks_are_counted_and_each_is_told_with_who_asked_for_it() -> None:
         },
     ]
     assert summary["hooks"] == 2
+
+
+def test_a_command_tells_which_controller_must_keep_its_pod() -> None:
+    source, target = Identity("pods", "shop", "web-0"), Identity("pods", "shop1", "web-0")
+    resource = Resource("", "v1", "pods", "Pod", True)
+    owner = Owner(Resource("apps", "v1", "statefulsets", "StatefulSet", True), "web")
+    hooks = (InitWait("g", ("a",), 60.0), ExecHook("g", "main", ("true",)))
+    planned = PlanItem(source, target, resource, "create", {}, hooks=hooks, owner=owner)
+    wait, command = item_json(STEPS[9], planned)["hooks"]
+    assert "waitsFor" not in wait
+    assert command["waitsFor"] == {
+        "groupResource": "statefulsets.apps",
+        "namespace": "shop1",
+        "name": "web",
+    }

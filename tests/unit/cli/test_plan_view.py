@@ -1,12 +1,16 @@
+from dataclasses import replace
+
 import click
 import pytest
 
 from kubeferry.cli.plan_view import Look, draw, item_lines
 from kubeferry.kube.names import Identity, Resource
-from kubeferry.restore.hooks import ANNOTATION, ExecHook, InitWait, PodHook
+from kubeferry.restore.heirs import Owner
+from kubeferry.restore.hooks import ExecHook, InitWait, PodHook
 from kubeferry.restore.plan import Action, PlanItem
 from kubeferry.restore.waves import STEPS
 from kubeferry.transform.change import MISSING, STRIPPED, Cause, Change, Note
+from kubeferry.transform.hook_annotations import ANNOTATION
 
 MOVED = Change(
     "/metadata/namespace", "default", "default1", Cause("parameter", "namespaceMapping default")
@@ -176,6 +180,16 @@ def test_hooks_of_a_pod_come_after_its_changes_with_who_asked_for_them() -> None
         "* wait for the end of a: 1m0s (hook migrate)",
         '* run in main: ["sh", "-c", "x\\u001b[2J"] (hook migrate)',
         '* run in main: ["true"] (annotation)',
+    ]
+
+
+def test_a_command_in_a_pod_of_a_stateful_set_waits_for_the_pod_that_stays() -> None:
+    owner = Owner(KINDS["statefulsets.apps"], "web")
+    hooks = (InitWait("g", ("a",), 60.0), ExecHook("g", "main", ("true",)))
+    _, *shown = lines(replace(item(MOVED, kind="pods", hooks=hooks), owner=owner))
+    assert [" ".join(line.split()) for line in shown] == [
+        "* wait for the end of a: 1m0s (hook g)",
+        '* run in main, once StatefulSet web keeps the pod: ["true"] (hook g)',
     ]
 
 

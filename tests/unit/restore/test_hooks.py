@@ -118,14 +118,17 @@ def test_a_sidecar_is_a_container_and_an_init_container_is_none() -> None:
     ("annotations", "said"),
     [
         pytest.param({"container": "main"}, "command is missing", id="no command"),
-        pytest.param({"command": ""}, "command is missing", id="an empty command"),
         pytest.param({"command": '["a'}, "no JSON list", id="a command cut off"),
-        pytest.param({"command": "a", "container": "x"}, "has no container 'x'", id="container"),
-        pytest.param({"command": "a", "on_error": "fail"}, "neither Continue nor", id="on-error"),
+        pytest.param(
+            {"command": "a", "container": "x"}, "has no container 'x'; there are", id="container"
+        ),
+        pytest.param({"command": "a", "on_error": "fail"}, "write Continue or Fail", id="on-error"),
         pytest.param({"command": "a", "exec_timeout": "1"}, "no duration", id="exec-timeout"),
         pytest.param({"command": "a", "wait_timeout": "-1s"}, "no duration", id="wait-timeout"),
-        pytest.param({"command": "a", "wait_for_ready": "yes"}, "true nor false", id="ready"),
-        pytest.param({"command": "a", "timeout": "1s"}, "there is no timeout", id="unknown key"),
+        pytest.param({"command": "a", "wait_for_ready": "yes"}, "write true or false", id="ready"),
+        pytest.param({"command": "a", "timeout": "1s"}, "timeout is no annotation", id="unknown"),
+        pytest.param({"command": "a", "exec_timeout": "87600h"}, "is too long", id="ten years"),
+        pytest.param({"command": "a", "wait_timeout": "5h"}, "4h0m0s at most", id="a long wait"),
     ],
 )
 def test_a_wrong_annotation_is_an_error_and_nothing_else_is_run_instead(
@@ -136,6 +139,11 @@ def test_a_wrong_annotation_is_an_error_and_nothing_else_is_run_instead(
     [note] = found.errors
     assert note.reason == "HookInvalid"
     assert said in note.message
+
+
+def test_an_annotation_without_a_text_says_nothing() -> None:
+    found = hooks_of(rules({"postHooks": [command("a")]}), web(command="", container=""))
+    assert [hook.name for hook in found.hooks] == ["g1"]
 
 
 def test_a_spec_s_hook_for_a_container_that_a_pod_lacks_is_a_warning() -> None:
@@ -206,7 +214,11 @@ def changed(field: str, value: object) -> dict[str, Any]:
         pytest.param(changed("command", []), ".init.initContainers[0].command", id="no command"),
         pytest.param(changed("command", "a"), ".init.initContainers[0].command", id="no list"),
         pytest.param(command(""), ".exec.command", id="no program"),
-        pytest.param(command("a", waitTimeout="9999999999h"), ".exec.waitTimeout", id="for ages"),
+        pytest.param(command("a", waitTimeout="4h1s"), ".exec.waitTimeout", id="too long a wait"),
+        pytest.param(command("a", execTimeout="4h1s"), ".exec.execTimeout", id="too long a run"),
+        pytest.param(
+            {"init": {**INIT_HOOK["init"], "timeout": "4h1s"}}, ".init.timeout", id="init"
+        ),
     ],
 )
 def test_a_hook_that_cannot_be_is_refused_with_its_field(hook: dict[str, Any], place: str) -> None:

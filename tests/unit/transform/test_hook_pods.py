@@ -5,7 +5,14 @@ import pytest
 from kubeferry.api.hooks import HookPods
 from kubeferry.api.metadata import convert
 from kubeferry.errors import InvalidInput
-from kubeferry.transform.hook_pods import compile_selection, parse_command
+from kubeferry.kube.objects import Object
+from kubeferry.transform.hook_pods import (
+    MAX_SECONDS,
+    compile_selection,
+    parse_seconds,
+    read_seconds,
+    run_containers,
+)
 
 
 def matches(fields: dict[str, Any], namespace: str = "shop", **labels: str) -> bool:
@@ -54,19 +61,36 @@ def test_a_selector_that_cannot_be_is_refused_with_its_field() -> None:
     assert refused.value.place == "spec.labelSelector.matchLabels.a b"
 
 
+def pod(**spec: Any) -> Object:
+    return {"spec": spec}
+
+
 @pytest.mark.parametrize(
-    ("text", "command"),
+    ("made", "names"),
     [
-        pytest.param('["sh", "-c", "a b"]', ("sh", "-c", "a b"), id="a JSON list"),
-        pytest.param("/bin/sync", ("/bin/sync",), id="a program"),
-        pytest.param("sync all", ("sync all",), id="no shell divides words"),
+        pytest.param({}, (), id="no spec"),
+        pytest.param(pod(containers=[{"name": "b"}, {"name": "a"}]), ("b", "a"), id="its own"),
+        pytest.param(
+            pod(
+                initContainers=[{"name": "setup"}, {"name": "proxy", "restartPolicy": "Always"}],
+                containers=[{"name": "main"}],
+            ),
+            ("main", "proxy"),
+            id="sidecars come after, init containers that end are none",
+        ),
+        pytest.param(
+            pod(containers=["main", {"name": 1}, {}], initContainers="x"), (), id="what is none"
+        ),
     ],
 )
-def test_a_command_of_an_annotation(text: str, command: tuple[str, ...]) -> None:
-    assert parse_command(text) == command
+def test_the_containers_in_which_a_command_can_be_run(made: Object, names: tuple[str, ...]) -> None:
+    assert run_containers(made) == names
 
 
-@pytest.mark.parametrize("text", ["", "  ", "[", "[]", "[1]", '["a"', "[ -f /x ]"])
-def test_a_command_that_is_none(text: str) -> None:
-    with pytest.raises(ValueError, match="command"):
-        parse_command(text)
+def test_a_hook_may_take_four_hours_and_no_more() -> None:
+    assert read_seconds("4h0m0s", place="spec.timeout") == MAX_SECONDS == 4 * 3600
+    with pytest.raises(InvalidInput) as refused:
+        read_seconds("4h0m1s", place="spec.timeout")
+    assert str(refused.value) == "spec.timeout: 4h0m1s is too long; 4h0m0s at most"
+    with pytest.raises(ValueError, match="87600h is too long"):
+        parse_seconds("87600h")
