@@ -6,8 +6,9 @@ names).
 """
 
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kubeferry import codec
 from kubeferry.vault.resource_list import resource_list
@@ -27,9 +28,15 @@ class Line(NamedTuple):
 
 
 class Catalogue:
-    """A temporary table; not for two threads at once."""
+    """A temporary table.
+
+    A thread that fills or reads it may outlive a task that was cancelled: closing waits for what it
+    does at the moment, and then the thread meets ``sqlite3.ProgrammingError``. SQLite itself would
+    bring the process down.
+    """
 
     def __init__(self) -> None:
+        self._using = threading.Lock()
         # The empty name is a private file that SQLite deletes itself and keeps in a small cache.
         self._rows = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._rows.execute("pragma journal_mode = off")
@@ -41,31 +48,44 @@ class Catalogue:
 
     def close(self) -> None:
         """Deletes it."""
-        self._rows.close()
+        with self._using:
+            self._rows.close()
 
     def add(self, lines: Sequence[Line]) -> None:
         """Adds lines at the end."""
-        self._rows.executemany("insert into lines values (?, ?, ?, ?, ?, ?)", lines)
+        with self._using:
+            self._rows.executemany("insert into lines values (?, ?, ?, ?, ?, ?)", lines)
 
     def resources(self) -> Iterator[bytes]:
         """``metadata/resources.json``: a JSON array with one object a line."""
         yield b"["
-        cursor = self._rows.execute(
+        found = self._select(
             "select type, resource, namespace, name, size, created from lines order by rowid"
         )
         before = b"\n"
-        while rows := cursor.fetchmany(_ROWS):
+        for rows in found:
             yield before + b",\n".join(codec.encode(_described(*row)) for row in rows)
             before = b",\n"
         yield b"\n]\n"
 
     def resource_list(self) -> Iterator[bytes]:
         """``<backup>-resource-list.json``: type to sorted names (velero.md §1.2)."""
-        cursor = self._rows.execute(
+        found = self._select(
             "select type, case namespace when '' then name else namespace || '/' || name end as n "
             "from lines order by type, n"
         )
-        yield from resource_list(cursor)
+        yield from resource_list(row for rows in found for row in rows)
+
+    def _select(self, query: str) -> Iterator[list[Any]]:
+        """The rows of a query, some at a time."""
+        with self._using:
+            cursor = self._rows.execute(query)
+        while True:
+            with self._using:
+                rows = cursor.fetchmany(_ROWS)
+            if not rows:
+                return
+            yield rows
 
 
 def _described(
