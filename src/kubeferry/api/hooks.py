@@ -120,8 +120,10 @@ class PendingHook(Tolerant, kw_only=True, frozen=True):
     pod: Annotated[str, Meta(description="Its name.")]
     uid: Annotated[str, Meta(description="Its uid: another pod of that name is owed nothing.")]
     container: Annotated[str, Meta(description="The container.")]
-    command: Annotated[list[str], Meta(description="The program and its arguments.")]
+    command: Annotated[
+        list[str], Meta(description="The program and its arguments; empty once it failed.")
+    ]
     timeout: Annotated[Duration, Meta(description="How long it may take.")] = "30s"
     problem: Annotated[
-        str, Meta(description="Set once it was run for a task that was interrupted, and failed.")
+        str, Meta(description="Set once it was run and failed; until a report tells it.")
     ] = ""

@@ -1,22 +1,25 @@
 """Keeps applications still while they are archived: pre hooks, the archive, post hooks.
 
-Groups of pods are handled ``GROUPS`` at a time. A pod is read again right before its hooks and once
-more after its pre hooks, so that it is archived as it is while it is still. What its post hooks
-will have to undo is written down (``FrozenPods``) before its first pre hook is begun, and struck
-off when they ran: a killed process leaves a list of what it owes.
+Groups of pods are handled ``GROUPS`` at a time, the pods of a group together. A pod is read again
+right before its hooks and once more after its pre hooks, so that it is archived as it is while it
+is still. What the post hooks of a group will have to undo is written down (``FrozenPods``) before
+its first pre hook is begun, and struck off as they ran: a killed process leaves a list of what it
+owes.
 
-Post hooks are run for every pod whose pre hooks were begun, whatever happened since. Where the
-task is cancelled they have ``THAW_SECONDS``; what is left then stays on the list, for whoever goes
-on with the task.
+Post hooks are run for every pod whose pre hooks were begun, whatever happened since. One that does
+not get through to its container within ``THAW_PATIENCE`` stays on the list, for whoever pays later;
+the backup goes on, with an error. Where the task is cancelled they have ``THAW_SECONDS``, and what
+is left then stays on the list too.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from kubeferry.backup.groups import Pod, grouped
-from kubeferry.backup.hookrun import Outcome, run_hook, run_owed
+from kubeferry.backup.hookrun import Outcome, run_owed, run_pre
 from kubeferry.backup.hooks import (
     Command,
     Hook,
@@ -27,17 +30,22 @@ from kubeferry.backup.hooks import (
     why_not_now,
 )
 from kubeferry.backup.select import is_taken
-from kubeferry.errors import ApiError, ApiUnreachable, FerryError, NotFound
+from kubeferry.backup.together import each
+from kubeferry.errors import ApiError, ApiUnreachable, FerryError, InvalidInput, NotFound
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import PODS
 from kubeferry.kube.objects import Object, labels, metadata
 from kubeferry.kube.pages import decode_object
-from kubeferry.logs import TaskLog
+from kubeferry.logs import OutputLog, TaskLog
 from kubeferry.report import Level, Problem, Reporter
 from kubeferry.transform.hook_pods import FAILED, INVALID, NOT_RUN
 
 GROUPS = 4
 """Groups of pods that are still at the same time."""
+PODS_AT_ONCE = 8
+"""Pods of one group whose hooks are run at the same time."""
+THAW_PATIENCE = 300.0
+"""Seconds for which post hooks of a pod are tried that do not get through to their container."""
 THAW_SECONDS = 3.0
 """How long post hooks of a cancelled task may take: it must be over before the lease is."""
 NOT_TAKEN = "PodNotTaken"
@@ -51,10 +59,33 @@ class FrozenPods(Protocol):
     """The durable list of post hooks that are owed."""
 
     async def owe(self, hooks: Sequence[Hook]) -> None:
-        """Puts hooks on the list; returns once that is written. Raises ``FerryError``."""
+        """Puts hooks on the list; returns once that is written.
 
-    async def settle(self, hooks: Sequence[Hook]) -> None:
-        """Strikes hooks off the list, as far as they are on it. Raises ``FerryError``."""
+        Raises ``InvalidInput`` when there is no room for so many, and other ``FerryError``.
+        """
+
+    async def settle(self, ended: Sequence[tuple[Hook, str]]) -> None:
+        """Strikes hooks off the list, as far as they are on it; a text is what went wrong with a
+        hook, to be told at the end of the task. Raises ``FerryError``.
+        """
+
+
+@dataclass(slots=True, eq=False)
+class _Member:
+    """A pod of a group.
+
+    Attributes:
+        uid: of the pod as it was before its hooks.
+        hooks: those that are to be run; none where they cannot be.
+        is_taken: whether it is to be archived.
+        is_owed: whether its post hooks are to be run.
+    """
+
+    pod: Pod
+    uid: str = ""
+    hooks: PodHooks = field(default_factory=PodHooks)
+    is_taken: bool = False
+    is_owed: bool = False
 
 
 class Freezer:
@@ -77,6 +108,7 @@ class Freezer:
         self._frozen = frozen
         self._reporter = reporter
         self._log = log
+        self._show = OutputLog(log.line)
         self._waiting: list[Pod] = []
         self.attempted = 0
         self.failed = 0
@@ -109,97 +141,98 @@ class Freezer:
         What fails for one pod is reported. Raises ``ApiUnreachable``, and what the two functions
         and the list raise; then the groups that were begun are through and no other one was.
         """
-        groups = iter(grouped(self._waiting))
-        failures: list[Exception] = []
 
-        async def worker() -> None:
-            for group in groups:
-                if failures:
-                    return
-                try:
-                    await self._group(group, take)
-                    await between()
-                # One group's end must not cut off another one's post hooks.
-                except Exception as error:
-                    failures.append(error)
+        async def through(group: Sequence[Pod]) -> None:
+            await self._group([_Member(pod) for pod in group], take)
+            await between()
 
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(GROUPS):
-                workers.create_task(worker())
-        if failures:
-            raise failures[0]
+        await each(grouped(self._waiting), through, at_once=GROUPS, until_failure=True)
 
-    async def _group(self, group: Sequence[Pod], take: Take) -> None:
-        owed: list[tuple[Hook, ...]] = []
-        """The post hooks of each pod whose pre hooks were begun."""
+    async def _group(self, members: Sequence[_Member], take: Take) -> None:
         try:
-            ready = [(one, await self._prepare(one, owed)) for one in group]
-            for one, uid in ready:
-                if uid:
-                    await self._take(one, uid, take)
+            await each(members, self._look, at_once=PODS_AT_ONCE)
+            await self._owe(members)
+            await each(members, self._freeze, at_once=PODS_AT_ONCE, until_failure=True)
+            for one in members:
+                if one.is_taken:
+                    await self._take(one, take)
         except asyncio.CancelledError:
             with suppress(FerryError, TimeoutError):
                 async with asyncio.timeout(THAW_SECONDS):
-                    await self._thaw(owed)
+                    await self._thaw(members)
             raise
         except Exception:
-            await self._thaw_shielded(owed)
+            await self._thaw_shielded(members)
             raise
-        await self._thaw_shielded(owed)
+        await self._thaw_shielded(members)
 
-    async def _prepare(self, waiting: Pod, owed: list[tuple[Hook, ...]]) -> str:
-        """Runs a pod's pre hooks; its uid if it is to be archived."""
-        pod = await self._read(waiting, NOT_RUN, "it is gone: its hooks were not run")
-        if pod is None:
-            return ""
-        hooks = hooks_of(pod, self._commands)
-        self._warn(hooks, waiting)
-        uid = str(metadata(pod)["uid"])
-        if hooks.problems:
-            why = f"none of its hooks is run: {'; '.join(hooks.problems)}"
-            self._problem("error", INVALID, why, waiting)
-            return self._unless_needed(uid, waiting, hooks)
-        why = (why_not_now(pod) or await self._owe(hooks)) if hooks else ""
-        if why:
-            self._problem("error", NOT_RUN, f"none of its hooks is run: {why}", waiting)
-            return self._unless_needed(uid, waiting, hooks)
-        owed.append(hooks.post)
-        for hook in hooks.pre:
-            if not self._tell(hook, await self._run(hook)) and not hook.may_fail:
-                return self._unless_needed(uid, waiting, hooks)
-        return uid
-
-    def _unless_needed(self, uid: str, waiting: Pod, hooks: PodHooks) -> str:
-        if not hooks.is_needed:
-            return uid
-        self._problem(
-            "error", NOT_TAKEN, "is not archived, as its hooks have onError Fail", waiting
-        )
-        return ""
-
-    async def _owe(self, hooks: PodHooks) -> str:
-        """Writes down what will be owed; why that could not be."""
-        if not hooks.pre or not hooks.post:
-            return ""
-        try:
-            await self._frozen.owe(hooks.post)
-        except ApiUnreachable:
-            raise
-        except ApiError as error:
-            return f"what its post hooks will have to undo could not be written down: {error}"
-        return ""
-
-    async def _take(self, waiting: Pod, uid: str, take: Take) -> None:
-        pod = await self._read(waiting, NOT_TAKEN, "it is gone since its pre hooks: not archived")
+    async def _look(self, one: _Member) -> None:
+        """Decides which hooks of a pod are run."""
+        pod = await self._read(one, NOT_RUN, "it is gone: its hooks were not run")
         if pod is None:
             return
-        if metadata(pod)["uid"] != uid:
+        hooks = hooks_of(pod, self._commands)
+        self._warn(hooks, one.pod)
+        one.uid, one.hooks, one.is_taken = str(metadata(pod)["uid"]), hooks, True
+        if hooks.problems:
+            self._refuse(one, INVALID, "; ".join(hooks.problems))
+            one.hooks = PodHooks()
+        elif hooks and (why := why_not_now(pod, hooks)):
+            self._refuse(one, NOT_RUN, why)
+            one.hooks = PodHooks()
+
+    async def _owe(self, members: Sequence[_Member]) -> None:
+        """Writes down what will be owed, for all pods at once: they are still together."""
+        owing = [one for one in members if one.hooks.pre and one.hooks.post]
+        if not owing:
+            return
+        try:
+            await self._frozen.owe([hook for one in owing for hook in one.hooks.post])
+        except ApiUnreachable:
+            raise
+        except (ApiError, InvalidInput) as error:
+            why = f"what its post hooks will have to undo could not be written down: {error}"
+            for one in owing:
+                self._refuse(one, NOT_RUN, why)
+                one.hooks = PodHooks()
+
+    async def _freeze(self, one: _Member) -> None:
+        """Runs the pre hooks of a pod."""
+        one.is_owed = bool(one.hooks.post)
+        for number, hook in enumerate(one.hooks.pre):
+            self._log.line("info", f"running the {hook.title}", object=hook.subject)
+            outcome = await run_pre(self._client, hook)
+            if outcome.is_away and not number:
+                one.is_owed = False  # nothing was begun, so there is nothing to undo
+                self._refuse(one, NOT_RUN, outcome.problem)
+                return
+            if not self._tell(hook, outcome) and not hook.may_fail:
+                self._leave_out(one)
+                return
+
+    def _refuse(self, one: _Member, reason: str, why: str) -> None:
+        """Tells that none of a pod's hooks is run."""
+        self._problem("error", reason, f"none of its hooks is run: {why}", one.pod)
+        if one.hooks.is_needed:
+            self._leave_out(one)
+
+    def _leave_out(self, one: _Member) -> None:
+        one.is_taken = False
+        why = "is not archived, as its hooks have onError Fail"
+        self._problem("error", NOT_TAKEN, why, one.pod)
+
+    async def _take(self, one: _Member, take: Take) -> None:
+        pod = await self._read(one, NOT_TAKEN, "it is gone since its pre hooks: not archived")
+        if pod is None:
+            return
+        if metadata(pod)["uid"] != one.uid:
             why = "it was replaced since its pre hooks: what is archived is not what they prepared"
-            self._problem("error", FAILED, why, waiting)
+            self._problem("error", FAILED, why, one.pod)
         await take(pod)
 
-    async def _read(self, waiting: Pod, reason: str, gone: str) -> Object | None:
+    async def _read(self, one: _Member, reason: str, gone: str) -> Object | None:
         """The pod as it is; None for one that is not to be archived any more."""
+        waiting = one.pod
         try:
             pod = await self._client.get(PODS, waiting.name, namespace=waiting.namespace)
         except NotFound:
@@ -215,29 +248,28 @@ class Freezer:
         name = PODS.plural, waiting.namespace, waiting.name
         return None if going or not is_taken(*name, labels(pod)) else pod
 
-    async def _run(self, hook: Hook) -> Outcome:
-        self._log.line("info", f"running the {hook.title}", object=hook.subject)
-        return await run_hook(self._client, hook)
-
-    async def _thaw(self, owed: Sequence[tuple[Hook, ...]]) -> None:
+    async def _thaw(self, members: Sequence[_Member]) -> None:
         """Runs what is owed to each pod; the first error is raised when all have had their turn."""
-        errors: list[FerryError] = []
-        for hooks in owed:
-            try:
-                async with aclosing(run_owed(self._client, hooks)) as ended:
-                    async for hook, outcome in ended:
-                        self._tell(hook, outcome)
-                await self._frozen.settle(hooks)
-            except ApiUnreachable:
-                raise
-            except FerryError as error:
-                errors.append(error)
-        if errors:
-            raise errors[0]
+        await each(members, self._thaw_one, at_once=PODS_AT_ONCE)
 
-    async def _thaw_shielded(self, owed: Sequence[tuple[Hook, ...]]) -> None:
+    async def _thaw_one(self, one: _Member) -> None:
+        through: list[tuple[Hook, str]] = []
+        if not one.is_owed:
+            through += [(hook, "") for hook in one.hooks.post]
+        else:
+            owed = run_owed(self._client, one.hooks.post, patience=THAW_PATIENCE)
+            async with aclosing(owed) as ended:
+                async for hook, outcome in ended:
+                    if outcome is not None:
+                        self._tell(hook, outcome)
+                    if outcome is None or not outcome.is_away:
+                        through.append((hook, "" if outcome is None else outcome.problem))
+        if through:
+            await self._frozen.settle(through)
+
+    async def _thaw_shielded(self, members: Sequence[_Member]) -> None:
         """Runs post hooks to their end; a cancellation leaves them ``THAW_SECONDS``."""
-        thawing = asyncio.create_task(self._thaw(owed))
+        thawing = asyncio.create_task(self._thaw(members))
         try:
             await asyncio.shield(thawing)
         except asyncio.CancelledError:
@@ -249,18 +281,20 @@ class Freezer:
     def _tell(self, hook: Hook, outcome: Outcome) -> bool:
         """Counts and reports a hook that was run; whether it ended well."""
         self.attempted += 1
-        for stream, text in (("stdout", outcome.stdout), ("stderr", outcome.stderr)):
-            for line in text.decode(errors="replace").splitlines():
-                about = {"object": hook.subject, "hook": hook.phase, "stream": stream}
-                self._log.line("info", "hook output", **about, text=line)
+        self._show(
+            f"{hook.title}: {outcome.end}",
+            stdout=outcome.stdout,
+            stderr=outcome.stderr,
+            object=hook.subject,
+        )
         if not outcome:
             self.failed += 1
-            problem = Problem(
-                "error", outcome.reason, outcome.problem, hook.namespace, hook.subject
+            told = outcome.problem
+            if outcome.is_away and hook.phase == "post":
+                told += "; it is run when it can be, as long as the pod is there"
+            self._reporter.problem(
+                Problem("error", outcome.reason, told, hook.namespace, hook.subject)
             )
-            self._reporter.problem(problem)
-        else:
-            self._log.line("info", f"{hook.title} ended well", object=hook.subject)
         return bool(outcome)
 
     def _warn(self, hooks: PodHooks, waiting: Pod) -> None:

@@ -1,33 +1,48 @@
 """Runs one hook and tells how it ended.
 
-A pre hook is begun once. A post hook is owed to an application that a pre hook froze: where nobody
-knows whether it ran (its connection broke, the kubelet did not answer) it is run again, so it must
-bear being run twice.
+A pre hook is begun once. A post hook is owed to an application that a pre hook froze:
+
+- where it did not get through to its container (the kubelet is away, the container restarts) it is
+  tried again until the caller's patience ends, and then it is owed still
+- where nobody knows whether it ran it is run again, ``_TRIES`` times, so it must bear that
+- a command that had its time, and one that was refused, are not tried again
+
+A pod that is gone, has ended or is another one of the same name is owed nothing.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
-from kubeferry.backup.hooks import Hook
-from kubeferry.errors import ApiError, ApiUnreachable, ExecLost, ExecTimeout, NotFound
+from kubeferry.backup.hooks import ENDED, Hook
+from kubeferry.errors import NotFound
 from kubeferry.kube.client import Client
+from kubeferry.kube.endings import Ending, run_command
 from kubeferry.kube.names import PODS
-from kubeferry.kube.objects import metadata
-from kubeferry.transform.hook_pods import FAILED, TIMEOUT
+from kubeferry.kube.objects import at, metadata
+from kubeferry.transform.hook_pods import FAILED, NOT_RUN, TIMEOUT
 
-_POST_TRIES = 3
-_PAUSE = 1.0
+_TRIES = 3
+_PAUSE, _LONGEST_PAUSE = 1.0, 15.0
 _TAIL_LINES, _TAIL_CHARACTERS = 5, 500
 """What a report repeats of the end of stderr."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a hook ended; ``reason`` is empty for a good end, ``problem`` says more in a sentence."""
+    """How a hook ended.
+
+    Attributes:
+        reason: empty for a good end.
+        end: in a few words.
+        problem: in a sentence, with the end of stderr; empty for a good end.
+        is_away: it was not begun, for its container cannot be reached now.
+    """
 
     reason: str = ""
+    end: str = "ended well"
     problem: str = ""
+    is_away: bool = False
     stdout: bytes = b""
     stderr: bytes = b""
 
@@ -36,63 +51,64 @@ class Outcome:
         return not self.reason
 
 
-async def run_hook(client: Client, hook: Hook) -> Outcome:
-    """Runs a hook to its end. Raises ``ApiUnreachable``."""
-    tries = _POST_TRIES if hook.phase == "post" else 1
-    while True:
-        try:
-            result = await client.exec(hook.request)
-        except ApiUnreachable:
-            raise
-        except ApiError as error:
-            tries -= 1
-            if not tries or not _is_passing(error):
-                return _not_ended(hook, error)
-            await asyncio.sleep(_PAUSE)
-        else:
-            if result.exit_code == 0:
-                return Outcome(stdout=result.stdout, stderr=result.stderr)
-            told = f"{hook.title} ended with exit code {result.exit_code}"
-            return Outcome(FAILED, _with_tail(told, result.stderr), result.stdout, result.stderr)
+async def run_pre(client: Client, hook: Hook) -> Outcome:
+    """Runs a pre hook to its end. Raises ``ApiUnreachable``."""
+    return _outcome(hook, await run_command(client, hook.request))
 
 
 async def run_owed(
-    client: Client, hooks: Sequence[Hook]
-) -> AsyncGenerator[tuple[Hook, Outcome], None]:
+    client: Client, hooks: Sequence[Hook], *, patience: float
+) -> AsyncGenerator[tuple[Hook, Outcome | None], None]:
     """Runs the hooks owed to one pod, one after the other, each whatever the others did.
 
-    A pod that is gone, or is another one of the same name, is owed nothing. Raises
-    ``ApiUnreachable``.
+    ``patience`` is how many seconds they may be tried for all together; each is tried once. One
+    that is away then is owed still; None: the pod is owed nothing. Raises ``ApiUnreachable``, and
+    what reading the pod raises.
     """
-    if not hooks or not await is_there(client, hooks[0]):
-        return
+    until = asyncio.get_running_loop().time() + patience
     for hook in hooks:
-        yield hook, await run_hook(client, hook)
+        yield hook, await _run_post(client, hook, until)
+
+
+async def _run_post(client: Client, hook: Hook, until: float) -> Outcome | None:
+    """Runs a post hook; None when the pod is owed nothing."""
+    pause, tries = _PAUSE, 0
+    while await is_there(client, hook):
+        ending = await run_command(client, hook.request)
+        if ending.is_passing:
+            if asyncio.get_running_loop().time() + pause > until:
+                return _outcome(hook, ending)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+            continue
+        tries += 1
+        if ending.fate != "unknown" or ending.is_late or tries == _TRIES:
+            return _outcome(hook, ending)
+        await asyncio.sleep(_PAUSE)
+    return None
 
 
 async def is_there(client: Client, hook: Hook) -> bool:
-    """Whether the very pod of a hook exists."""
+    """Whether the very pod of a hook exists and has not ended."""
     try:
         pod = await client.get(PODS, hook.pod, namespace=hook.namespace)
     except NotFound:
         return False
-    return metadata(pod).get("uid") == hook.uid
+    return metadata(pod).get("uid") == hook.uid and at(pod, ("status", "phase")) not in ENDED
 
 
-def _is_passing(error: ApiError) -> bool:
-    """Whether another try may succeed; a command that took too long has had its time."""
-    if isinstance(error, ExecTimeout):
-        return False
-    return isinstance(error, ExecLost) or error.status >= 500
-
-
-def _not_ended(hook: Hook, error: ApiError) -> Outcome:
-    if not isinstance(error, ExecLost):
-        return Outcome(FAILED, f"{hook.title} was not run: {error.reason}: {error.problem}")
-    told = _with_tail(f"{hook.title}: {error.problem}; {error.remedy}", error.stderr)
-    if isinstance(error, ExecTimeout):
-        return Outcome(TIMEOUT, told, error.stdout, error.stderr)
-    return Outcome(FAILED, told, error.stdout, error.stderr)
+def _outcome(hook: Hook, ending: Ending) -> Outcome:
+    if ending:
+        return Outcome(stdout=ending.stdout, stderr=ending.stderr)
+    reason = FAILED
+    if ending.is_late:
+        reason = TIMEOUT
+    elif ending.is_passing:
+        reason = NOT_RUN
+    end = ending.problem or f"ended with exit code {ending.exit_code}"
+    told = f"{hook.title}{':' if ending.fate == 'unknown' else ''} {end}"
+    problem = _with_tail(told, ending.stderr)
+    return Outcome(reason, end, problem, ending.is_passing, ending.stdout, ending.stderr)
 
 
 def _with_tail(told: str, stderr: bytes) -> str:

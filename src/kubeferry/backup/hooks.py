@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from kubeferry.api.hooks import HOOK_SECONDS, BackupHook, BackupHooks
+from kubeferry.kube.containers import why_not_running
 from kubeferry.kube.exec import Exec
 from kubeferry.kube.objects import Object, at, labels, metadata
 from kubeferry.transform.hook_annotations import ANNOTATION, HookAnnotations
@@ -41,7 +42,8 @@ _PREFIXES: Mapping[Phase, tuple[str, ...]] = {
     "post": ("post.hook.backup.velero.io/",),
 }
 _KEYS = ("container", "command", "on-error", "timeout")
-_ENDED = frozenset({"Succeeded", "Failed"})
+ENDED = frozenset({"Succeeded", "Failed"})
+"""Phases of a pod in which no command is run any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,7 @@ def may_have_hooks(
 
 def hooks_of(pod: Object, commands: Iterable[Command]) -> PodHooks:
     """The hooks of a pod as it is; none for one that has ended."""
-    if at(pod, ("status", "phase")) in _ENDED:
+    if at(pod, ("status", "phase")) in ENDED:
         return PodHooks()
     namespace, present = str(metadata(pod).get("namespace", "")), run_containers(pod)
     problems: list[str] = []
@@ -294,10 +296,17 @@ def _hook(
     return Hook(phase, *where, container, command, timeout, asked_by, may_fail)
 
 
-def why_not_now(pod: Object) -> str:
-    """Why no command can be run in a pod now; empty when it can."""
+def why_not_now(pod: Object, hooks: PodHooks) -> str:
+    """Why the hooks of a pod cannot be run now; empty when they can.
+
+    A post hook's container has to run too: what a pre hook does must be undone in it.
+    """
     phase = at(pod, ("status", "phase")) or "Pending"
-    return "" if phase == "Running" else f"the pod is {phase}, no command can be run in it"
+    if phase != "Running":
+        return f"the pod is {phase}, no command can be run in it"
+    containers = dict.fromkeys(one.container for one in (*hooks.pre, *hooks.post))
+    whys = [why_not_running(pod, name) for name in containers]
+    return "; ".join(filter(None, whys))
 
 
 def claims_of(pod: Object) -> tuple[str, ...]:

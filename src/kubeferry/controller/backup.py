@@ -107,7 +107,7 @@ class BackupReconciler:
         finally:
             await store.aclose()
         with suppress(ApiError):  # the backup is there; what is left is done once the task ended
-            await debts.release()
+            await debts.close()
         hooks = {"attempted": result.hooks_attempted, "failed": result.hooks_failed}
         return {
             "phase": result.phase,
@@ -126,5 +126,4 @@ class BackupReconciler:
             "bytes": result.size,
             "sourceCluster": context.cluster.name,
             "hooks": hooks if result.hooks_attempted else None,
-            "pendingHooks": None,  # what went wrong before is in the report now
         }

@@ -8,7 +8,6 @@ resumes it.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
 from kubeferry import allocator
@@ -16,6 +15,9 @@ from kubeferry.errors import FerryError
 
 RETRY_SECONDS = 5.0
 """The pause before a task goes on that could not, as when the API server was out of reach."""
+
+Step = Callable[[], Awaitable[None]]
+"""A part of a task that can be called again."""
 
 _log = logging.getLogger("kubeferry.controller")
 
@@ -56,22 +58,26 @@ class Runner:
         return key in self._running
 
     def start(
-        self, key: str, uid: str, work: Callable[[], Awaitable[None]], *, is_urgent: bool = False
+        self,
+        key: str,
+        uid: str,
+        work: Step | None,
+        *,
+        urgent: Step | None = None,
     ) -> bool:
         """Starts the task of an object unless it runs; False while one is leaving its place.
 
         An older task, whose object was deleted and made anew under the same name, is cancelled:
-        ask again a moment later. ``work`` is called again after a pause when it raises: it must
-        resume. What is wrong with the task itself it writes into the task's status. What is urgent
-        does not wait for its turn.
+        ask again a moment later. ``work`` waits for its turn. It is called again after a pause when
+        it raises: it must resume. What is wrong with the task itself it writes into the task's
+        status. ``urgent`` comes before it, each time, and does not wait for a turn.
         """
         before = self._running.get(key)
         if before is not None:
             if before.uid != uid:
                 before.leave()
             return not before.is_leaving
-        turn = nullcontext() if is_urgent else self._limit
-        task = asyncio.create_task(self._run(key, work, turn), name=key)
+        task = asyncio.create_task(self._run(key, work, urgent), name=key)
         self._running[key] = _Running(uid, task)
         task.add_done_callback(lambda _: self._running.pop(key, None))
         return True
@@ -82,22 +88,23 @@ class Runner:
         if running is not None:
             running.leave()
 
-    async def _run(
-        self,
-        key: str,
-        work: Callable[[], Awaitable[None]],
-        turn: AbstractAsyncContextManager[None],
-    ) -> None:
+    async def _run(self, key: str, work: Step | None, urgent: Step | None) -> None:
+        told = ""
         while True:
             try:
-                async with turn:
-                    try:
-                        await work()
-                    finally:
-                        allocator.give_back()
+                if urgent is not None:
+                    await urgent()
+                if work is not None:
+                    async with self._limit:
+                        try:
+                            await work()
+                        finally:
+                            allocator.give_back()
                 return
             except FerryError as error:
-                _log.warning("%s: %s; resumed in %.0f s", key, error, RETRY_SECONDS)
+                if str(error) != told:  # what lasts for hours is told once
+                    _log.warning("%s: %s; resumed every %.0f s", key, error, RETRY_SECONDS)
+                told = str(error)
             except Exception:
                 # A defect must not leave a task that looks as if it ran: it is tried again.
                 _log.exception("%s: a defect of kubeferry; resumed in %.0f s", key, RETRY_SECONDS)

@@ -10,7 +10,7 @@ Each process that begins the work counts in ``status.attempts``; one that is sto
 its attempt back. A task that killed ``MAX_ATTEMPTS`` of them is ``Failed``.
 
 What a task that does not run owes to applications it froze comes before all of that, whether it
-goes on, has ended or is being deleted (``frozen.py``).
+goes on, has ended or is being deleted (``frozen.py``), and waits for nobody's turn.
 """
 
 import asyncio
@@ -47,6 +47,8 @@ PROBE_SECONDS = 20.0
 VAULT_PATIENCE = 600.0
 """How long a task that had begun waits for a vault that does not answer any more."""
 MAX_ATTEMPTS = 5
+MAX_TOLD = 10
+"""Failed post hooks that are named in the message of a task that failed."""
 STOP_SECONDS = 1.0
 """How long a task that is cancelled may take to take its attempt back."""
 PLACE_SECONDS = 0.2
@@ -104,19 +106,20 @@ def keep_running(
     itself.
     """
     key = f"{resource.plural}/{name}"
-    paying = f"{key} post hooks"
     if obj is None or _is_going(obj):
         context.runner.cancel(key)
     if obj is None:
         return None
     uid = str(metadata(obj)["uid"])
+    # With its uid: what another task of its name owes is paid whatever becomes of this one.
+    paying = f"{key} post hooks {uid}"
+
+    async def pay() -> None:
+        await settle_task(context, resource, name, uid)
+
     if owes(obj):
-
-        async def pay() -> None:
-            await settle_task(context, resource, name, uid)
-
         if not context.runner.is_running(key):
-            context.runner.start(paying, uid, pay, is_urgent=True)
+            context.runner.start(paying, uid, None, urgent=pay)
         return LOOK_SECONDS
     if wants_running(obj):
         if context.runner.is_running(paying):
@@ -126,7 +129,8 @@ def keep_running(
         async def work() -> None:
             await run_task(context, resource, name, body, uid=uid, tries=tries)
 
-        if not context.runner.start(key, uid, work):
+        # The cache may not know what it owes; nor does it when it goes on after an error.
+        if not context.runner.start(key, uid, work, urgent=pay):
             return PLACE_SECONDS
     return None
 
@@ -138,8 +142,7 @@ async def run_task(
 
     Raises ``ApiUnreachable`` or ``Interrupted`` when it should be resumed.
     """
-    # The cache that the task was started by may not have known what it owes.
-    await settle_task(context, resource, name, uid)
+    await settle_task(context, resource, name, uid)  # it may have waited long for its turn
     try:
         obj = await context.client.get(resource, name, namespace=context.namespace)
     except NotFound:
@@ -154,7 +157,7 @@ async def run_task(
 
     attempts = int(at(obj, ("status", "attempts")) or 0)
     if attempts >= MAX_ATTEMPTS and not tries.is_counted:
-        final = _with_debts(_failed(context, _worn_out(context)), obj)
+        final = _failed(context, _worn_out(context))
     else:
         begun = _begun(context, obj, attempts=attempts + (not tries.is_counted))
         await write(begun)
@@ -167,13 +170,20 @@ async def run_task(
                 async with asyncio.timeout(STOP_SECONDS):
                     await write({"attempts": begun["attempts"] - 1})
             raise
+    if final["phase"] == "Failed":
+        with suppress(NotFound):
+            obj = await context.client.get(resource, name, namespace=context.namespace)
+        final = _with_debts(final, obj)
     await write(final)
     _log.info("%s %s: %s", resource.kind, name, final["phase"])
 
 
 def _with_debts(final: dict[str, Any], obj: Object) -> dict[str, Any]:
-    """A failure with what went wrong with post hooks after an interruption: no report tells it."""
-    return final | {"message": "; ".join([final["message"], *map(str, problems_told(obj))])}
+    """A failure with what went wrong with post hooks: no report tells it."""
+    problems = [str(one) for one in problems_told(obj)]
+    if len(problems) > MAX_TOLD:
+        problems[MAX_TOLD:] = [f"{len(problems) - MAX_TOLD} more in status.pendingHooks"]
+    return final | {"message": "; ".join([final["message"], *problems])}
 
 
 def _begun(context: Context, obj: Object, *, attempts: int) -> dict[str, Any]:
@@ -201,15 +211,15 @@ async def _work(
     except VaultUnavailable as error:
         had_begun = at(obj, ("status", "phase")) is not None
         if not had_begun or not tries.may_wait(context.clock()):
-            return _with_debts(_failed(context, f"{error.reason}: {error}"), obj)
+            return _failed(context, f"{error.reason}: {error}")
         await write({"message": f"waits for its vault: {error}"})
         raise Interrupted(f"its vault does not answer: {error}") from error
     except FerryError as error:
-        final = _with_debts(_failed(context, f"{error.reason}: {error}"), obj)
+        final = _failed(context, f"{error.reason}: {error}")
     except Exception as error:
         # A defect of ours must not leave a task that looks as if it ran.
         _log.exception("%s %s: a defect of kubeferry", obj["kind"], metadata(obj)["name"])
-        final = _with_debts(_failed(context, _defect(error)), obj)
+        final = _failed(context, _defect(error))
     finally:
         progress.cancel()
         await asyncio.gather(progress, return_exceptions=True)

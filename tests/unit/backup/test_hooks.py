@@ -17,6 +17,7 @@ from kubeferry.codec import convert
 from kubeferry.errors import InvalidInput
 from tests.builders import Built, obj
 
+RUNS: dict[str, Any] = {"running": {}}
 PRE, POST, OLD = (f"{one}hook.backup.velero.io/" for one in ("pre.", "post.", ""))
 
 
@@ -148,8 +149,41 @@ def test_a_pod_that_ended_has_no_hooks() -> None:
 
 @pytest.mark.parametrize("phase", ["Pending", "Unknown", ""])
 def test_a_pod_that_does_not_run_says_why_nothing_is_run_in_it(phase: str) -> None:
-    assert (phase or "Pending") in why_not_now(db(phase=phase))
-    assert why_not_now(db()) == ""
+    assert (phase or "Pending") in why_not_now(db(phase=phase), PodHooks())
+    assert why_not_now(db(), PodHooks()) == ""
+
+
+@pytest.mark.parametrize(
+    ("states", "why"),
+    [
+        pytest.param({"main": RUNS, "proxy": RUNS}, "", id="both run"),
+        pytest.param(
+            {"main": RUNS, "proxy": {"waiting": {"reason": "CrashLoopBackOff", "message": "m"}}},
+            "container proxy does not run (CrashLoopBackOff: m)",
+            id="what ends the pre hook could not be run",
+        ),
+        pytest.param(
+            {"main": {"terminated": {"exitCode": 1, "reason": "Error"}}, "proxy": RUNS},
+            "container main ended with exit code 1 (Error)",
+            id="the pre hook could not be run",
+        ),
+        pytest.param(
+            {},
+            "container main does not run; container proxy does not run",
+            id="nothing is told of them",
+        ),
+    ],
+)
+def test_each_container_of_a_hook_has_to_run(states: dict[str, Any], why: str) -> None:
+    told = [{"name": name, "state": state} for name, state in states.items()]
+    pod = db()
+    pod["status"]["initContainerStatuses"] = [one for one in told if one["name"] == "proxy"]
+    pod["status"]["containerStatuses"] = [one for one in told if one["name"] != "proxy"]
+    hooks = hooks_of(
+        db({f"{PRE}command": "x", f"{POST}command": "y", f"{POST}container": "proxy"}), ()
+    )
+    assert not hooks.problems
+    assert why_not_now(pod, hooks) == why
 
 
 FREEZE = {"name": "freeze", "pre": [run("one"), run("two", container="agent", timeout="2m0s")]}

@@ -75,8 +75,8 @@ class NothingFrozen:
     async def owe(self, hooks: Sequence[Hook]) -> None:
         raise AssertionError(hooks)
 
-    async def settle(self, hooks: Sequence[Hook]) -> None:
-        raise AssertionError(hooks)
+    async def settle(self, ended: Sequence[tuple[Hook, str]]) -> None:
+        raise AssertionError(ended)
 
 
 @dataclass

@@ -1,7 +1,8 @@
 """A killed controller leaves no application frozen: what it owed is run before anything else."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -9,20 +10,31 @@ import pytest
 
 from kubeferry.api.backup import ApplicationBackup
 from kubeferry.api.metadata import read
+from kubeferry.backup import freeze
 from kubeferry.backup.hooks import Hook
+from kubeferry.controller import runner
 from kubeferry.controller.backup import BackupReconciler
 from kubeferry.controller.frozen import (
     FINALIZER,
     LOOK_SECONDS,
+    MAX_PROBLEMS,
     Debts,
     owes,
     problems_told,
     settle_task,
 )
 from kubeferry.controller.resources import BACKUPS, NAMESPACES
+from kubeferry.controller.runner import Runner
 from kubeferry.controller.status import ProgressWriter
-from kubeferry.controller.task import MAX_ATTEMPTS, Tries, keep_running, run_task
-from kubeferry.errors import ApiUnreachable, Interrupted, NotFound
+from kubeferry.controller.task import MAX_ATTEMPTS, MAX_TOLD, Tries, keep_running, run_task
+from kubeferry.errors import (
+    ApiUnreachable,
+    Forbidden,
+    Interrupted,
+    InvalidInput,
+    NotFound,
+    VaultUnavailable,
+)
 from kubeferry.kube.client import Client
 from kubeferry.kube.config import ClusterConfig
 from kubeferry.kube.names import Resource
@@ -59,7 +71,9 @@ class Shop(Ground):
             }
         )
         await self.client.create(PODS, made, namespace="shop")
-        running = {"status": {"phase": "Running"}}
+        main = {"name": "main", "ready": True, "restartCount": 0, "image": "a", "imageID": ""}
+        states = [main | {"state": {"running": {}}}]
+        running = {"status": {"phase": "Running", "containerStatuses": states}}
         patched = await self.client.patch(
             PODS, name, running, kind="merge", namespace="shop", subresource="status"
         )
@@ -82,8 +96,9 @@ class Shop(Ground):
         return (await self.see(BACKUPS, "nightly"))["metadata"].get("finalizers") or []
 
     async def idle(self) -> None:
+        uid = self.context.backups.objects["nightly"]["metadata"]["uid"]
         async with asyncio.timeout(10):
-            keys = (KEY, f"{KEY} post hooks")
+            keys = (KEY, f"{KEY} post hooks {uid}")
             while any(map(self.context.runner.is_running, keys)):  # noqa: ASYNC110 - has no event
                 await asyncio.sleep(0.01)
 
@@ -137,11 +152,11 @@ async def test_what_is_owed_is_in_the_status_and_the_task_is_kept(shop: Shop) ->
     assert await shop.finalizers() == [FINALIZER]
     assert owes(found)
     await debts.owe([thaw("other", "u2")])
-    await debts.settle([hook])
-    await debts.release()
+    await debts.settle([(hook, "")])
+    await debts.close()
     assert await shop.finalizers() == [FINALIZER], "one pod is owed something yet"
-    await debts.settle([thaw("other", "u2")])
-    await debts.release()
+    await debts.settle([(thaw("other", "u2"), "")])
+    await debts.close()
     assert await shop.finalizers() == []
     assert "pendingHooks" not in await shop.status(BACKUPS, "nightly")
 
@@ -153,8 +168,8 @@ async def test_finalizers_of_others_stay(shop: Shop) -> None:
     debts = Debts(shop.context, BACKUPS, await shop.see(BACKUPS, "nightly"))
     await debts.owe([thaw("db", "u")])
     assert await shop.finalizers() == ["example.com/theirs", FINALIZER]
-    await debts.settle([thaw("db", "u")])
-    await debts.release()
+    await debts.settle([(thaw("db", "u"), "")])
+    await debts.close()
     assert await shop.finalizers() == ["example.com/theirs"]
 
 
@@ -393,3 +408,288 @@ async def test_a_task_that_changes_meanwhile_is_guarded_all_the_same(shop: Shop)
         await Debts(replace(shop.context, client=busy), BACKUPS, obj).owe([thaw("db", "u")])
     assert await shop.finalizers() == [FINALIZER]
     assert owes(await shop.see(BACKUPS, "nightly"))
+
+
+KUBELET = "error dialing backend: dial tcp 10.0.0.1:10250: connect: connection refused"
+
+
+async def is_away(process: Process) -> None:
+    """The kubelet does not answer the API server."""
+    failure = {"status": "Failure", "reason": "InternalError", "code": 500, "message": KUBELET}
+    await process.status(failure)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0.01)
+
+
+async def test_a_task_that_goes_on_after_an_error_pays_before_its_turn_comes(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "RETRY_SECONDS", 0.05)
+    uid = await shop.pod("db")
+    obj = await shop.backup()
+    begun, go_on, never = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work(obj: Object, progress: ProgressWriter) -> dict[str, Any]:
+        await Debts(context, BACKUPS, obj).owe([thaw("db", uid)])
+        begun.set()
+        await go_on.wait()
+        raise ApiUnreachable("no answer")
+
+    async def waits() -> None:
+        await never.wait()
+
+    async with Runner(limit=1) as busy:
+        context = replace(shop.context, runner=busy)
+        keep_running(context, BACKUPS, "nightly", obj, work)
+        await begun.wait()
+        busy.start("another", "u", waits)
+        await asyncio.sleep(0)
+        go_on.set()
+        await until(lambda: shop.ran)
+        assert shop.ran == ["db: thaw --all"]
+        assert busy.is_running(KEY), "its work waits"
+
+
+async def test_what_does_not_get_through_is_owed_for_as_long_as_its_pod_is_there(
+    shop: Shop,
+) -> None:
+    a, b = await shop.pod("a"), await shop.pod("b")
+    obj = await shop.backup(thaw("a", a, "lost"), thaw("a", a), thaw("b", b))
+    uid = obj["metadata"]["uid"]
+    shop.containers.programs["lost"] = is_away
+    for _ in range(3):
+        with pytest.raises(Interrupted, match="was not run: error dialing backend"):
+            await settle_task(shop.context, BACKUPS, "nightly", uid)
+    assert sorted(shop.ran) == [*["a: lost --all"] * 3, "a: thaw --all", "b: thaw --all"]
+    found = await shop.see(BACKUPS, "nightly")
+    assert [one["command"] for one in found["status"]["pendingHooks"]] == [["lost", "--all"]]
+    told = found["status"]["message"]
+    assert told.startswith("owes post hooks to 1 pods, the first: pods shop/a: post hook")
+    assert "if its node is lost, delete it" in told
+    assert await shop.finalizers() == [FINALIZER]
+    del shop.containers.programs["lost"]
+    await settle_task(shop.context, BACKUPS, "nightly", uid)
+    assert shop.ran[-1] == "a: lost --all"
+    found = await shop.see(BACKUPS, "nightly")
+    assert not owes(found)
+    await run(shop)
+    assert "message" not in await shop.status(BACKUPS, "nightly")
+
+
+async def test_a_pod_that_is_deleted_is_owed_nothing_more(shop: Shop) -> None:
+    obj = await shop.backup(thaw("db", await shop.pod("db")))
+    shop.containers.programs["thaw"] = is_away
+    with pytest.raises(Interrupted):
+        await settle_task(shop.context, BACKUPS, "nightly", obj["metadata"]["uid"])
+    await shop.client.delete(PODS, "db", namespace="shop", grace_seconds=0)
+    await settle_task(shop.context, BACKUPS, "nightly", obj["metadata"]["uid"])
+    assert await shop.finalizers() == []
+
+
+@pytest.mark.parametrize("phase", ["InProgress", "PartiallyFailed"])
+async def test_the_end_of_a_task_is_not_written_over(shop: Shop, phase: str) -> None:
+    obj = await shop.backup(thaw("db", await shop.pod("db")), phase=phase, message="as it was")
+    shop.containers.programs["thaw"] = is_away
+    with pytest.raises(Interrupted):
+        await settle_task(shop.context, BACKUPS, "nightly", obj["metadata"]["uid"])
+    status = await shop.status(BACKUPS, "nightly")
+    assert (status["message"] == "as it was") is (phase == "PartiallyFailed")
+
+
+async def test_a_pod_that_may_not_be_read_keeps_no_other_still(shop: Shop) -> None:
+    a, b = await shop.pod("a"), await shop.pod("b")
+
+    async def slow(process: Process) -> None:
+        await asyncio.sleep(0.2)
+        await process.exit(0)
+
+    class Denying(Client):
+        async def get(self, resource: Resource, name: str, **more: Any) -> Object:
+            if name == "a":
+                raise Forbidden("may not get pods")
+            return await super().get(resource, name, **more)
+
+    shop.containers.programs["thaw"] = slow
+    obj = await shop.backup(thaw("a", a), thaw("b", b))
+    async with Denying(shop.client.config) as denying:
+        context = replace(shop.context, client=denying)
+        with pytest.raises(Forbidden):
+            await settle_task(context, BACKUPS, "nightly", obj["metadata"]["uid"])
+    assert shop.ran == ["b: thaw --all"]
+    status = await shop.status(BACKUPS, "nightly")
+    assert [one["pod"] for one in status["pendingHooks"]] == ["a"]
+    assert status["message"] == "owes post hooks to 1 pods, the first: may not get pods"
+
+
+async def test_a_post_hook_that_failed_is_told_by_a_task_that_then_fails(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    await shop.vault()
+    await shop.pod("db", pre="freeze", post="thaw")
+
+    async def breaks(process: Process) -> None:
+        folder = shop.root / "bucket"
+        folder.rename(shop.root / "lost")
+        folder.write_text("not a folder any more")
+        await process.stderr(b"still frozen")
+        await process.exit(1)
+
+    shop.containers.programs["thaw"] = breaks
+    await shop.create(BACKUPS, "nightly", storageLocation="vault", includedNamespaces=["shop"])
+    with caplog.at_level("WARNING", logger="kubeferry.controller"):
+        with suppress(VaultUnavailable):  # whoever looks at the vault meets it too
+            await ended(shop, "nightly")
+        await shop.idle()
+        status = await shop.status(BACKUPS, "nightly")
+    said = "post hook in container main ended with exit code 1: still frozen"
+    assert status["phase"] == "Failed"
+    assert status["message"].endswith(f"; pods shop/db: HookFailed: {said}")
+    assert f"ApplicationBackup nightly: pods shop/db: {said}" in caplog.text
+    [entry] = status["pendingHooks"]
+    assert (entry["problem"], entry["command"]) == (said, [])
+
+
+async def test_of_many_failed_post_hooks_some_are_told(shop: Shop) -> None:
+    debts = Debts(shop.context, BACKUPS, await shop.backup())
+    await debts.settle([(thaw(f"db-{number}", "u"), "bad") for number in range(MAX_PROBLEMS + 5)])
+    found = await shop.see(BACKUPS, "nightly")
+    assert len(problems_told(found)) == MAX_PROBLEMS
+
+    async def fails(obj: Object, progress: ProgressWriter) -> dict[str, Any]:
+        raise VaultUnavailable("is gone")
+
+    await shop.client.patch(
+        BACKUPS,
+        "nightly",
+        {"status": {"phase": None}},
+        kind="merge",
+        namespace="csdr",
+        subresource="status",
+    )
+    message = (await run(shop, fails))["message"]
+    assert message.count("HookFailed") == MAX_TOLD
+    assert message.endswith(f"; {MAX_PROBLEMS - MAX_TOLD} more in status.pendingHooks")
+
+
+async def test_a_list_that_is_too_large_is_refused_and_nothing_is_written(shop: Shop) -> None:
+    debts = Debts(shop.context, BACKUPS, await shop.backup())
+    large = replace(thaw("db", "u"), command=("x" * 50_000,))
+    with pytest.raises(InvalidInput, match=r"587 KiB, 512 KiB are possible"):
+        await debts.owe([large] * 12)
+    assert await shop.finalizers() == []
+    await debts.owe([large] * 10)
+    with pytest.raises(InvalidInput):
+        await debts.owe([large])
+    assert len((await shop.status(BACKUPS, "nightly"))["pendingHooks"]) == 10
+
+
+async def test_a_backup_with_too_much_to_write_down_freezes_nothing(shop: Shop) -> None:
+    await shop.vault()
+    await shop.pod("db", pre="freeze", post="x" * 600_000)
+    await shop.create(BACKUPS, "nightly", storageLocation="vault", includedNamespaces=["shop"])
+    status = await ended(shop, "nightly")
+    assert shop.ran == []
+    assert status["phase"] == "PartiallyFailed"
+    assert "HookNotRun: none of its hooks is run: what its post hooks" in status["message"]
+
+
+async def test_the_list_is_written_though_the_task_changes_meanwhile(shop: Shop) -> None:
+    debts = Debts(shop.context, BACKUPS, await shop.backup())
+    for number in range(3):
+        await shop.client.patch(
+            BACKUPS,
+            "nightly",
+            {"status": {"progress": {"itemsDone": number}}},
+            kind="merge",
+            namespace="csdr",
+            subresource="status",
+        )
+        await debts.owe([thaw(f"db-{number}", "u")])
+    assert len((await shop.status(BACKUPS, "nightly"))["pendingHooks"]) == 3
+
+
+async def test_a_controller_that_was_paused_does_not_write_over_its_successor_s_list(
+    shop: Shop,
+) -> None:
+    obj = await shop.backup(thaw("db", "u"))
+    paused, successor = (Debts(shop.context, BACKUPS, obj) for _ in range(2))
+    await successor.owe([thaw("web", "u2")])
+    with pytest.raises(Interrupted, match="another controller goes on with it"):
+        await paused.settle([(thaw("db", "u"), "")])
+    with pytest.raises(Interrupted, match="another controller goes on with it"):
+        await paused.owe([thaw("db", "u")])
+    pods = [one["pod"] for one in (await shop.status(BACKUPS, "nightly"))["pendingHooks"]]
+    assert pods == ["db", "web"]
+
+
+async def test_a_write_whose_answer_was_lost_is_recognised(shop: Shop) -> None:
+    class Forgetful(Client):
+        """Each patch of a status is sent a second time, as after a connection that broke."""
+
+        async def patch(self, *args: Any, **kwargs: Any) -> Object:
+            if kwargs.get("subresource"):
+                await super().patch(*args, **kwargs)
+            return await super().patch(*args, **kwargs)
+
+    obj = await shop.backup()
+    async with Forgetful(shop.client.config) as client:
+        debts = Debts(replace(shop.context, client=client), BACKUPS, obj)
+        await debts.owe([thaw("db", "u")])
+        await debts.owe([thaw("web", "u2")])
+    assert len((await shop.status(BACKUPS, "nightly"))["pendingHooks"]) == 2
+
+
+async def test_a_task_made_anew_does_not_end_what_the_older_one_pays(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "RETRY_SECONDS", 0.05)
+    old = await shop.backup(thaw("db", await shop.pod("db")))
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(process: Process) -> None:
+        begun.set()
+        await go_on.wait()
+        await process.exit(0)
+
+    shop.containers.programs["thaw"] = slow
+    keep_running(shop.context, BACKUPS, "nightly", old, body)
+    await begun.wait()
+    freed = {"metadata": {"finalizers": []}}
+    await shop.client.delete(BACKUPS, "nightly", namespace="csdr")
+    await shop.client.patch(BACKUPS, "nightly", freed, kind="merge", namespace="csdr")
+    new = await shop.backup(thaw("web", await shop.pod("web"), "quick"))
+    for _ in range(3):
+        keep_running(shop.context, BACKUPS, "nightly", new, body)
+        await asyncio.sleep(0.05)
+    go_on.set()
+    key = f"{KEY} post hooks {old['metadata']['uid']}"
+    await until(lambda: not shop.context.runner.is_running(key))
+    assert sorted(shop.ran) == ["db: thaw --all", "web: quick --all"]
+
+
+async def test_what_a_backup_could_not_undo_is_undone_after_its_end(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(freeze, "THAW_PATIENCE", 0.0)
+    await shop.vault()
+    await shop.pod("db", pre="freeze", post="thaw")
+    shop.containers.programs["thaw"] = is_away
+    await shop.create(BACKUPS, "nightly", storageLocation="vault", includedNamespaces=["shop"])
+    status = await ended(shop, "nightly")
+    assert status["phase"] == "PartiallyFailed"
+    assert "HookNotRun: post hook in container main was not run" in status["message"]
+    assert [one["pod"] for one in status["pendingHooks"]] == ["db"]
+    assert await shop.finalizers() == [FINALIZER]
+    del shop.containers.programs["thaw"]
+    obj = await shop.see(BACKUPS, "nightly")
+    assert keep_running(shop.context, BACKUPS, "nightly", obj, body) == LOOK_SECONDS
+    await shop.idle()
+    assert shop.ran == ["db: freeze", "db: thaw", "db: thaw"]
+    after = await shop.status(BACKUPS, "nightly")
+    assert "pendingHooks" not in after
+    assert after["message"] == status["message"]
+    assert await shop.finalizers() == []

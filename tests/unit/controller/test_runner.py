@@ -163,3 +163,60 @@ async def test_the_end_of_the_controller_waits_for_a_task_that_leaves() -> None:
         runner.cancel("a")
         await settle()
     assert cleaned == ["a"]
+
+
+async def test_what_is_urgent_comes_first_and_waits_for_no_turn() -> None:
+    done: list[str] = []
+    first = Work()
+
+    async def pays() -> None:
+        done.append("paid")
+
+    async def works() -> None:
+        done.append("worked")
+
+    async with Runner(limit=1) as runner:
+        runner.start("a", "1", first)
+        await settle()
+        runner.start("b", "2", works, urgent=pays)
+        runner.start("c", "3", None, urgent=pays)
+        await settle()
+        assert done == ["paid", "paid"]
+        assert runner.is_running("b")
+        assert not runner.is_running("c"), "there is nothing else to do"
+        first.go.set()
+        await settle()
+        assert done == ["paid", "paid", "worked"]
+
+
+async def test_what_is_urgent_comes_first_each_time() -> None:
+    done: list[str] = []
+
+    async def pays() -> None:
+        done.append("paid")
+
+    async def works() -> None:
+        done.append("worked")
+        if len(done) < 4:
+            raise ApiUnreachable("no answer")
+
+    async with Runner(limit=1) as runner:
+        runner.start("a", "1", works, urgent=pays)
+        await asyncio.sleep(2 * RETRY_SECONDS)
+    assert done == ["paid", "worked"] * 2
+
+
+async def test_without_what_is_urgent_nothing_else_is_done(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    work = Work()
+
+    async def pays() -> None:
+        raise ApiUnreachable("owes something")
+
+    async with Runner(limit=1) as runner:
+        with caplog.at_level(logging.WARNING):
+            runner.start("a", "1", work, urgent=pays)
+            await asyncio.sleep(10 * RETRY_SECONDS)
+    assert work.begun == 0
+    assert caplog.text.count("owes something") == 1, "what lasts is told once"
