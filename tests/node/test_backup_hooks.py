@@ -119,8 +119,8 @@ def test_hooks_are_run_around_the_backup_of_their_pod(
     ):
         assert any(one.startswith(f"pods still/{problem}") for one in told), problem
     log = gzip.decompress((folder / "still-logs.gz").read_bytes()).decode()
-    assert 'msg="hook output" object="pods still/annotated" hook="pre"' in log
-    assert 'text="it is still"' in log
+    said_so = r'object="pods still/annotated" stdout="it is still\n"'
+    assert f'msg="pre hook in container side: ended well" {said_so}' in log
     facts = json.loads((folder / "velero-backup.json").read_text())
     assert facts["status"]["hookStatus"] == {"hooksAttempted": 8, "hooksFailed": 2}
 

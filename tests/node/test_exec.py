@@ -5,13 +5,21 @@ import json
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kubeferry.errors import ApiError, BadRequest, ExecLost, ExecTimeout, NotFound
+from kubeferry.errors import (
+    ApiError,
+    BadRequest,
+    ExecLost,
+    ExecNotBegun,
+    ExecTimeout,
+    NotFound,
+)
 from kubeferry.kube.client import Client
 from kubeferry.kube.config import load_config
 from kubeferry.kube.exec import V4, V5, Exec, ExecResult
@@ -55,6 +63,21 @@ async def client(backup_node: Node) -> AsyncIterator[Client]:
     )
     async with Client(config) as opened:
         yield opened
+
+
+@contextmanager
+def unreachable_kubelet(node: Node) -> Iterator[None]:
+    """New connections to the kubelet are refused."""
+    table = ("inet", "no-kubelet")
+    node.run_inside("nft", "add", "table", *table)
+    try:
+        hook = "{ type filter hook output priority 0 ; }"
+        node.run_inside("nft", "add", "chain", *table, "out", hook)
+        rule = ("tcp", "dport", "10250", "ct", "state", "new", "reject", "with", "tcp", "reset")
+        node.run_inside("nft", "add", "rule", *table, "out", *rule)
+        yield
+    finally:
+        node.run_inside("nft", "delete", "table", *table)
 
 
 def shell(namespace: str, script: str, protocol: str = V5, **more: Any) -> Exec:
@@ -142,6 +165,41 @@ async def test_a_command_that_reads_nothing_does_not_hold_its_caller_up(
     with pytest.raises(ExecTimeout):
         await client.exec(shell(namespace, "sleep 60", stdin=b"z" * 32 * MIB, timeout=1.0))
     assert time.monotonic() - began < 10
+
+
+async def test_cancelling_ends_the_wait_and_the_connection_and_leaves_the_command(
+    client: Client, namespace: str
+) -> None:
+    script = "echo $$ > /tmp/pid; echo begun; sleep 60"
+    running = asyncio.create_task(client.exec(shell(namespace, script, timeout=120.0)))
+    there = "cat /tmp/pid 2>/dev/null"
+    told = b""
+    async with asyncio.timeout(20):
+        while not told:
+            told = (await client.exec(shell(namespace, there))).stdout
+    began = time.monotonic()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert time.monotonic() - began < 5
+    pid = told.decode().strip()
+    alive = await client.exec(shell(namespace, f"kill -0 {pid} && kill {pid}"))
+    assert alive.exit_code == 0, "Kubernetes does not end a command whose caller went away"
+    again = await client.exec(shell(namespace, "echo again"))
+    assert again.stdout == b"again\n", "the client is as good as before"
+
+
+async def test_a_kubelet_that_is_away_is_told_so_without_the_command(
+    client: Client, namespace: str, backup_node: Node
+) -> None:
+    command = ("sh", "-c", "echo swordfish")
+    with unreachable_kubelet(backup_node):
+        for protocol in (V5, V4):
+            request = Exec(namespace, "web", "main", command, timeout=30, protocols=(protocol,))
+            with pytest.raises(ExecNotBegun) as away:
+                await client.exec(request)
+            assert "swordfish" not in str(away.value), protocol
+    assert (await client.exec(shell(namespace, "echo back"))).stdout == b"back\n"
 
 
 async def test_a_silent_command_is_waited_for(client: Client, namespace: str) -> None:

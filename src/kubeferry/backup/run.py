@@ -13,23 +13,18 @@ the rest goes on. Killed at any instant, nothing is visible in the vault and the
 again.
 """
 
-import asyncio
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
 
-import msgspec
-
-from kubeferry import codec
 from kubeferry.backup import related, select
-from kubeferry.backup.collect import Listed, Source, pages, sources
+from kubeferry.backup.collect import Listed, pages, sources
+from kubeferry.backup.contents import Contents, served, unread
 from kubeferry.backup.freeze import Freezer, FrozenPods
-from kubeferry.backup.hooks import claims_of
 from kubeferry.backup.request import BackupRequest, BackupResult
 from kubeferry.clock import Clock, timestamp
 from kubeferry.durations import format_duration
-from kubeferry.errors import ApiError, ApiUnreachable, BackupMissing, InvalidInput
+from kubeferry.errors import BackupMissing, InvalidInput
 from kubeferry.kube.client import Client
 from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import PODS, Resource
@@ -41,13 +36,10 @@ from kubeferry.report import Findings, Level, Problem, Reporter, Several
 from kubeferry.vault.claim import Owner
 from kubeferry.vault.commit import SideFiles, commit_backup
 from kubeferry.vault.metadata import BackupFacts, load_backup
-from kubeferry.vault.sidefiles import NOT_TAKEN
 from kubeferry.vault.store import Store
-from kubeferry.vault.writer import ArchiveWriter, Entry, open_archive
+from kubeferry.vault.writer import ArchiveWriter, open_archive
 
 _NAMESPACES = "namespaces"
-_FLUSH = 500
-"""Objects that are added one by one between two flushes."""
 
 
 async def run_backup(
@@ -123,12 +115,6 @@ class _Run:
         self.started = clock()
         self.freezer = freezer
         self.volumes: list[dict[str, object]] = []
-        self._still: set[tuple[str, str]] = set()
-        """Claims that were archived with their pods."""
-        self._flushing = asyncio.Lock()
-        self._claims: list[related.BoundClaim] = []
-        self._archived: Counter[str] = Counter()
-        self._done = 0
 
     def now(self) -> datetime:
         """The time now, in UTC."""
@@ -141,7 +127,7 @@ class _Run:
         self._discovery: Discovery = await self._client.discover()
         for broken in self._discovery.broken:
             self._problem("error", "GroupUnavailable", str(broken))
-        namespaces = _resource(self._discovery, _NAMESPACES)
+        namespaces = served(self._discovery, _NAMESPACES)
         self._namespaces = {
             metadata(one)["name"]: one for one in await self._client.list(namespaces)
         }
@@ -167,45 +153,39 @@ class _Run:
     async def collect(self, archive: ArchiveWriter) -> None:
         """Archives everything."""
         self._reporter.phase("collecting objects")
-        resource = _resource(self._discovery, _NAMESPACES)
+        contents = Contents(archive, self._client, self._discovery, self._reporter)
+        resource = served(self._discovery, _NAMESPACES)
         for name in self.scope.namespaces:
-            self._add_object(archive, resource, self._namespaces[name])
+            contents.add_object(resource, self._namespaces[name])
         resources = select.choose_resources(self._discovery.resources)
         claims = [one for one in resources if one.group_resource == related.CLAIMS]
-        await self._list(archive, [one for one in resources if one not in claims])
+        await self._list(contents, [one for one in resources if one not in claims])
         if self.freezer.is_needed:
             self._reporter.phase("collecting pods with hooks")
-            await self.freezer.run(
-                lambda pod: self._add_pod(archive, pod), between=lambda: self._flush(archive)
-            )
-        await self._list(archive, claims)
+            await self.freezer.run(contents.add_pod, between=contents.flush)
+        await self._list(contents, claims)
         self._reporter.phase("adding what they need")
-        await self._add_volumes(archive)
-        await self._add_definitions(archive)
-        await archive.flush()
-        self._reporter.progress(self._done, self._done)
+        self.volumes = await contents.add_volumes(is_asked=self._request.volume_data)
+        await contents.add_definitions()
+        await contents.flush()
+        self._reporter.progress(archive.objects, archive.objects)
 
-    async def _flush(self, archive: ArchiveWriter) -> None:
-        async with self._flushing:
-            await archive.flush()
-
-    async def _list(self, archive: ArchiveWriter, resources: Sequence[Resource]) -> None:
+    async def _list(self, contents: Contents, resources: Sequence[Resource]) -> None:
         """Archives all objects of some kinds."""
         wanted = sources(resources, self.scope.namespaces, most=self.scope.most)
         inside = frozenset(self.scope.namespaces)
         async with aclosing(pages(self._client, wanted)) as found:
             async for listed in found:
                 if listed.error is not None:
-                    self._unlisted(listed.source, listed.error)
+                    kind, where = listed.source.resource.group_resource, listed.source.namespace
+                    self._reporter.problem(unread(listed.error, kind, namespace=where))
                     continue
-                self._add_page(archive, listed, inside)
-                await archive.flush()
-                self._reporter.progress(self._done, None)
+                self._add_page(contents, listed, inside)
+                await contents.flush()
 
-    def _add_page(self, archive: ArchiveWriter, listed: Listed, inside: frozenset[str]) -> None:
+    def _add_page(self, contents: Contents, listed: Listed, inside: frozenset[str]) -> None:
         resource = listed.source.resource
         group_resource = resource.group_resource
-        type_key = f"{resource.api_version}/{resource.kind}"
         are_claims = group_resource == related.CLAIMS
         are_pods = group_resource == PODS.group_resource
         for head, raw in listed.items:
@@ -223,140 +203,24 @@ class _Run:
             ):
                 continue
             if are_claims:
-                if (meta.namespace, meta.name) in self._still:
+                if contents.has_claim(meta.namespace, meta.name):
                     continue
-                self._note_claim(raw, f"{related.CLAIMS} {meta.namespace}/{meta.name}")
+                contents.note_claim(raw, meta.namespace, meta.name)
             body = with_kind(raw, listed.kind_prefix)
             if are_pods and self.freezer.add(meta.namespace, meta.name, meta.labels or {}, body):
                 continue
-            archive.add(
-                Entry(
-                    group_resource,
-                    resource.version,
-                    type_key,
-                    meta.namespace,
-                    meta.name,
-                    body,
-                    meta.creation_timestamp or "",
-                )
+            contents.add(
+                resource,
+                meta.namespace,
+                meta.name,
+                body,
+                created=meta.creation_timestamp or "",
             )
-            self._done += 1
-            self._archived[group_resource] += 1
-
-    async def _add_pod(self, archive: ArchiveWriter, pod: Object) -> None:
-        """Adds a pod that is still, and its claims."""
-        self._add_object(archive, PODS, pod)
-        resource, namespace = _resource(self._discovery, related.CLAIMS), metadata(pod)["namespace"]
-        wanted = [name for name in claims_of(pod) if (namespace, name) not in self._still]
-        self._still.update((namespace, name) for name in wanted)
-        async with aclosing(related.claims(self._client, resource, namespace, wanted)) as found:
-            async for name, claim in found:
-                subject = f"{related.CLAIMS} {namespace}/{name}"
-                if isinstance(claim, ApiError):
-                    self._unread(claim, subject, namespace=namespace)
-                    self._still.discard((namespace, name))  # the list may have it
-                elif select.is_taken(related.CLAIMS, namespace, name, labels(claim)):
-                    self._note_claim(codec.encode(claim), subject)
-                    self._add_object(archive, resource, claim)
-        self._reporter.progress(self._done, None)
-
-    def _note_claim(self, raw: msgspec.Raw | bytes, subject: str) -> None:
-        """Remembers a bound claim: its volume is archived beside it."""
-        try:
-            claim = related.bound_claim(raw)
-        except msgspec.DecodeError as error:
-            self._problem("error", "Malformed", f"its volume is not known: {error}", subject)
-        else:
-            if claim is not None:
-                self._claims.append(claim)
-
-    def _add_object(self, archive: ArchiveWriter, resource: Resource, obj: Object) -> None:
-        """Adds one object that came decoded."""
-        whole = {"apiVersion": resource.api_version, "kind": resource.kind} | obj
-        meta = metadata(obj)
-        archive.add(
-            Entry(
-                resource.group_resource,
-                resource.version,
-                f"{resource.api_version}/{resource.kind}",
-                meta.get("namespace", ""),
-                meta["name"],
-                codec.encode(whole),
-                meta.get("creationTimestamp") or "",
-            )
-        )
-        self._done += 1
-
-    async def _add_definitions(self, archive: ArchiveWriter) -> None:
-        """Puts the definition of each custom kind beside its objects."""
-        resource = self._discovery.find(related.DEFINITIONS)
-        if resource is None:
-            return
-        found = related.definitions(self._client, resource, list(self._archived))
-        async with aclosing(found):
-            async for name, definition in found:
-                if isinstance(definition, ApiError):
-                    subject = f"{related.DEFINITIONS} {name}"
-                    self._unread(definition, subject)
-                else:
-                    self._add_object(archive, resource, definition)
-
-    async def _add_volumes(self, archive: ArchiveWriter) -> None:
-        """Puts each bound claim's volume beside it and records that its data is not taken."""
-        if not self._claims:
-            return
-        resource = _resource(self._discovery, related.VOLUMES)
-        asked = self._request.volume_data
-        wanted = {one.volume for one in self._claims}
-        found: dict[str, related.VolumeFacts] = {}
-        try:
-            async with aclosing(related.volumes(self._client, resource, wanted)) as volumes:
-                async for archived in volumes:
-                    self._add_object(archive, resource, archived)
-                    found[metadata(archived)["name"]] = related.volume_facts(archived)
-                    if len(found) % _FLUSH == 0:
-                        await archive.flush()
-        except ApiUnreachable:
-            raise
-        except ApiError as error:
-            self._unread(error, related.VOLUMES)
-        for claim in self._claims:
-            where = f"{related.CLAIMS} {claim.namespace}/{claim.name}"
-            volume = found.get(claim.volume)
-            if volume is None:
-                gone = f"its volume {claim.volume} is gone"
-                self._problem("warning", "VolumeMissing", gone, where, namespace=claim.namespace)
-            if asked:
-                self._problem(
-                    "error",
-                    "VolumeDataNotTaken",
-                    f"{NOT_TAKEN}; set pvBackup.defaultPvBackup to false to do without it",
-                    where,
-                    namespace=claim.namespace,
-                )
-            self.volumes.append(related.volume_info(claim, asked=asked, volume=volume))
-
-    def _unlisted(self, source: Source, error: ApiError) -> None:
-        self._unread(error, source.resource.group_resource, namespace=source.namespace)
-
-    def _unread(self, error: ApiError, subject: str, *, namespace: str = "") -> None:
-        where = f" in {namespace}" if namespace else ""
-        reason = error.kubernetes_reason or error.reason
-        self._problem("error", reason, f"could not be read{where}: {error.problem}", subject)
 
     def _problem(
         self, level: Level, reason: str, message: str, subject: str = "", *, namespace: str = ""
     ) -> None:
         self._reporter.problem(Problem(level, reason, message, namespace, subject))
-
-
-def _resource(discovery: Discovery, group_resource: str) -> Resource:
-    found = discovery.find(group_resource)
-    if found is None:
-        raise ApiUnreachable(
-            f"the API server serves no {group_resource}", remedy="is this a Kubernetes API server?"
-        )
-    return found
 
 
 def _left_out(namespace: Object) -> bool:
