@@ -187,7 +187,18 @@ def _reasons_of_objects() -> set[str]:
 
 
 def _named(tree: ast.Module) -> dict[str, str]:
-    """The texts that a module gives names to."""
+    """The texts that a module gives names to, itself or by another module of ours."""
+    named: dict[str, str] = {}
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kubeferry."):
+            path = SOURCE.parent.joinpath(*str(node.module).split(".")).with_suffix(".py")
+            if path.exists():
+                given = _own(ast.parse(path.read_text()))
+                named |= {one.name: given[one.name] for one in node.names if one.name in given}
+    return named | _own(tree)
+
+
+def _own(tree: ast.Module) -> dict[str, str]:
     return {
         target.id: node.value.value
         for node in tree.body
@@ -203,6 +214,8 @@ def _texts(nodes: list[ast.expr], named: dict[str, str]) -> Iterator[str]:
             yield node.value
         elif isinstance(node, ast.Name) and node.id in named:
             yield named[node.id]
+        elif isinstance(node, ast.IfExp):
+            yield from _texts([node.body, node.orelse], named)
 
 
 def test_every_automatic_cause_is_documented() -> None:

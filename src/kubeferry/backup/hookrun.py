@@ -100,15 +100,18 @@ async def is_there(client: Client, hook: Hook) -> bool:
 def _outcome(hook: Hook, ending: Ending) -> Outcome:
     if ending:
         return Outcome(stdout=ending.stdout, stderr=ending.stderr)
-    reason = FAILED
-    if ending.is_late:
-        reason = TIMEOUT
-    elif ending.is_passing:
-        reason = NOT_RUN
     end = ending.problem or f"ended with exit code {ending.exit_code}"
     told = f"{hook.title}{':' if ending.fate == 'unknown' else ''} {end}"
     problem = _with_tail(told, ending.stderr)
-    return Outcome(reason, end, problem, ending.is_passing, ending.stdout, ending.stderr)
+    if ending.is_passing:
+        return Outcome(NOT_RUN, end, problem, is_away=True)
+    return Outcome(
+        TIMEOUT if ending.is_late else FAILED,
+        end,
+        problem,
+        stdout=ending.stdout,
+        stderr=ending.stderr,
+    )
 
 
 def _with_tail(told: str, stderr: bytes) -> str:
