@@ -2,11 +2,10 @@
 changes after.
 
 ``before.yaml`` holds archived objects and ``rules.yaml`` the restore's parameters. ``after.yaml``
-and ``changes.yaml`` are compared; ``KUBEFERRY_GOLDEN=write pytest tests/golden`` writes them anew,
-to be read before they are committed.
+and ``changes.yaml`` are compared; ``make golden`` writes them anew, to be read before they are
+committed.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from kubeferry.transform.pipeline import Pipeline, Rules, restore_labels
 
 HERE = Path(__file__).parent
 CASES = sorted(path.parent for path in HERE.glob("*/before.yaml"))
-WRITE = os.environ.get("KUBEFERRY_GOLDEN") == "write"
 
 
 def pipeline(case: Path) -> Pipeline:
@@ -82,25 +80,24 @@ def line(change: Change) -> dict[str, Any]:
     }
 
 
-def compare(path: Path, documents: list[Any]) -> None:
-    if WRITE:
+def compare(path: Path, documents: list[Any], *, update: bool) -> None:
+    if update:
         path.write_text(codec.dump_yaml(*documents))
     assert documents == list(codec.load_yaml_documents(path.read_text()))
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES])
-def test_before_becomes_after(case: Path) -> None:
+def test_before_becomes_after(case: Path, update_golden: bool) -> None:
     transform = pipeline(case)
     objects = list(codec.load_yaml_documents((case / "before.yaml").read_text()))
     outcomes = [transform(obj, group_resource(obj)) for obj in objects]
-    compare(case / "after.yaml", [shown(outcome) for outcome in outcomes])
-    compare(
-        case / "changes.yaml",
-        [
-            {"of": obj["metadata"]["name"], "changes": [line(one) for one in outcome.changes]}
-            for obj, outcome in zip(objects, outcomes, strict=True)
-        ],
-    )
+    after = [shown(outcome) for outcome in outcomes]
+    compare(case / "after.yaml", after, update=update_golden)
+    changes = [
+        {"of": obj["metadata"]["name"], "changes": [line(one) for one in outcome.changes]}
+        for obj, outcome in zip(objects, outcomes, strict=True)
+    ]
+    compare(case / "changes.yaml", changes, update=update_golden)
     # The law of the record: the object before and its changes make the object after.
     for obj, outcome in zip(objects, outcomes, strict=True):
         if outcome.object is not None:
