@@ -54,8 +54,8 @@ async def run_backup(
     """Takes the backup; when it returns the backup is in the vault, whole.
 
     A task that was killed after its commit finds its own backup there and returns what it says.
-    ``frozen`` keeps the list of what is owed to pods; what is still on it after an error or a
-    cancellation is for the caller to run. Raises ``InvalidInput``, ``BackupExists``,
+    ``frozen`` keeps the list of what is owed to pods; what is still on it at the end, be it an
+    error or a cancellation, is for the caller to run. Raises ``InvalidInput``, ``BackupExists``,
     ``VaultError``, ``ApiError``; then nothing is left.
     """
     select.check_namespaces(

@@ -25,7 +25,7 @@ class Limits:
     Attributes:
         writes_start: writes at once to begin with.
         writes_max: writes at once at most.
-        connections: open connections at most.
+        connections: open connections at most; those of commands in containers do not count.
         page_bytes: a list's page that grows over this is asked for again with fewer objects.
         bytes_in_flight: bytes of pages being read at once, over all lists.
         bytes_held: bytes of pages being read, waiting or being consumed, over all backups.
