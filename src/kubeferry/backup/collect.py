@@ -3,9 +3,8 @@
 Up to ``LISTERS`` lists run at once; pages wait in a queue of ``QUEUE`` for the one consumer. No
 more than the client's ``bytes_held`` are being read, wait or are consumed, whatever the cluster's
 size and however many backups run: a page has its room before it is asked for and gives it back when
-it is consumed. An object is not decoded:
-only its head is read, and the ``apiVersion`` and ``kind`` that a list leaves out are put in front
-of its bytes (velero.md §1.1).
+it is consumed, or when its backup stops. An object is not decoded: only its head is read, and the
+``apiVersion`` and ``kind`` that a list leaves out are put in front of its bytes (velero.md §1.1).
 
 A list that had to begin again brings objects a second time. A list is in the order of namespace and
 name, so what is not behind the last object that came before is left out.
@@ -92,7 +91,7 @@ async def pages(client: Client, wanted: Sequence[Source]) -> AsyncGenerator[List
     Raises ``ApiUnreachable`` when the server answers no more: then nothing can go on.
     """
     queue: asyncio.Queue[Listed | None] = asyncio.Queue(QUEUE)
-    room = client.room
+    room = _Share(client.room)
     remaining = iter(wanted)
 
     async def lister() -> None:
@@ -127,10 +126,32 @@ async def pages(client: Client, wanted: Sequence[Source]) -> AsyncGenerator[List
         await producer
     finally:
         producer.cancel()
-        await asyncio.gather(producer, return_exceptions=True)
+        try:
+            await asyncio.gather(producer, return_exceptions=True)
+        finally:
+            room.give_back(room.used)  # of pages that nobody takes any more
 
 
-async def _list(client: Client, source: Source, room: ByteBudget) -> AsyncGenerator[Listed, None]:
+class _Share:
+    """What one collection holds of the room that all of them share."""
+
+    def __init__(self, room: ByteBudget) -> None:
+        self._room = room
+        self.used = 0
+
+    async def take(self, size: int) -> int:
+        """As ``ByteBudget.take``."""
+        taken = await self._room.take(size)
+        self.used += taken
+        return taken
+
+    def give_back(self, size: int) -> None:
+        """As ``ByteBudget.give_back``."""
+        self.used -= size
+        self._room.give_back(size)
+
+
+async def _list(client: Client, source: Source, room: _Share) -> AsyncGenerator[Listed, None]:
     """The pages of one list; who gets one gives its size back to ``room``."""
     last, before, told, in_order = "", "", False, True
     found = client.pages(source.resource, namespace=source.namespace, limit=PAGE)
@@ -162,9 +183,7 @@ async def _list(client: Client, source: Source, room: ByteBudget) -> AsyncGenera
             yield Listed(source, items, page.kind_prefix, size=page.size)
 
 
-async def _held(
-    found: AsyncIterator[Page], room: ByteBudget, most: int
-) -> AsyncGenerator[Page, None]:
+async def _held(found: AsyncIterator[Page], room: _Share, most: int) -> AsyncGenerator[Page, None]:
     """The pages of a list, each asked for when there is room for ``most`` bytes."""
     while True:
         taken, page = await room.take(most), None

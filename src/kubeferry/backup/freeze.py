@@ -46,7 +46,7 @@ PODS_AT_ONCE = 8
 """Pods of one group whose hooks are run at the same time."""
 THAW_PATIENCE = 300.0
 """Seconds for which post hooks of a pod are tried that do not get through to their container."""
-THAW_SECONDS = 3.0
+THAW_SECONDS = 2.0
 """How long post hooks of a cancelled task may take: it must be over before the lease is."""
 NOT_TAKEN = "PodNotTaken"
 """The reason of a pod that is not in the backup."""
@@ -225,7 +225,7 @@ class Freezer:
         pod = await self._read(one, NOT_TAKEN, "it is gone since its pre hooks: not archived")
         if pod is None:
             return
-        if metadata(pod)["uid"] != one.uid:
+        if one.hooks.pre and metadata(pod)["uid"] != one.uid:
             why = "it was replaced since its pre hooks: what is archived is not what they prepared"
             self._problem("error", FAILED, why, one.pod)
         await take(pod)
@@ -254,18 +254,27 @@ class Freezer:
 
     async def _thaw_one(self, one: _Member) -> None:
         through: list[tuple[Hook, str]] = []
+        failure: ApiError | None = None
         if not one.is_owed:
             through += [(hook, "") for hook in one.hooks.post]
         else:
             owed = run_owed(self._client, one.hooks.post, patience=THAW_PATIENCE)
-            async with aclosing(owed) as ended:
-                async for hook, outcome in ended:
-                    if outcome is not None:
-                        self._tell(hook, outcome)
-                    if outcome is None or not outcome.is_away:
-                        through.append((hook, "" if outcome is None else outcome.problem))
+            try:
+                async with aclosing(owed) as ended:
+                    async for hook, outcome in ended:
+                        if outcome is not None:
+                            self._tell(hook, outcome)
+                        if outcome is None or not outcome.is_away:
+                            through.append((hook, "" if outcome is None else outcome.problem))
+            except ApiError as error:  # the pod could not be read
+                failure = error
         if through:
             await self._frozen.settle(through)
+        if isinstance(failure, ApiUnreachable):
+            raise failure
+        if failure is not None:
+            why = f"its post hooks are owed still: it could not be read: {failure.problem}"
+            self._problem("error", NOT_RUN, why, one.pod)
 
     async def _thaw_shielded(self, members: Sequence[_Member]) -> None:
         """Runs post hooks to their end; a cancellation leaves them ``THAW_SECONDS``."""

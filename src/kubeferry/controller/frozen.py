@@ -158,23 +158,28 @@ class Debts:
 
     async def _pay_pod(self, owed: Sequence[Hook]) -> None:
         through: list[tuple[Hook, str]] = []
-        away: Interrupted | None = None
-        async with aclosing(run_owed(self._context.client, owed, patience=0)) as ended:
-            async for hook, outcome in ended:
-                if outcome is not None and outcome.is_away:
-                    away = away or Interrupted(
-                        outcome.problem, place=hook.subject, remedy="if its node is lost, delete it"
-                    )
-                    continue
-                problem = outcome.problem if outcome is not None else ""
-                through.append((hook, problem and f"after an interruption: {problem}"))
-                if not problem:
-                    what = "the pod is gone" if outcome is None else f"{hook.title} was run"
-                    about = self._resource.kind, self._name, hook.subject
-                    _log.info("%s %s: %s: %s", *about, what)
+        failure: FerryError | None = None
+        try:
+            async with aclosing(run_owed(self._context.client, owed, patience=0)) as ended:
+                async for hook, outcome in ended:
+                    if outcome is not None and outcome.is_away:
+                        failure = failure or Interrupted(
+                            outcome.problem,
+                            place=hook.subject,
+                            remedy="if its node is lost, delete it",
+                        )
+                        continue
+                    problem = outcome.problem if outcome is not None else ""
+                    through.append((hook, problem and f"after an interruption: {problem}"))
+                    if not problem:
+                        what = "the pod is gone" if outcome is None else f"{hook.title} was run"
+                        about = self._resource.kind, self._name, hook.subject
+                        _log.info("%s %s: %s: %s", *about, what)
+        except ApiError as error:  # the pod could not be read; what was run is not run again
+            failure = error
         await self.settle(through)
-        if away is not None:
-            raise away
+        if failure is not None:
+            raise failure
 
     async def _write(self, entries: list[PendingHook]) -> None:
         """Writes the list if it is as it was left.

@@ -54,7 +54,7 @@ class Result:
 
 
 class Applier:
-    """Applies plan items with ``WORKERS`` workers; an async context manager.
+    """Applies plan items with ``WORKERS`` workers.
 
     ``on_result`` is called for every item, in the order in which they end. ``resumed`` says that an
     earlier run of the same task may have created objects.

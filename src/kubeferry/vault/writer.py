@@ -106,7 +106,8 @@ async def open_archive(
         await take_claim(store, claim, clock=clock)
         async with AsyncExitStack() as uploading:
             catalogue = Catalogue()
-            uploading.callback(catalogue.close)
+            # It waits for a thread that sorts; the lease must not wait with it.
+            uploading.push_async_callback(asyncio.to_thread, catalogue.close)
             completing = await uploading.enter_async_context(AsyncExitStack())
             upload = await completing.enter_async_context(store.writer(layout.archive(name)))
             writer = ArchiveWriter(

@@ -38,7 +38,9 @@ class Lists(Client):
 
 
 def page(*objects: Built, restarted: bool = False) -> Page:
-    return Page([msgspec.Raw(one.json) for one in objects], "1", restarted=restarted)
+    items = [msgspec.Raw(one.json) for one in objects]
+    size = sum(len(one.json) for one in objects)
+    return Page(items, "1", restarted=restarted, size=size)
 
 
 async def collected(client: Client, *resources: Resource) -> list[Listed]:
@@ -187,3 +189,32 @@ async def test_pages_that_nobody_has_consumed_are_bounded_by_their_bytes() -> No
             assert (read - consumed) * size <= Limits().bytes_held
             consumed += len(listed.items)
     assert (read, consumed) == (90, 90)
+
+
+class Stop(Exception):
+    """What ends a consumer."""
+
+
+@pytest.mark.parametrize("error", [Stop, asyncio.CancelledError])
+async def test_a_backup_that_stops_gives_its_room_back(error: type[BaseException]) -> None:
+    many = [page(config_map(f"a/{number:03}", k="x" * 1_000)) for number in range(50)]
+    client = Lists(configmaps=many, pods=many)
+
+    async def stopped() -> None:
+        async with aclosing(pages(client, [Source(MAPS), Source(PODS)])) as found:
+            async for _ in found:
+                await asyncio.sleep(0.01)  # the queue fills, and lists wait for it
+                assert client.room.used
+                raise error
+
+    with pytest.raises(error):
+        await stopped()
+    assert client.room.used == 0
+
+
+async def test_a_server_that_is_away_leaves_no_room_taken() -> None:
+    many = [page(config_map(f"a/{number:03}", k="x" * 1_000)) for number in range(50)]
+    client = Lists(configmaps=many, pods=ApiUnreachable("no answer"))
+    with pytest.raises(ApiUnreachable):
+        await collected(client, MAPS, PODS)
+    assert client.room.used == 0
