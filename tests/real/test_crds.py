@@ -61,12 +61,13 @@ def header(cluster: Cluster, resource: str, namespace: str, *arguments: str) -> 
 
 
 def test_the_installation_applies_again_without_a_change_or_a_warning(cluster):
-    text = codec.dump_yaml(*manifests(Installation(image="example/kubeferry:1")))
+    objects = manifests(Installation(image="example/kubeferry:1"))
+    text = codec.dump_yaml(*objects)
     result = cluster.run("apply", "-f", "-", input=text)
     assert result.returncode == 0
     assert result.stderr == ""
     lines = result.stdout.splitlines()
-    assert len(lines) == 10
+    assert len(lines) == len(objects)
     assert all(line.endswith(" unchanged") for line in lines), result.stdout
 
 
@@ -307,17 +308,23 @@ def test_kubectl_explain_describes_a_field(cluster):
     assert "Source namespace to target namespace" in printed
 
 
-def test_the_service_account_may_create_anything_but_delete_only_ours(cluster):
+def test_the_service_account_may_create_anything_and_change_only_ours(cluster):
     config = cluster.service_account_kubeconfig("csdr", "kubeferry-controller")
 
     def may(*question: str) -> bool:
         result = cluster.run("auth", "can-i", *question, kubeconfig=config)
         return result.stdout.strip() == "yes"
 
+    lease, tasks = "leases.coordination.k8s.io", "applicationbackups.csdr.alibabacloud.com"
     assert may("create", "deployments.apps", "-n", "default")
     assert may("list", "secrets", "-A")
     assert may("escalate", "clusterroles.rbac.authorization.k8s.io")
-    assert may("update", "leases.coordination.k8s.io", "-n", "csdr")
-    assert may("delete", "applicationbackups.csdr.alibabacloud.com", "-n", "csdr")
-    assert not may("delete", "deployments.apps", "-n", "default")
-    assert not may("update", "leases.coordination.k8s.io", "-n", "kube-system")
+    assert may("update", f"{lease}/kubeferry-controller", "-n", "csdr")
+    assert may("patch", tasks, "--subresource=status", "-n", "csdr")
+    assert may("watch", tasks, "-n", "csdr")
+    assert not may("update", lease, "-n", "csdr")
+    assert not may("update", f"{lease}/kubeferry-controller", "-n", "kube-system")
+    assert not may("watch", "pods", "-A")
+    for verb in ("delete", "update", "patch"):
+        assert not may(verb, "deployments.apps", "-n", "default")
+    assert not may("delete", tasks, "-n", "csdr")
