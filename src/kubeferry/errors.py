@@ -5,13 +5,15 @@
     │   └── InvalidModifier     a resource modifier does not parse or asks for what is refused
     ├── ConfigError             no usable kubeconfig or setting
     ├── ApiError                the API server answered with a failure
-    │   ├── BadRequest 400, Unauthorized 401, Forbidden 403, NotFound 404, MethodNotAllowed 405
+    │   ├── BadRequest 400, Forbidden 403, NotFound 404, MethodNotAllowed 405
     │   ├── AlreadyExists 409, Conflict 409, Expired 410, Invalid 422
     │   ├── TooManyRequests 429, ServerTimeout 504
     │   ├── ExecNotBegun        a command did not get through to its container, and may later
     │   ├── ExecLost            nobody knows how a command in a container ended
     │   │   └── ExecTimeout     it took too long
-    │   └── ApiUnreachable      it did not answer at all
+    │   └── ApiLost             nothing can be asked of it any more, whatever it is about
+    │       ├── ApiUnreachable  it did not answer at all
+    │       └── Unauthorized    401: it does not know us, or no more
     ├── VaultError              the storage refused or failed; nothing of ours is wrong
     │   ├── VaultUnavailable    cannot be reached, written or read
     │   ├── VaultMismatch       not the vault it claims to be (another region, another bucket)
@@ -114,12 +116,6 @@ class BadRequest(ApiError):
     reason = "BadRequest"
 
 
-class Unauthorized(ApiError):
-    """401: the credentials are not accepted."""
-
-    reason = "Unauthorized"
-
-
 class Forbidden(ApiError):
     """403: RBAC or an admission plugin says no."""
 
@@ -205,7 +201,23 @@ class ExecTimeout(ExecLost):
     reason = "ExecTimeout"
 
 
-class ApiUnreachable(ApiError):
+class ApiLost(ApiError):
+    """Nothing can be asked of the API server any more: no object's fault, and the task's end here.
+
+    A task stays `InProgress` and goes on where the server is reached again.
+    """
+
+
+class Unauthorized(ApiLost):
+    """401: the credentials are not accepted.
+
+    A pod's token is worth nothing from the moment the pod is deleted, while its process may go on.
+    """
+
+    reason = "Unauthorized"
+
+
+class ApiUnreachable(ApiLost):
     """No answer: refused, reset, timed out, or TLS that does not fit.
 
     ``sent`` is false when the request certainly never reached the server; ``lasting`` is true when

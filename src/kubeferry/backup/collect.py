@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import msgspec
 
 from kubeferry import codec
-from kubeferry.errors import ApiError, ApiUnreachable
+from kubeferry.errors import ApiError, ApiLost
 from kubeferry.kube.client import Client
 from kubeferry.kube.limiter import ByteBudget
 from kubeferry.kube.names import Resource
@@ -88,7 +88,7 @@ def sources(
 async def pages(client: Client, wanted: Sequence[Source]) -> AsyncGenerator[Listed, None]:
     """Every page of every list; a list that fails yields its error and the others go on.
 
-    Raises ``ApiUnreachable`` when the server answers no more: then nothing can go on.
+    Raises ``ApiLost`` when the server answers no more: then nothing can go on.
     """
     queue: asyncio.Queue[Listed | None] = asyncio.Queue(QUEUE)
     room = _Share(client.room)
@@ -100,7 +100,7 @@ async def pages(client: Client, wanted: Sequence[Source]) -> AsyncGenerator[List
                 async with aclosing(_list(client, source, room)) as found:
                     async for listed in found:
                         await queue.put(listed)
-            except ApiUnreachable:
+            except ApiLost:
                 raise
             except ApiError as error:
                 await queue.put(Listed(source, error=error))

@@ -11,7 +11,7 @@ import msgspec
 from kubeferry import codec
 from kubeferry.backup import related, select
 from kubeferry.backup.hooks import claims_of
-from kubeferry.errors import ApiError, ApiUnreachable
+from kubeferry.errors import ApiError, ApiLost, ApiUnreachable
 from kubeferry.kube.client import Client
 from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import PODS, Resource
@@ -129,7 +129,7 @@ class Contents:
                     found[metadata(archived)["name"]] = related.volume_facts(archived)
                     if len(found) % _FLUSH == 0:
                         await self.flush()
-        except ApiUnreachable:
+        except ApiLost:
             raise
         except ApiError as error:
             self._reporter.problem(unread(error, related.VOLUMES))

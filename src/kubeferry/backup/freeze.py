@@ -31,7 +31,7 @@ from kubeferry.backup.hooks import (
 )
 from kubeferry.backup.select import is_taken
 from kubeferry.backup.together import each
-from kubeferry.errors import ApiError, ApiUnreachable, FerryError, InvalidInput, NotFound
+from kubeferry.errors import ApiError, ApiLost, FerryError, InvalidInput, NotFound
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import PODS
 from kubeferry.kube.objects import Object, labels, metadata
@@ -138,7 +138,7 @@ class Freezer:
     async def run(self, take: Take, *, between: Callable[[], Awaitable[None]]) -> None:
         """Archives the pods that were set aside; calls ``between`` when one or more have thawed.
 
-        What fails for one pod is reported. Raises ``ApiUnreachable``, and what the two functions
+        What fails for one pod is reported. Raises ``ApiLost``, and what the two functions
         and the list raise; then the groups that were begun are through and no other one was.
         """
 
@@ -188,7 +188,7 @@ class Freezer:
             return
         try:
             await self._frozen.owe([hook for one in owing for hook in one.hooks.post])
-        except ApiUnreachable:
+        except ApiLost:
             raise
         except (ApiError, InvalidInput) as error:
             why = f"what its post hooks will have to undo could not be written down: {error}"
@@ -238,7 +238,7 @@ class Freezer:
         except NotFound:
             self._problem("warning", reason, gone, waiting)
             return None
-        except ApiUnreachable:
+        except ApiLost:
             raise
         except ApiError as error:
             told = f"could not be read: {error.problem}"
@@ -270,7 +270,7 @@ class Freezer:
                 failure = error
         if through:
             await self._frozen.settle(through)
-        if isinstance(failure, ApiUnreachable):
+        if isinstance(failure, ApiLost):
             raise failure
         if failure is not None:
             why = f"its post hooks are owed still: it could not be read: {failure.problem}"

@@ -52,7 +52,7 @@ class Outcome:
 
 
 async def run_pre(client: Client, hook: Hook) -> Outcome:
-    """Runs a pre hook to its end. Raises ``ApiUnreachable``."""
+    """Runs a pre hook to its end. Raises ``ApiLost``."""
     return _outcome(hook, await run_command(client, hook.request))
 
 
@@ -62,7 +62,7 @@ async def run_owed(
     """Runs the hooks owed to one pod, one after the other, each whatever the others did.
 
     ``patience`` is how many seconds they may be tried for all together; each is tried once. One
-    that is away then is owed still; None: the pod is owed nothing. Raises ``ApiUnreachable``, and
+    that is away then is owed still; None: the pod is owed nothing. Raises ``ApiLost``, and
     what reading the pod raises.
     """
     until = asyncio.get_running_loop().time() + patience

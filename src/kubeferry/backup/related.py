@@ -14,7 +14,7 @@ import msgspec
 
 from kubeferry import codec
 from kubeferry.backup.collect import sound_head
-from kubeferry.errors import ApiError, ApiUnreachable, NotFound
+from kubeferry.errors import ApiError, ApiLost, NotFound
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, at, labels, metadata
@@ -98,14 +98,14 @@ async def claims(
 ) -> AsyncGenerator[tuple[str, Object | ApiError], None]:
     """The named claims as far as they exist and stay, or why one could not be had.
 
-    Raises ``ApiUnreachable``.
+    Raises ``ApiLost``.
     """
     for name in names:
         try:
             claim = await client.get(resource, name, namespace=namespace)
         except NotFound:
             continue
-        except ApiUnreachable:
+        except ApiLost:
             raise
         except ApiError as error:
             yield name, error
@@ -137,7 +137,7 @@ async def definitions(
 ) -> AsyncGenerator[tuple[str, Object | ApiError], None]:
     """The definition of each archived kind that has one, or why it could not be had.
 
-    ``archived`` are group resources, which are the definitions' names. Raises ``ApiUnreachable``.
+    ``archived`` are group resources, which are the definitions' names. Raises ``ApiLost``.
     """
     for name in sorted(archived):
         if "." not in name:
@@ -146,7 +146,7 @@ async def definitions(
             yield name, await client.get(resource, name)
         except NotFound:
             continue
-        except ApiUnreachable:
+        except ApiLost:
             raise
         except ApiError as error:
             yield name, error

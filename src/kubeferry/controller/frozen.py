@@ -32,7 +32,7 @@ from kubeferry.controller.status import FIELD_MANAGER, patch_status
 from kubeferry.durations import parse_duration
 from kubeferry.errors import (
     ApiError,
-    ApiUnreachable,
+    ApiLost,
     Conflict,
     FerryError,
     Interrupted,
@@ -290,7 +290,7 @@ async def settle_task(context: Context, resource: Resource, name: str, uid: str)
     debts = Debts(context, resource, obj)
     try:
         await debts.pay()
-    except ApiUnreachable:
+    except ApiLost:
         raise
     except FerryError as error:
         message = f"owes post hooks to {debts.pods} pods, the first: {error}"

@@ -29,7 +29,7 @@ from kubeferry.controller.context import Context
 from kubeferry.controller.frozen import LOOK_SECONDS, owes, problems_told, settle_task
 from kubeferry.controller.status import ProgressWriter, patch_status
 from kubeferry.errors import (
-    ApiUnreachable,
+    ApiLost,
     FerryError,
     Interrupted,
     InvalidInput,
@@ -140,7 +140,7 @@ async def run_task(
 ) -> None:
     """Runs one task to its end and writes its status.
 
-    Raises ``ApiUnreachable`` or ``Interrupted`` when it should be resumed.
+    Raises ``ApiLost`` or ``Interrupted`` when it should be resumed.
     """
     await settle_task(context, resource, name, uid)  # it may have waited long for its turn
     try:
@@ -199,14 +199,14 @@ def _begun(context: Context, obj: Object, *, attempts: int) -> dict[str, Any]:
 async def _work(
     context: Context, obj: Object, body: Body, write: Write, tries: Tries
 ) -> dict[str, Any]:
-    """Does the work; the final status. Raises ``ApiUnreachable`` or ``Interrupted``."""
+    """Does the work; the final status. Raises ``ApiLost`` or ``Interrupted``."""
     writer = ProgressWriter(write)
     progress = asyncio.create_task(writer.run())
     try:
         final = await body(obj, writer)
         writer.stop()
         await progress
-    except (ApiUnreachable, Interrupted):
+    except (ApiLost, Interrupted):
         raise
     except VaultUnavailable as error:
         had_begun = at(obj, ("status", "phase")) is not None

@@ -7,7 +7,7 @@ knows may have been run.
 from dataclasses import dataclass
 from typing import Literal
 
-from kubeferry.errors import ApiError, ApiUnreachable, ExecLost, ExecNotBegun, ExecTimeout, NotFound
+from kubeferry.errors import ApiError, ApiLost, ExecLost, ExecNotBegun, ExecTimeout, NotFound
 from kubeferry.kube.client import Client
 from kubeferry.kube.exec import Exec
 
@@ -38,10 +38,10 @@ class Ending:
 
 
 async def run_command(client: Client, request: Exec) -> Ending:
-    """Runs a command. Raises ``ApiUnreachable`` when the API server is away; nothing was begun."""
+    """Runs a command. Raises ``ApiLost`` when the API server is away; nothing was begun."""
     try:
         result = await client.exec(request)
-    except ApiUnreachable:
+    except ApiLost:
         raise
     except ExecLost as error:
         return Ending(

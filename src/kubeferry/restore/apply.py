@@ -17,7 +17,7 @@ from kubeferry import codec
 from kubeferry.errors import (
     AlreadyExists,
     ApiError,
-    ApiUnreachable,
+    ApiLost,
     FerryError,
     Forbidden,
     Invalid,
@@ -78,7 +78,7 @@ class Applier:
     async def run(self, items: Iterable[PlanItem]) -> None:
         """Applies the items; returns when every one of them is through.
 
-        Raises what stops the whole task: ``ApiUnreachable``, or what ``on_result`` raises.
+        Raises what stops the whole task: ``ApiLost``, or what ``on_result`` raises.
         """
         planned, taking, room = _ahead(items), asyncio.Lock(), self._client.outgoing
 
@@ -107,7 +107,7 @@ class Applier:
             return Result(item, _PASSIVE[item.action], item.why)
         try:
             why = await self._create(item)
-        except ApiUnreachable:
+        except ApiLost:
             raise
         except ApiError as error:
             # Its place is left out: whoever tells of it names the object.
@@ -222,7 +222,7 @@ class Applier:
                     try:
                         if await self._is_established(item, resource, served):
                             return
-                    except ApiUnreachable:
+                    except ApiLost:
                         raise
                     except ApiError as error:
                         trouble = error

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import msgspec
 
 from kubeferry.durations import format_duration
-from kubeferry.errors import ApiError, ApiUnreachable, Forbidden, NotFound
+from kubeferry.errors import ApiError, ApiLost, ApiUnreachable, Forbidden, NotFound
 from kubeferry.journal import HookRun
 from kubeferry.kube.client import Client
 from kubeferry.kube.endings import run_command
@@ -142,7 +142,7 @@ class PostHooks:
     async def run(self) -> None:
         """Runs hooks until ``finish`` was called and none is left.
 
-        Raises ``ApiUnreachable`` when the API server does not answer any more, and what ``record``
+        Raises ``ApiLost`` when the API server does not answer any more, and what ``record``
         raises, in a group; hooks that were not recorded by then are still to be run.
         """
         async with asyncio.TaskGroup() as group:
@@ -207,7 +207,7 @@ class PostHooks:
                             continue
                         if (await self._standing(pod, seen)).state == "waiting":
                             del pods[seen.metadata.name]
-        except ApiUnreachable:
+        except ApiLost:
             raise
         except ApiError:
             return  # asked for one by one they tell what is wrong
@@ -286,7 +286,7 @@ class PostHooks:
         try:
             found = await self._get(PODS, pod.target.name, pod.target.namespace)
             return await self._standing(pod, msgspec.convert(found, PodSeen) if found else None)
-        except ApiUnreachable:
+        except ApiLost:
             raise
         except Forbidden as error:
             return Standing("lost", f"the pod cannot be looked at: {error.problem}")

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from kubeferry.backup.collect import Listed, Source, head, pages, sources
-from kubeferry.errors import ApiUnreachable, Forbidden
+from kubeferry.errors import ApiUnreachable, Forbidden, Unauthorized
 from kubeferry.kube.client import Client
 from kubeferry.kube.config import ClusterConfig
 from kubeferry.kube.limiter import MIB, Limits
@@ -115,6 +115,7 @@ async def test_an_item_that_is_no_object_is_told_once_and_the_rest_of_its_list_g
     "error",
     [
         pytest.param(ApiUnreachable("no answer"), id="an API server out of reach"),
+        pytest.param(Unauthorized("Unauthorized"), id="a token that is worth nothing any more"),
         pytest.param(RuntimeError("broken"), id="a defect"),
     ],
 )

@@ -24,6 +24,7 @@ from kubeferry.errors import (
     FerryError,
     Interrupted,
     InvalidInput,
+    Unauthorized,
     VaultUnavailable,
 )
 from kubeferry.kube.objects import Object
@@ -117,6 +118,7 @@ async def test_what_is_wrong_with_a_task_makes_it_failed(
     "error",
     [
         pytest.param(ApiUnreachable("no answer"), id="the API server is out of reach"),
+        pytest.param(Unauthorized("Unauthorized"), id="the API server does not know us any more"),
         pytest.param(Interrupted("the lease was lost"), id="the lease was lost"),
     ],
 )

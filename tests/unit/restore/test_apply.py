@@ -10,9 +10,11 @@ import pytest
 from kubeferry.errors import (
     AlreadyExists,
     ApiError,
+    ApiLost,
     ApiUnreachable,
     Forbidden,
     Invalid,
+    Unauthorized,
     VaultUnavailable,
 )
 from kubeferry.kube.client import Client
@@ -242,6 +244,7 @@ async def test_a_conflict_over_what_is_not_there_is_tried_once_more(client: Seam
     "error",
     [
         pytest.param(ApiUnreachable("no answer"), id="the API server is out of reach"),
+        pytest.param(Unauthorized("Unauthorized"), id="its token is worth nothing any more"),
         pytest.param(VaultUnavailable("no space"), id="what was done cannot be told"),
     ],
 )
@@ -250,7 +253,7 @@ async def test_what_stops_the_task_is_raised_by_itself(client: Seam, error: Exce
         if isinstance(error, VaultUnavailable):
             raise error
 
-    if isinstance(error, ApiUnreachable):
+    if isinstance(error, ApiLost):
         client.before = raising(error, times=10)
     applier = Applier(client, field_manager=MANAGER, resumed=False, on_result=told, workers=4)
     with pytest.raises(type(error)) as raised:
