@@ -51,13 +51,23 @@ async def test_a_cluster_without_our_definitions_is_told_what_to_do() -> None:
             await controller(sandbox.server)
 
 
-async def test_a_task_is_done_by_a_controller_that_leads(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("cluster_name", "told"),
+    [
+        pytest.param("", "cluster-{uid:.8}", id="a cluster without a name goes by its uid"),
+        pytest.param("prod", "prod", id="a cluster goes by its name"),
+    ],
+)
+async def test_a_task_is_done_by_a_controller_that_leads(
+    tmp_path: Path, cluster_name: str, told: str
+) -> None:
     async with Sandbox() as sandbox, Client(ClusterConfig(server=sandbox.server)) as client:
         for definition in crd.manifests():
             await client.create(CRDS, definition)
         await client.create(NAMESPACES, namespace("csdr"))
         await sandbox.settle()
-        running = asyncio.create_task(controller(sandbox.server, local_root=tmp_path))
+        settings = {"local_root": tmp_path, "cluster_name": cluster_name}
+        running = asyncio.create_task(controller(sandbox.server, **settings))
         storage = {"bucket": "bucket"}
         vault = obj("csdr.alibabacloud.com/v1beta1/BackupLocation", "csdr/vault")
         vault.with_(spec={"provider": "local", "objectStorage": storage})
@@ -75,3 +85,5 @@ async def test_a_task_is_done_by_a_controller_that_leads(tmp_path: Path) -> None
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
         assert status["phase"] == "Completed", status
+        uid = (await client.get(NAMESPACES, "kube-system"))["metadata"]["uid"]
+        assert status["sourceCluster"] == told.format(uid=uid)
