@@ -8,7 +8,9 @@ import base64
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,6 +86,16 @@ class Cluster:
     def get(self, *arguments: str) -> Any:
         """``kubectl get ... -o json``, decoded."""
         return json.loads(self.kubectl("get", *arguments, "-o", "json"))
+
+    @contextmanager
+    def fresh_namespace(self) -> Iterator[str]:
+        """An empty namespace, whose default service account is there; it goes with the block."""
+        name = f"test-{uuid.uuid4().hex[:8]}"
+        self.kubectl("create", "namespace", name)
+        account = ["serviceaccount/default", "-n", name]
+        self.kubectl("wait", *account, "--for=create", "--timeout=30s")
+        yield name
+        self.kubectl("delete", "namespace", name, "--wait=false")
 
     def set_status(
         self, resource: str, name: str, status: Mapping[str, Any], *, namespace: str = ""

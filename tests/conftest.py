@@ -1,5 +1,4 @@
 import asyncio
-import uuid
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
@@ -83,9 +82,5 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator["S3Server"]:
 @pytest.fixture
 def namespace(backup_cluster: "Cluster") -> Iterator[str]:
     """An empty namespace of the backup cluster, whose default service account is there."""
-    name = f"test-{uuid.uuid4().hex[:8]}"
-    backup_cluster.kubectl("create", "namespace", name)
-    account = ["serviceaccount/default", "-n", name]
-    backup_cluster.kubectl("wait", *account, "--for=create", "--timeout=30s")
-    yield name
-    backup_cluster.kubectl("delete", "namespace", name, "--wait=false")
+    with backup_cluster.fresh_namespace() as name:
+        yield name

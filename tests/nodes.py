@@ -219,14 +219,8 @@ class _Host:
         self._gateway = f"10.250.{index}.254"
         self._address = f"10.250.{index}.1"
         self._link = f"kf-{name}"
-        self._folder = cache() / "run" / name
+        self.folder = cache() / "run" / name
         self._server: Server | None = None
-        self._node: Node | None = None
-
-    @property
-    def folder(self) -> Path:
-        """Its files."""
-        return self._folder
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -239,16 +233,16 @@ class _Host:
     def start(self) -> None:
         """Starts the node and does not wait until it is ready."""
         self._clean()
-        if not (self._folder / "etc").exists():
+        if not (self.folder / "etc").exists():
             self._prepare()
         init = [
             *("unshare", "-m", "-u", "-i", "-n", "-p", "--fork", "--kill-child", "--mount-proc"),
             *("--propagation", "private", _HACK / "node" / "init.sh"),
-            *(self._folder, self._name, self._address, self._programs),
+            *(self.folder, self._name, self._address, self._programs),
         ]
-        pid_file = self._folder / "unshare.pid"
+        pid_file = self.folder / "unshare.pid"
         wrap = ["bash", "-c", 'echo $$ >"$0" && exec "$@"', pid_file]
-        self._server = Server([*wrap, *init], log=self._folder / "log" / "unshare.log")
+        self._server = Server([*wrap, *init], log=self.folder / "log" / "unshare.log")
         self._server.wait_until(lambda: bool(self._init()), seconds=_END_SECONDS)
         for module in (
             "overlay",
@@ -269,9 +263,9 @@ class _Host:
         node = Node(
             name=self._name,
             server=f"https://{self._address}:6443",
-            folder=self._folder,
-            kubeconfig=self._folder / "pki" / "admin.conf",
-            user_kubeconfig=self._folder / "pki" / "ferry.conf",
+            folder=self.folder,
+            kubeconfig=self.folder / "pki" / "admin.conf",
+            user_kubeconfig=self.folder / "pki" / "ferry.conf",
             programs=self._programs,
             address=self._address,
             init=self._init(),
@@ -293,11 +287,10 @@ class _Host:
                 lambda: not node.inside(*listens).returncode, seconds=_READY_SECONDS
             )
         except StartFailed as error:
-            log = (self._folder / "log" / "init.log").read_text()
+            log = (self.folder / "log" / "init.log").read_text()
             raise StartFailed(f"node {self._name}: {error}\n{log}") from None
         admins = ("clusterrolebinding", "ferry", "--clusterrole=cluster-admin", "--user=ferry")
         node.run("create", *admins)  # is there already in a kept node
-        self._node = node
         return node
 
     def stop(self) -> None:
@@ -306,7 +299,7 @@ class _Host:
             self._server.stop()
         self._clean()
         if not self._options.keep:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _clean(self) -> None:
         """Removes the processes, the wire and the cgroups, also those of a killed run."""
@@ -334,32 +327,32 @@ class _Host:
     def _init(self) -> int:
         """The node's first process, as the machine numbers it; 0 if it does not run."""
         try:
-            unshare = int((self._folder / "unshare.pid").read_text())
+            unshare = int((self.folder / "unshare.pid").read_text())
             told = Path(f"/proc/{unshare}/cmdline").read_bytes()
             children = Path(f"/proc/{unshare}/task/{unshare}/children").read_text().split()
         except (FileNotFoundError, ProcessLookupError, ValueError):
             return 0
         # Only if it is this node's: the number may be somebody else's by now.
-        is_ours = b"init.sh" in told and str(self._folder).encode() in told
+        is_ours = b"init.sh" in told and str(self.folder).encode() in told
         return int(children[0]) if is_ours and children else 0
 
     def _prepare(self) -> None:
         """Writes what the node starts with."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir(mode=0o700, parents=True)
-        (self._folder / "log").mkdir()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(mode=0o700, parents=True)
+        (self.folder / "log").mkdir()
         nodefiles.write_identities(
-            self._folder / "pki", self._name, self._address, by_name_only=self._options.by_name_only
+            self.folder / "pki", self._name, self._address, by_name_only=self._options.by_name_only
         )
         # Layers are hard links, nobody writes to them; the databases must be copies.
-        root = self._folder / "var/lib/containerd"
+        root = self.folder / "var/lib/containerd"
         root.parent.mkdir(parents=True)
         _run("cp", "-al", self._store, root)
         for database in self._store.rglob("*.db"):
             copy = root / database.relative_to(self._store)
             copy.unlink()
             shutil.copy2(database, copy)
-        nodefiles.write_configuration(self._folder, self._name, self._address)
+        nodefiles.write_configuration(self.folder, self._name, self._address)
 
 
 def copy_logs(folder: Path, to: Path) -> None:

@@ -1,4 +1,3 @@
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -61,12 +60,8 @@ def backup_node(nodes: list[Node]) -> Node:
 @pytest.fixture
 def node_namespace(backup_node: Node) -> Iterator[str]:
     """An empty namespace of the first node, whose default service account is there."""
-    name = f"test-{uuid.uuid4().hex[:8]}"
-    backup_node.kubectl("create", "namespace", name)
-    account = ["serviceaccount/default", "-n", name]
-    backup_node.kubectl("wait", *account, "--for=create", "--timeout=30s")
-    yield name
-    backup_node.kubectl("delete", "namespace", name, "--wait=false")
+    with backup_node.fresh_namespace() as name:
+        yield name
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-CONTROLLER = "system:serviceaccount:csdr:kubeferry-controller"
+from tests.nodefiles import CONTROLLER
+
 ASKED_INSIDE = frozenset({"escalate", "bind"})
 """Verbs that the audit log does not show."""
 _BY = "authorization.k8s.io/reason"
