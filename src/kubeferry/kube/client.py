@@ -102,10 +102,16 @@ class Client:
         self, resource: Resource, name: str, *, namespace: str = "", subresource: str = ""
     ) -> Object:
         """One object."""
+        body = await self.read(resource, name, namespace=namespace, subresource=subresource)
+        return decode_object(body, place_of("get", resource, namespace, name))
+
+    async def read(
+        self, resource: Resource, name: str, *, namespace: str = "", subresource: str = ""
+    ) -> bytes:
+        """One object as the server sent it."""
         target = resource.path(namespace, name, subresource)
-        place = place_of("get", resource, namespace, name)
-        body, _ = await self._fetch(target, place=place)
-        return decode_object(body, place)
+        body, _ = await self._fetch(target, place=place_of("get", resource, namespace, name))
+        return body
 
     async def list(
         self,
@@ -137,13 +143,18 @@ class Client:
         namespace: str = "",
         label_selector: str = "",
         field_selector: str = "",
+        resource_version: str = "",
         limit: int = 500,
     ) -> AsyncGenerator[Page, None]:
         """A list in pages of at most ``limit`` objects, as raw bytes; see ``pages.py``.
 
-        Nothing is read ahead. Leave it early only with ``contextlib.aclosing``.
+        ``resource_version`` asks for the list as it was then: a page's own version tells whether it
+        is; raises ``Expired`` where the server has that no more. Nothing is read ahead. Leave it
+        early only with ``contextlib.aclosing``.
         """
-        request = list_request(resource, namespace, label_selector, field_selector)
+        request = list_request(
+            resource, namespace, label_selector, field_selector, resource_version
+        )
         return self._pages(request, limit, resume_expired=True)
 
     def _pages(

@@ -6,6 +6,10 @@ for again with half the objects, down to one; the number grows back when pages b
 An expired continue token (410; etcd compacts after 5 minutes) carries a fresh one with which the
 list goes on behind the last object, at a newer resourceVersion: nothing comes twice. Only a server
 that gives none makes the list begin again, once; its first page then says ``restarted``.
+
+A list may be asked for as it was at a resourceVersion. Where the server has compacted that away the
+list is ``Expired`` before its first page; some servers do not know the parameter and answer with
+what is newest, which the page's own version tells.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -72,11 +76,14 @@ class PageTooBig(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ListRequest:
-    """What to list: the target without ``limit`` and ``continue``, and what to call it."""
+    """What to list: the target without ``limit`` and ``continue``, what to call it, and the
+    resourceVersion at which it is wanted (empty: the newest).
+    """
 
     resource: Resource
     target: str
     place: str
+    resource_version: str = ""
 
 
 async def read_page(
@@ -91,7 +98,10 @@ async def read_page(
     glue = "&" if "?" in request.target else "?"
     target = f"{request.target}{glue}limit={limit}"
     if token:
-        target += f"&continue={quote(token, safe='')}"
+        target += f"&continue={quote(token, safe='')}"  # which says the version too
+    elif request.resource_version:
+        version = quote(request.resource_version, safe="")
+        target += f"&resourceVersion={version}&resourceVersionMatch=Exact"
     body = bytearray()
     async with transport.stream(target, place=request.place) as pieces:
         async for piece in pieces:
@@ -185,7 +195,8 @@ async def list_pages(
             continue
         except Expired as error:
             token = error.details.get("continue", "") if resume_expired else ""
-            if not resume_expired or (not token and restarts):
+            again = not restarts and not request.resource_version
+            if not resume_expired or (not token and not again):
                 raise
             if not token:
                 restarts, first = restarts + 1, True

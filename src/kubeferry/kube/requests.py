@@ -22,14 +22,19 @@ CONTENT_TYPES: Mapping[PatchKind, str] = {
 
 
 def list_request(
-    resource: Resource, namespace: str, label_selector: str, field_selector: str
+    resource: Resource,
+    namespace: str,
+    label_selector: str,
+    field_selector: str,
+    resource_version: str = "",
 ) -> ListRequest:
-    """The list of a collection, with its selectors."""
+    """The list of a collection, with its selectors, as it was at a version if one is given."""
     given = {"labelSelector": label_selector, "fieldSelector": field_selector}
     query = urlencode({key: value for key, value in given.items() if value})
     path = resource.path(namespace)
     target = f"{path}?{query}" if query else path
-    return ListRequest(resource, target, place_of("list", resource, namespace, ""))
+    place = place_of("list", resource, namespace, "")
+    return ListRequest(resource, target, place, resource_version)
 
 
 @lru_cache(maxsize=256)

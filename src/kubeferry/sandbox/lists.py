@@ -1,7 +1,8 @@
 """Lists: selected, in the order of namespace and name, in pages that belong together.
 
 The pages of one list show the objects as they were at its first page; the rest is kept until it is
-asked for, and when too many newer lists were begun the continue token has expired (410).
+asked for, and when too many newer lists were begun the continue token has expired (410). A list may
+be asked for as it was at a revision (``resourceVersionMatch=Exact``), as far as the history goes.
 """
 
 import secrets
@@ -76,14 +77,16 @@ def list_page(storage: Storage, kind: Kind, *, namespace: str, query: Mapping[st
     wanted = _number(query, "resourceVersion")
     if wanted > storage.revision:
         raise _too_large(wanted, storage.revision)
-    found = [
-        entry
-        for entry in storage.entries(kind.table, namespace)
-        if selects is None or selects(entry.object)
-    ]
+    revision, entries = storage.revision, storage.entries(kind.table, namespace)
+    if wanted and query.get("resourceVersionMatch") == "Exact":
+        then = storage.entries_at(kind.table, namespace, wanted)
+        if then is None:
+            raise expired("The resourceVersion for the provided list is too old.")
+        revision, entries = wanted, iter(then)
+    found = [entry for entry in entries if selects is None or selects(entry.object)]
     if not limit or len(found) <= limit:
-        return Listed(found, storage.revision, "", None)
-    return _cut(storage, found, limit, storage.revision, counted=selects is None)
+        return Listed(found, revision, "", None)
+    return _cut(storage, found, limit, revision, counted=selects is None)
 
 
 def _too_large(wanted: int, current: int) -> Refused:

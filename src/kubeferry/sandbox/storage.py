@@ -121,6 +121,21 @@ class Storage:
             return None
         return [event for event in self._history if event.entry.revision > revision]
 
+    def entries_at(self, table: str, namespace: str, revision: int) -> list[Entry] | None:
+        """``entries`` as they were at a revision; None if that is too long ago to know."""
+        since = self.since(revision)
+        if since is None:
+            return None
+        entries = {entry.key: entry for entry in self.entries(table, namespace)}
+        for event in reversed(since):
+            if event.table != table or (namespace and event.entry.key[0] != namespace):
+                continue
+            if event.previous is None:
+                entries.pop(event.entry.key, None)
+            else:
+                entries[event.entry.key] = event.previous
+        return [entries[key] for key in sorted(entries)]
+
     @property
     def oldest(self) -> int:
         """The revision after which everything is known."""

@@ -118,6 +118,28 @@ async def test_an_expired_list_without_a_token_begins_again_once_and_says_so() -
     assert names(found) == ["n0", "n1", "n0", "n1"]
 
 
+async def test_a_list_of_a_moment_says_so_on_its_first_page_alone() -> None:
+    async def handler(request: web.Request) -> web.Response:
+        return answer(request, objects(3))
+
+    async with serving(handler) as server, server.client() as client:
+        found = [page async for page in client.pages(CONFIGMAPS, limit=2, resource_version="7")]
+    asked = [dict(request.query) for request in server.requests]
+    exact = {"resourceVersion": "7", "resourceVersionMatch": "Exact"}
+    assert asked == [{"limit": "2", **exact}, {"limit": "2", "continue": "2"}]
+    assert names(found) == ["n0", "n1", "n2"]
+
+
+async def test_a_moment_that_the_server_has_forgotten_is_told_at_once() -> None:
+    async def handler(request: web.Request) -> web.Response:
+        return status(410, "Expired")
+
+    async with serving(handler) as server, server.client() as client:
+        with pytest.raises(Expired):
+            [page async for page in client.pages(CONFIGMAPS, resource_version="7")]
+    assert len(server.requests) == 1
+
+
 async def first_event(client: Client) -> WatchEvent:
     async with aclosing(client.watch(CONFIGMAPS)) as events:
         return await anext(events)

@@ -69,3 +69,17 @@ def test_the_rest_of_a_list_is_forgotten_when_too_many_newer_ones_were_begun() -
         storage.keep_snapshot(token, [], 1)
     assert storage.take_snapshot("one") is None
     assert storage.take_snapshot("three") == (1, [])
+
+
+def test_what_was_there_at_a_revision_is_known_as_far_as_the_history_goes() -> None:
+    storage = Storage(history=4)
+    put(storage, "a")
+    put(storage, "b")
+    then = storage.revision
+    put(storage, "a")
+    put(storage, "c")
+    storage.remove("things", ("a", "b"))
+    found = storage.entries_at("things", "", then)
+    assert found is not None
+    assert [(entry.key[1], entry.revision) for entry in found] == [("a", 2), ("b", 3)]
+    assert storage.entries_at("things", "", then - 2) is None
