@@ -4,12 +4,13 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from kubeferry.api.definition import FROZEN_ONCE_STARTED, TASK_COLUMNS, Definition
+from kubeferry.api.definition import FROZEN_ONCE_STARTED, TASK_COLUMNS, Definition, Rule
 from kubeferry.api.fields import (
     Count,
     Duration,
-    Namespace,
-    NamespaceOrAll,
+    KindWord,
+    NamespacePattern,
+    NamespacePatternOrAll,
     ObjectName,
     Progress,
     Strict,
@@ -17,6 +18,7 @@ from kubeferry.api.fields import (
     Tolerant,
 )
 from kubeferry.api.hooks import BackupHooks, HookCounts, PendingHook
+from kubeferry.api.labels import Labels
 from kubeferry.api.metadata import Metadata
 
 TaskPhase = Literal["InProgress", "Completed", "PartiallyFailed", "Failed"]
@@ -25,12 +27,53 @@ RESTORABLE_PHASES = frozenset({"Completed", "PartiallyFailed"})
 TERMINAL_PHASES = frozenset({"Completed", "PartiallyFailed", "Failed"})
 
 
+MOST_WORDS = 1000
+"""Of a list of kinds, so that a rule about it stays cheap."""
+MOST_SELECTORS = 100
+MOST_RELATED = 100
+"""Related objects that a preview in a status names; a command shows all."""
+
+
 class VolumeBackup(Strict, kw_only=True, frozen=True):
-    """What is done about the data of volumes."""
+    """Whose data is asked for; in a PvBackup also which claims are taken at all."""
 
     default_pv_backup: Annotated[
-        bool, Meta(description="Whether the data of mounted volumes is asked for.")
+        bool, Meta(description="false: claims and volumes are taken without their data.")
     ] = True
+    included_storage_classes: Annotated[
+        list[ObjectName],
+        Meta(max_length=MOST_WORDS, description="Only claims of these classes; empty means all."),
+    ] = field(default_factory=list)
+    label_selectors: Annotated[
+        list[Labels],
+        Meta(
+            max_length=MOST_SELECTORS,
+            description="Only claims that one of these selects; empty means all.",
+        ),
+    ] = field(default_factory=list)
+    mounted_only: Annotated[
+        bool | None,
+        Meta(
+            description="Only claims that a pod mounts. Unset: true, but false in a PvBackup.",
+        ),
+    ] = None
+
+
+class PolicyReference(Strict, kw_only=True, frozen=True):
+    """The ConfigMap with the resource policies."""
+
+    kind: Annotated[
+        str, Meta(pattern="(?i)^configmap$", description="ConfigMap; nothing else is read.")
+    ]
+    name: Annotated[
+        ObjectName, Meta(description="Name of the ConfigMap, in the namespace of the backup.")
+    ]
+    api_group: Annotated[
+        str, Meta(max_length=0, description="The core group: empty, as ConfigMaps are in it.")
+    ] = ""
+
+
+Kinds = Annotated[list[KindWord], Meta(max_length=MOST_WORDS)]
 
 
 class BackupSpec(Strict, kw_only=True, frozen=True):
@@ -38,29 +81,127 @@ class BackupSpec(Strict, kw_only=True, frozen=True):
 
     storage_location: Annotated[ObjectName, Meta(description="Name of the vault.")]
     backup_type: Annotated[
-        Literal["AppBackup", "AppAndPvBackup"],
-        Meta(description="AppBackup: objects only; AppAndPvBackup: objects and volume data."),
+        Literal["AppBackup", "AppAndPvBackup", "PvBackup"],
+        Meta(
+            description="AppBackup: objects only; AppAndPvBackup: objects and volume data; "
+            "PvBackup: claims, their volumes and the data, nothing else."
+        ),
     ] = "AppAndPvBackup"
     included_namespaces: Annotated[
-        list[NamespaceOrAll],
+        list[NamespacePatternOrAll],
         Meta(
             max_length=5000,
-            description="Namespaces to back up; empty or * means all but the reserved ones.",
+            description="Namespaces to back up, or patterns such as shop-*; empty or * means all "
+            "but the reserved ones.",
         ),
     ] = field(default_factory=list)
     excluded_namespaces: Annotated[
-        list[Namespace], Meta(max_length=5000, description="Namespaces left out of those.")
+        list[NamespacePattern],
+        Meta(max_length=5000, description="Namespaces, or patterns, left out of those."),
     ] = field(default_factory=list)
+    included_resources: Annotated[
+        Kinds,
+        Meta(description="Kinds to back up, or patterns such as *.apps; empty or * means all."),
+    ] = field(default_factory=list)
+    excluded_resources: Annotated[
+        Kinds, Meta(description="Kinds left out, by relation too; they win.")
+    ] = field(default_factory=list)
+    include_cluster_resources: Annotated[
+        bool | None,
+        Meta(
+            description="Cluster-scoped objects. true: all of them; false: none; unset: those that "
+            "selected objects need."
+        ),
+    ] = None
+    included_cluster_scoped_resources: Annotated[
+        Kinds,
+        Meta(
+            description="Cluster-scoped kinds of which all objects are taken; * means all kinds. "
+            "Of others come those that selected objects need."
+        ),
+    ] = field(default_factory=list)
+    excluded_cluster_scoped_resources: Annotated[
+        Kinds,
+        Meta(description="Cluster-scoped kinds left out, by relation too; * means all; they win."),
+    ] = field(default_factory=list)
+    included_namespace_scoped_resources: Annotated[
+        Kinds, Meta(description="Namespaced kinds to back up; empty or * means all.")
+    ] = field(default_factory=list)
+    excluded_namespace_scoped_resources: Annotated[
+        Kinds,
+        Meta(description="Namespaced kinds left out, by relation too; * means all; they win."),
+    ] = field(default_factory=list)
+    label_selector: Annotated[
+        Labels | None,
+        Meta(
+            description="Only objects with these labels, and what those need. Not with "
+            "orLabelSelectors."
+        ),
+    ] = None
+    or_label_selectors: Annotated[
+        list[Labels],
+        Meta(
+            max_length=MOST_SELECTORS,
+            description="Only objects that one of these selects, and what those need.",
+        ),
+    ] = field(default_factory=list)
+    generated_objects: Annotated[
+        Literal["Skip", "Include"],
+        Meta(description="Include: also what others make anew where it is restored."),
+    ] = "Skip"
+    all_versions: Annotated[
+        bool,
+        Meta(description="Whether an object is archived in every version that its group serves."),
+    ] = True
     pv_backup: Annotated[VolumeBackup, Meta(description=VolumeBackup.__doc__)] = VolumeBackup()
+    resource_policy: Annotated[
+        PolicyReference | None, Meta(description=PolicyReference.__doc__)
+    ] = None
     ttl: Annotated[
         Duration, Meta(description="How long the backup is kept; afterwards it cannot be restored.")
     ] = "720h0m0s"
     hooks: Annotated[BackupHooks | None, Meta(description=BackupHooks.__doc__)] = None
+    dry_run: Annotated[
+        bool,
+        Meta(description="Whether the task only tells in status.preview what would be taken."),
+    ] = False
 
     @property
     def wants_volume_data(self) -> bool:
-        """Whether the data of mounted volumes is asked for."""
-        return self.backup_type == "AppAndPvBackup" and self.pv_backup.default_pv_backup
+        """Whether the data of volumes is asked for."""
+        return self.backup_type != "AppBackup" and self.pv_backup.default_pv_backup
+
+
+class PreviewKind(Tolerant, kw_only=True, omit_defaults=False, frozen=True):
+    """How much of one kind would be in a backup."""
+
+    kind: Annotated[str, Meta(description="The kind, such as deployments.apps.")]
+    objects: Annotated[Count, Meta(description="How many objects.")] = 0
+    bytes: Annotated[Count, Meta(description="Their size as JSON, before compression.")] = 0
+
+
+class PreviewRelated(Tolerant, kw_only=True, frozen=True):
+    """An object that would come in because another one needs it."""
+
+    object: Annotated[str, Meta(description="The object, such as persistentvolumes pv-1.")]
+    because: Annotated[str, Meta(description="Which object needs it.")]
+
+
+class Preview(Tolerant, kw_only=True, omit_defaults=False, frozen=True):
+    """What would be in the backup: the answer to a dry run."""
+
+    objects: Annotated[Count, Meta(description="How many objects.")] = 0
+    bytes: Annotated[Count, Meta(description="Their size as JSON, before compression.")] = 0
+    kinds: Annotated[
+        list[PreviewKind], Meta(description="The same by kind, the most objects first.")
+    ] = field(default_factory=list)
+    related: Annotated[
+        list[PreviewRelated],
+        Meta(
+            max_length=MOST_RELATED,
+            description=f"Which objects come in because of another; {MOST_RELATED} at most.",
+        ),
+    ] = field(default_factory=list)
 
 
 class BackupStatus(Tolerant, kw_only=True, frozen=True):
@@ -88,6 +229,7 @@ class BackupStatus(Tolerant, kw_only=True, frozen=True):
     bytes: Annotated[Count, Meta(description="Size of the archive, compressed.")] = 0
     source_cluster: Annotated[str, Meta(description="The cluster it was taken from.")] = ""
     hooks: Annotated[HookCounts | None, Meta(description=HookCounts.__doc__)] = None
+    preview: Annotated[Preview | None, Meta(description=Preview.__doc__)] = None
     pending_hooks: Annotated[
         list[PendingHook],
         Meta(
@@ -105,9 +247,41 @@ class ApplicationBackup(Tolerant, kw_only=True, frozen=True):
     status: BackupStatus = BackupStatus()
 
 
+def _are_given(*names: str) -> str:
+    """The rule that one of some lists has an item."""
+    return " || ".join(f"(has(self.{name}) && size(self.{name}) > 0)" for name in names)
+
+
+_OLD = (
+    f"has(self.includeClusterResources) || {_are_given('includedResources', 'excludedResources')}"
+)
+_SCOPED = _are_given(
+    "includedClusterScopedResources",
+    "excludedClusterScopedResources",
+    "includedNamespaceScopedResources",
+    "excludedNamespaceScopedResources",
+)
+
 DEFINITION = Definition(
     type=ApplicationBackup,
     plural="applicationbackups",
     columns=TASK_COLUMNS,
-    rules={"": (FROZEN_ONCE_STARTED,)},
+    rules={
+        "": (FROZEN_ONCE_STARTED,),
+        "spec": (
+            Rule(
+                f"!(has(self.labelSelector) && {_are_given('orLabelSelectors')})",
+                "labelSelector and orLabelSelectors exclude each other",
+            ),
+            Rule(
+                f"!(({_OLD}) && ({_SCOPED}))",
+                "includedResources, excludedResources and includeClusterResources do not go "
+                "together with the lists of cluster-scoped and namespace-scoped resources",
+            ),
+            Rule(
+                f"self.backupType != 'PvBackup' || !({_OLD} || {_SCOPED})",
+                "a PvBackup takes claims and what they need: it has no lists of resources",
+            ),
+        ),
+    },
 )

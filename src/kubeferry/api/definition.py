@@ -33,8 +33,8 @@ class Column:
 class Rule:
     """A CEL rule and what a person reads who breaks it.
 
-    Rules keep to field access, ``has()``, ``==``, ``!``, ``&&`` and ``||``: what every API server
-    since 1.25 evaluates cheaply, and the sandbox too.
+    Rules keep to field access, ``has()``, ``size()``, comparisons, ``!``, ``&&`` and ``||``: what
+    every API server since 1.25 evaluates cheaply, and the sandbox too.
     """
 
     rule: str

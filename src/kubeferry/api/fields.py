@@ -17,6 +17,22 @@ Namespace = Annotated[str, Meta(pattern=f"^{_LABEL}$", max_length=63)]
 NamespaceOrAll = Annotated[str, Meta(pattern=rf"^(\*|{_LABEL})$", max_length=63)]
 """The name of a namespace, or ``*``."""
 
+_NAMESPACE_PART = r"([-a-z0-9?]|\[[-a-z0-9]+\])"
+_PATTERN = rf"\*?({_NAMESPACE_PART}\*?)+"
+"""No two stars in a row, and more than a star."""
+NAMESPACE_PATTERN = f"^{_PATTERN}$"
+NAMESPACE_PATTERN_OR_ALL = rf"^(\*|{_PATTERN})$"
+
+NamespacePattern = Annotated[str, Meta(pattern=NAMESPACE_PATTERN, max_length=253)]
+"""The name of a namespace, or a glob for some (velero.md §2.1)."""
+
+NamespacePatternOrAll = Annotated[str, Meta(pattern=NAMESPACE_PATTERN_OR_ALL, max_length=253)]
+"""The same, or ``*``."""
+
+KIND_WORD = r"^[-A-Za-z0-9.*?!,{}\[\]\\]+$"
+KindWord = Annotated[str, Meta(pattern=KIND_WORD, max_length=253)]
+"""A kind as people write it (``deploy``, ``Deployment``, ``deployments.apps``), or a glob."""
+
 ObjectName = Annotated[str, Meta(pattern=rf"^{_LABEL}(\.{_LABEL})*$", min_length=1, max_length=253)]
 """The name of an object: an RFC 1123 subdomain."""
 
@@ -45,6 +61,9 @@ MEANINGS = {
     repr(PATTERN): "a duration such as 720h0m0s",
     repr(f"^{_LABEL}$"): "the name of a namespace: lower-case letters, digits and hyphens",
     repr(rf"^(\*|{_LABEL})$"): "the name of a namespace, or *",
+    repr(NAMESPACE_PATTERN): "the name of a namespace, or a pattern with * ? and [abc]",
+    repr(NAMESPACE_PATTERN_OR_ALL): "the name of a namespace, a pattern with * ? and [abc], or *",
+    repr(KIND_WORD): "a kind such as deploy or deployments.apps, or a pattern such as *.apps",
     repr(rf"^{_LABEL}(\.{_LABEL})*$"): "a name: lower-case letters, digits, hyphens and dots",
 }
 """What a person reads in place of a pattern."""

@@ -5,36 +5,13 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from kubeferry.api.fields import Count, Duration, NamespaceOrAll, Strict, Tolerant
+from kubeferry.api.labels import Labels
 
 HOOK_SECONDS = 30.0
 """How long a hook's command may take where nothing is said."""
 
 Command = Annotated[list[str], Meta(min_length=1, max_length=100)]
 OnError = Literal["Continue", "Fail"]
-
-
-class LabelExpression(Strict, kw_only=True, frozen=True):
-    """One requirement of a label selector."""
-
-    key: Annotated[str, Meta(min_length=1, max_length=317, description="The label.")]
-    operator: Annotated[
-        Literal["In", "NotIn", "Exists", "DoesNotExist"],
-        Meta(description="How its value is compared."),
-    ]
-    values: Annotated[
-        list[str], Meta(max_length=100, description="With what; for In and NotIn.")
-    ] = field(default_factory=list)
-
-
-class Labels(Strict, kw_only=True, frozen=True):
-    """A label selector: every requirement must hold."""
-
-    match_labels: Annotated[
-        dict[str, str], Meta(max_length=100, description="Labels with their values.")
-    ] = field(default_factory=dict)
-    match_expressions: Annotated[
-        list[LabelExpression], Meta(max_length=100, description=LabelExpression.__doc__)
-    ] = field(default_factory=list)
 
 
 class HookPods(Strict, kw_only=True, frozen=True):

@@ -76,10 +76,6 @@ PODS = Resource("", "v1", "pods", "Pod", namespaced=True)
 """Those in which commands are run, and whose logs are read."""
 
 
-PODS = Resource("", "v1", "pods", "Pod", namespaced=True)
-"""Those in which commands are run, and whose logs are read."""
-
-
 @lru_cache(maxsize=1024)
 def _quoted(group: str, version: str, plural: str) -> tuple[str, str]:
     """The root of a group's version and the plural, remembered: each object needs them."""

@@ -57,7 +57,7 @@ def test_what_was_read_and_written_again_reads_the_same(file):
             "includedNamespaces",
             ["default", "Not_A_Name"],
             "spec.includedNamespaces[1]",
-            "is 'Not_A_Name': expected the name of a namespace, or *",
+            "is 'Not_A_Name': expected the name of a namespace, a pattern",
             id="an item of a list is named by its index",
         ),
     ],
