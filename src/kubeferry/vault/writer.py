@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import BinaryIO, NamedTuple
 
@@ -156,7 +157,6 @@ class ArchiveWriter:
         self._parts: list[bytes] = []
         self._lines: list[Line] = []
         self._sending: asyncio.Task[None] | None = None
-        self._folders: dict[tuple[str, str, str, bool], tuple[str, str]] = {}
         self._put("metadata/version", f"{FORMAT_VERSION}\n".encode())
 
     @property
@@ -169,10 +169,7 @@ class ArchiveWriter:
         name.
         """
         group_resource, version, type_key, namespace, name, body, created, preferred = entry
-        key = (group_resource, version, namespace, preferred)
-        folders = self._folders.get(key)
-        if folders is None:
-            folders = self._folders[key] = _folders(*key)
+        folders = _folders(group_resource, version, namespace, preferred)
         if "/" in name or not name:
             raise InvalidInput(f"{name!r} is no file name", place=f"{type_key} {namespace}/{name}")
         size = len(body)
@@ -287,6 +284,7 @@ class ArchiveWriter:
         return digest.hexdigest()
 
 
+@lru_cache(maxsize=1024)
 def _folders(group_resource: str, version: str, namespace: str, preferred: bool) -> tuple[str, str]:
     """The folder of the bare copy and that of the version's; a version that is not preferred has
     one.
