@@ -16,6 +16,7 @@
     │       └── Unauthorized    401: it does not know us, or no more
     ├── VaultError              the storage refused or failed; nothing of ours is wrong
     │   ├── VaultUnavailable    cannot be reached, written or read
+    │   │   └── EncryptionRefused   it cannot encrypt or decrypt with the key it is to use
     │   ├── VaultMismatch       not the vault it claims to be (another region, another bucket)
     │   ├── ObjectMissing       a key that should be there is not
     │   ├── AlreadyStored       a key that should be new is there
@@ -23,7 +24,9 @@
     │   └── BackupMissing       no such backup, or never finished
     ├── ArchiveError            an archive cannot be trusted or read
     │   ├── ArchiveDamaged
-    │   └── ChecksumMismatch
+    │   ├── ChecksumMismatch
+    │   ├── ArchiveUnsigned     no key of its vault has signed it
+    │   └── ArchiveForged       its signature is wrong
     ├── PatchFailed             a patch does not fit the document it is applied to
     │   └── PatchTestFailed     its ``test`` does not hold
     ├── TaskFailed              a task ended `Failed`
@@ -242,6 +245,12 @@ class VaultUnavailable(VaultError):
     reason = "VaultUnavailable"
 
 
+class EncryptionRefused(VaultUnavailable):
+    """The storage cannot encrypt or decrypt: its key service says no, or it knows no encryption."""
+
+    reason = "EncryptionRefused"
+
+
 class VaultMismatch(VaultError):
     """The vault is not the one it was registered as."""
 
@@ -289,6 +298,18 @@ class ChecksumMismatch(ArchiveError):
     """A file of the backup differs from the checksum that was written with it."""
 
     reason = "ChecksumMismatch"
+
+
+class ArchiveUnsigned(ArchiveError):
+    """No key of its vault has signed the backup, and the vault has keys."""
+
+    reason = "ArchiveUnsigned"
+
+
+class ArchiveForged(ArchiveError):
+    """The backup's signature is wrong: who wrote its checksums holds no key of the vault."""
+
+    reason = "ArchiveForged"
 
 
 class PatchFailed(FerryError):

@@ -15,8 +15,8 @@ from kubeferry.cli.output import emit, say, size_text
 from kubeferry.cli.stores import vault_of_backup
 from kubeferry.errors import ArchiveDamaged, InvalidInput, ObjectMissing
 from kubeferry.vault import layout
-from kubeferry.vault.checksums import required_checksums, verify
-from kubeferry.vault.metadata import load_backup
+from kubeferry.vault.checksums import verify
+from kubeferry.vault.metadata import load_verified
 from kubeferry.vault.store import Store
 
 
@@ -35,13 +35,13 @@ async def download(flags: Flags, name: str, *, vault: str | None, target: Path) 
     """
     async with connect(flags) as session, vault_of_backup(session, name, vault=vault) as opened:
         store = opened.store
-        facts = await load_backup(store, name)
-        sums = await required_checksums(store, facts)
+        found = await load_verified(store, name)
         with view(f"download {name}") as shown, new_file(target) as file:
-            size = await fetch(store, name, file, sums=sums, total=facts.bytes, shown=shown)
-    if sums is None:
-        say("warning: the backup has no checksums, as Velero's have none: it was not verified")
-    verified = ", verified" if sums is not None else ""
+            total = found.facts.bytes
+            size = await fetch(store, name, file, sums=found.sums, total=total, shown=shown)
+    for note in found.notes:
+        say(f"warning: {note}")
+    verified = ", verified" if found.sums is not None else ""
     emit([f"{target} ({size_text(size)}{verified})"])
 
 

@@ -4,6 +4,7 @@ Security).
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import msgspec
 
@@ -11,7 +12,7 @@ from kubeferry import codec
 from kubeferry.errors import ArchiveDamaged, ChecksumMismatch, ObjectMissing
 from kubeferry.vault import layout
 from kubeferry.vault.documents import decoded
-from kubeferry.vault.metadata import BackupFacts
+from kubeferry.vault.signature import check_signature
 from kubeferry.vault.store import Store
 
 ALGORITHM = "sha256"
@@ -34,37 +35,37 @@ def checksums_document(name: str, files: Mapping[str, str]) -> bytes:
     return codec.encode_pretty(_File(ALGORITHM, names))
 
 
-async def load_checksums(store: Store, name: str) -> Mapping[str, str] | None:
-    """Key to digest of each file of a backup; None when it has no such file. Raises
-    ``ArchiveDamaged``.
+@dataclass(frozen=True, slots=True)
+class Checksums:
+    """What a backup's files are held against.
+
+    Attributes:
+        files: key to hexadecimal digest of each; None where the backup has no checksums.
+        notes: what a person should know: that nothing proves who wrote them.
+    """
+
+    files: Mapping[str, str] | None
+    notes: tuple[str, ...] = ()
+
+
+async def load_checksums(store: Store, name: str) -> Checksums:
+    """The checksums of a backup, with the proof that the vault's key asks for (``signature``).
+
+    Raises ``ArchiveDamaged``, ``ArchiveUnsigned``, ``ArchiveForged``.
     """
     key = layout.checksums(name)
     try:
         data = await store.get(key)
     except ObjectMissing:
-        return None
+        return Checksums(None, await check_signature(store, name, None))
+    notes = await check_signature(store, name, data)
     found = decoded(data, _File, place=f"{store.url}/{key}")
     if found.algorithm != ALGORITHM:
         raise ArchiveDamaged(
             f"checksums by {found.algorithm!r} are unknown", place=f"{store.url}/{key}"
         )
     folder = layout.backup_folder(name)
-    return {f"{folder}{file}": digest for file, digest in found.files.items()}
-
-
-async def required_checksums(store: Store, facts: BackupFacts) -> Mapping[str, str] | None:
-    """``load_checksums`` of a backup that is to be used; None only for one of Velero's.
-
-    Raises ``ArchiveDamaged`` for a backup of ours without them.
-    """
-    sums = await load_checksums(store, facts.name)
-    if sums is None and facts.is_ours:
-        raise ArchiveDamaged(
-            "kubeferry wrote this backup with checksums and they are gone",
-            place=f"{store.url}/{layout.checksums(facts.name)}",
-            remedy="use another backup",
-        )
-    return sums
+    return Checksums({f"{folder}{file}": digest for file, digest in found.files.items()}, notes)
 
 
 def verify(found: str, key: str, sums: Mapping[str, str], *, place: str) -> None:

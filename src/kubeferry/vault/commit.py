@@ -1,4 +1,5 @@
-"""Makes an uploaded archive a backup: side files, checksums, and the commit mark last.
+"""Makes an uploaded archive a backup: side files, checksums, their signature where the vault has a
+key, and the commit mark last.
 
 ``velero-backup.json`` is the mark: a backup without it does not exist. It is only created, never
 overwritten, and only while the claim of the name is still held (``claim``). Whatever fails or is
@@ -27,6 +28,7 @@ from kubeferry.vault.checksums import checksums_document, sha256
 from kubeferry.vault.claim import Claim, check_claim, lost, release
 from kubeferry.vault.cleanup import CLEANUP_SECONDS, discard_after
 from kubeferry.vault.metadata import BackupFacts, backup_document
+from kubeferry.vault.signature import signature_document
 from kubeferry.vault.store import Store
 from kubeferry.vault.writer import ArchiveFacts
 
@@ -100,7 +102,7 @@ async def commit_backup(
     side: SideFiles,
     patience: Sequence[float] = PATIENCE,
 ) -> BackupFacts:
-    """Stores the side files, the checksums and the mark; returns the facts as written.
+    """Stores side files, checksums, their signature and the mark; returns the facts as written.
 
     Raises ``BackupExists`` when the name was lost to another task, ``ArchiveDamaged`` when the
     storage holds another archive than was uploaded, ``VaultUnavailable``; then nothing of the
@@ -135,8 +137,13 @@ async def _store_side_files(
         files[key] = sha256(data)
     mark = backup_document(facts)
     files[layout.backup_metadata(name)] = sha256(mark)
+    sums = checksums_document(name, files)
     await check_claim(store, archive.claim)
-    await store.put(layout.checksums(name), checksums_document(name, files))
+    await store.put(layout.checksums(name), sums)
+    if store.trust.ring is not None:
+        await check_claim(store, archive.claim)
+        proof = signature_document(store.trust.ring.newest, name, sums)
+        await store.put(layout.signature(name), proof)
     return mark
 
 

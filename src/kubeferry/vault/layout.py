@@ -43,8 +43,13 @@ def backup_metadata(name: str) -> str:
 
 
 def checksums(name: str) -> str:
-    """SHA-256 of every other file of the backup."""
+    """SHA-256 of every other file of the backup but the signature."""
     return backup_file(name, "checksums.json")
+
+
+def signature(name: str) -> str:
+    """The HMAC of the checksum file, where the vault has a key."""
+    return backup_file(name, "checksums.hmac")
 
 
 def backup_claim(name: str) -> str:

@@ -25,6 +25,7 @@ from kubeferry.errors import InvalidInput, VaultUnavailable
 from kubeferry.memory import Allowance
 from kubeferry.settings import Settings
 from kubeferry.vault.endpoints import Endpoint, check_allowed, parse_endpoint
+from kubeferry.vault.keys import NO_KEY, Trust
 from kubeferry.vault.places import check_bucket, check_region, normal_prefix
 from kubeferry.vault.store import Store
 
@@ -96,6 +97,7 @@ def open_store(
     credentials: Credentials | None,
     settings: Settings,
     timeouts: Timeouts | None = None,
+    trust: Trust = NO_KEY,
 ) -> Store:
     """The vault's storage; it is not contacted yet, ``Store.probe`` does that.
 
@@ -104,7 +106,7 @@ def open_store(
     """
     prefix = normal_prefix(location.prefix)
     if location.provider == "local":
-        return _open_local(location, prefix, root=settings.local_root)
+        return _open_local(location, prefix, root=settings.local_root, trust=trust)
     address = s3_address(location, settings=settings)
     if credentials is None:
         raise InvalidInput(
@@ -118,6 +120,7 @@ def open_store(
         credentials=credentials,
         timeouts=timeouts or Timeouts(),
         allowance=settings.allowance,
+        trust=trust,
     )
 
 
@@ -172,7 +175,7 @@ def _oss_address(
     )
 
 
-def _open_local(location: Location, prefix: str, *, root: Path | None) -> Store:
+def _open_local(location: Location, prefix: str, *, root: Path | None, trust: Trust) -> Store:
     if root is None:
         raise InvalidInput(
             "provider local is not allowed here",
@@ -194,7 +197,7 @@ def _open_local(location: Location, prefix: str, *, root: Path | None) -> Store:
         raise VaultUnavailable(
             f"the directory cannot be used: {reason or 'it is no directory'}", place=str(path)
         ) from error
-    return Store(backend, url=str(path), creation="conditional", guard=_inside(path))
+    return Store(backend, url=str(path), creation="conditional", guard=_inside(path), trust=trust)
 
 
 def _inside(directory: Path) -> Callable[[str], None]:
@@ -215,6 +218,7 @@ def _open_s3(
     credentials: Credentials,
     timeouts: Timeouts,
     allowance: Allowance,
+    trust: Trust,
 ) -> Store:
     key: S3Credential = {
         "access_key_id": credentials.access_key_id,
@@ -265,6 +269,7 @@ def _open_s3(
         hidden=(credentials.secret_access_key, credentials.session_token),
         part_bytes=allowance.part,
         parts=allowance.parts,
+        trust=trust,
     )
 
 

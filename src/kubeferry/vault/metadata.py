@@ -5,6 +5,7 @@ that Velero has no field for are annotations. Reading takes Velero's own files t
 there is empty, what is unknown is passed over.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -13,9 +14,10 @@ import msgspec
 
 from kubeferry import codec
 from kubeferry.clock import parse_timestamp, timestamp
-from kubeferry.errors import ArchiveDamaged, BackupMissing, ObjectMissing
+from kubeferry.errors import ArchiveDamaged, ArchiveError, BackupMissing, ObjectMissing
 from kubeferry.kube.names import label_value
 from kubeferry.vault import layout
+from kubeferry.vault.checksums import load_checksums, sha256, verify
 from kubeferry.vault.documents import decoded
 from kubeferry.vault.store import Store
 
@@ -277,16 +279,61 @@ def _moment(text: str | None) -> datetime | None:
     return parse_timestamp(text) if text else None
 
 
-async def load_backup(store: Store, name: str) -> BackupFacts:
-    """The facts of a committed backup.
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A committed backup whose mark is what was written with its checksums.
 
-    Raises ``BackupMissing`` when there is none or it never finished, ``ArchiveDamaged``.
+    Attributes:
+        facts: what the mark says.
+        sums: key to hexadecimal digest of each file; None for one of Velero's, which has none.
+        notes: what a person should know: that nothing proves who wrote it, or that it is whole.
     """
-    return read_backup(
-        await load_backup_document(store, name),
-        name=name,
-        place=f"{store.url}/{layout.backup_metadata(name)}",
-    )
+
+    facts: BackupFacts
+    sums: Mapping[str, str] | None
+    notes: tuple[str, ...] = ()
+
+
+async def load_backup(store: Store, name: str) -> BackupFacts:
+    """The facts of a committed backup. Raises what ``load_verified`` raises."""
+    return (await load_verified(store, name)).facts
+
+
+async def load_verified(store: Store, name: str) -> Verified:
+    """A committed backup, before anything of it is used: its facts decide what becomes of it.
+
+    Raises ``BackupMissing`` when there is none or it never finished, ``ArchiveDamaged`` when it
+    cannot be read or is one of ours without its checksums, ``ChecksumMismatch``,
+    ``ArchiveUnsigned`` and ``ArchiveForged``.
+    """
+    document = await load_backup_document(store, name)
+    try:
+        return await _verified(store, name, document)
+    except ArchiveError:
+        # It may have been deleted in between, or taken anew.
+        again = await load_backup_document(store, name)
+        if again == document:
+            raise
+    return await _verified(store, name, again)
+
+
+async def _verified(store: Store, name: str, document: bytes) -> Verified:
+    mark = layout.backup_metadata(name)
+    place = f"{store.url}/{mark}"
+    found = await load_checksums(store, name)
+    if found.files is not None:
+        verify(sha256(document), mark, found.files, place=store.url)
+    facts = read_backup(document, name=name, place=place)
+    if found.files is not None:
+        return Verified(facts, found.files, found.notes)
+    if facts.is_ours:
+        raise ArchiveDamaged(
+            "kubeferry wrote this backup with checksums and they are gone",
+            place=f"{store.url}/{layout.checksums(name)}",
+            remedy="use another backup",
+        )
+    note = "the backup has no checksums, as Velero's have none: it was not verified"
+    return Verified(facts, None, (*found.notes, note))
 
 
 async def load_backup_document(store: Store, name: str) -> bytes:

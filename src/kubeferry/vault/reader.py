@@ -2,7 +2,8 @@
 
 What is read is not to be trusted before ``read_archive`` has returned: the SHA-256 is known only at
 the end. So the caller spools, and acts on nothing before (design.md, The flow). An archive of ours
-without checksums is refused; one of Velero's, which never has any, is accepted with a note.
+without checksums is refused; one of Velero's, which never has any, is accepted with a note, unless
+the vault has a key (``signature``).
 
 Of two entries of one object both are handed on; the last one wins (velero.md §1.1), which is the
 caller's to do. What an entry says it is by its path must agree with the object in it:
@@ -19,8 +20,8 @@ from kubeferry.errors import ArchiveDamaged, ObjectMissing
 from kubeferry.kube.names import Identity
 from kubeferry.kube.objects import Object, metadata
 from kubeferry.vault import gzips, layout
-from kubeferry.vault.checksums import required_checksums, sha256, verify
-from kubeferry.vault.metadata import BackupFacts, load_backup_document, read_backup
+from kubeferry.vault.checksums import verify
+from kubeferry.vault.metadata import BackupFacts, load_verified
 from kubeferry.vault.store import Store
 from kubeferry.vault.tarstream import Limits, TarReader
 
@@ -106,15 +107,10 @@ async def read_archive(
 
     ``versions`` gets the copies of named versions, which else are passed over.
 
-    Raises ``BackupMissing``, ``ArchiveDamaged`` (names the file and the place in it),
+    Raises what ``load_verified`` raises, ``ArchiveDamaged`` (names the file and the place in it),
     ``ChecksumMismatch``, ``VaultUnavailable``, and what ``spool`` raises.
     """
-    document = await load_backup_document(store, name)
-    mark = layout.backup_metadata(name)
-    facts = read_backup(document, name=name, place=f"{store.url}/{mark}")
-    sums = await required_checksums(store, facts)
-    if sums is not None:
-        verify(sha256(document), mark, sums, place=store.url)
+    found = await load_verified(store, name)
     reading = _Reading(
         place=f"{store.url}/{layout.archive(name)}",
         spool=spool,
@@ -122,14 +118,14 @@ async def read_archive(
         limits=limits or Limits(),
     )
     await _stream(store, layout.archive(name), reading)
-    if sums is not None:
-        verify(reading.digest.hexdigest(), layout.archive(name), sums, place=store.url)
+    if found.sums is not None:
+        verify(reading.digest.hexdigest(), layout.archive(name), found.sums, place=store.url)
     return ArchiveRead(
-        facts=facts,
+        facts=found.facts,
         objects=reading.objects,
         size=reading.size,
-        is_verified=sums is not None,
-        notes=reading.notes(has_sums=sums is not None),
+        is_verified=found.sums is not None,
+        notes=(*reading.notes(), *found.notes),
     )
 
 
@@ -186,15 +182,13 @@ class _Reading:
             raise self._damaged(error) from error
         self._tar.finish()
 
-    def notes(self, *, has_sums: bool) -> tuple[str, ...]:
+    def notes(self) -> tuple[str, ...]:
         notes = [*self._tar.notes]
         if self._odd_count:
             some = ", ".join(self._odd)
             notes.append(f"{self._odd_count} files that are no objects were passed over: {some}")
         if not self.objects:
             notes.append("the archive holds no objects")
-        if not has_sums:
-            notes.append("the backup has no checksums, as Velero's have none: it was not verified")
         return tuple(notes)
 
     def _wanted(self, path: str) -> EntryPath | None:

@@ -2,10 +2,11 @@
 
 import msgspec
 
-from kubeferry.errors import ArchiveDamaged, ObjectMissing
+from kubeferry.errors import ArchiveDamaged, BackupMissing, ObjectMissing
 from kubeferry.vault import gzips, layout
-from kubeferry.vault.checksums import load_checksums, sha256, verify
+from kubeferry.vault.checksums import sha256, verify
 from kubeferry.vault.documents import decoded
+from kubeferry.vault.metadata import load_verified
 from kubeferry.vault.store import Store
 
 MAX_BYTES = 256 << 20
@@ -44,16 +45,26 @@ async def load_volume_info(store: Store, name: str) -> list[VolumeInfo]:
 
 
 async def load_side_file(store: Store, name: str, kind: str) -> bytes | None:
-    """The unpacked content of one side file, None where there is none.
+    """The unpacked content of one side file, None where the backup has none, or is not finished.
 
-    Raises ``ChecksumMismatch``, ``ArchiveDamaged``.
+    Raises ``ArchiveDamaged`` when it was written and is gone too, ``ChecksumMismatch``, and what
+    ``load_verified`` raises of a backup that cannot be trusted.
     """
     key = layout.backup_file(name, kind)
     try:
-        data = await store.get(key)
-    except ObjectMissing:
+        sums = (await load_verified(store, name)).sums
+    except BackupMissing:
         return None
-    sums = await load_checksums(store, name)
+    try:
+        data = await store.get(key)
+    except ObjectMissing as error:
+        if sums is None or key not in sums:
+            return None
+        raise ArchiveDamaged(
+            "the file was written with the backup and is gone",
+            place=error.place,
+            remedy="use another backup",
+        ) from error
     if sums is not None:
         verify(sha256(data), key, sums, place=store.url)
     try:

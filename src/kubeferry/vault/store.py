@@ -24,6 +24,7 @@ from obstore.store import LocalStore, MemoryStore, S3Store
 
 from kubeferry.errors import AlreadyStored, ObjectMissing, VaultError, VaultUnavailable
 from kubeferry.vault import layout
+from kubeferry.vault.keys import NO_KEY, Trust
 from kubeferry.vault.reasons import explain
 
 PART_BYTES = 8 << 20
@@ -73,6 +74,7 @@ class Store:
 
     Attributes:
         url: where it is, for messages: ``s3://bucket/prefix`` or a path. Never holds secrets.
+        trust: what its backups are signed with and held against.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Store:
         guard: Callable[[str], None] | None = None,
         part_bytes: int = PART_BYTES,
         parts: int = PARTS,
+        trust: Trust = NO_KEY,
     ) -> None:
         """Made by ``locations.open_store``.
 
@@ -102,8 +105,10 @@ class Store:
             guard: called with each key; raises for one that may not be touched.
             part_bytes: bytes of a part of an upload.
             parts: parts of one upload under way.
+            trust: the vault's keys.
         """
         self.url = url
+        self.trust = trust
         self._backend = backend
         self._quick = quick
         self._creator = creator
