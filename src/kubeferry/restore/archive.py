@@ -1,38 +1,24 @@
 """From a vault to a spool: reads a backup's archive once, verified, and what it says of volumes.
 
-Nothing is acted on before the whole archive was read and its checksum fits.
+Nothing is acted on before the whole archive was read and its checksum fits. An archive without
+objects is damaged, unless its metadata says that there were none.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
-
-from kubeferry import codec
 from kubeferry.api.backup import RESTORABLE_PHASES
 from kubeferry.errors import ArchiveDamaged, InvalidInput
 from kubeferry.restore.spool import Spool
+from kubeferry.restore.volume_data import volume_data
 from kubeferry.vault.metadata import BackupFacts, load_backup
 from kubeferry.vault.reader import ArchiveRead, read_archive
-from kubeferry.vault.sidefiles import load_volume_info
 from kubeferry.vault.store import Store
 from kubeferry.vault.tarstream import Limits
 
 _COPIES = 8
 """An archive has each object once bare and once in each version: more than this is no archive."""
 _SLACK = 64 << 20
-_VOLUMES = "persistentvolumes"
-
-
-class _VolumeSpec(msgspec.Struct, rename="camel"):
-    persistent_volume_reclaim_policy: str = ""
-
-
-class _Volume(msgspec.Struct):
-    spec: _VolumeSpec
-
-
-_VOLUME = codec.Decoder(_Volume)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +43,11 @@ async def open_archive(store: Store, name: str, *, spool: Spool, now: datetime) 
     """
     check_restorable(await load_backup(store, name), now=now)
     read = await read_archive(store, name, spool=spool.add, limits=_limits(spool))
-    if not read.objects:
+    expected = read.facts.items_backed_up or read.facts.is_ours
+    if not read.objects and expected:  # ours has a namespace at least
         raise ArchiveDamaged("holds no objects", place=f"{store.url} backup {name}")
-    volumes = await load_volume_info(store, name)
-    taken = {info.pv_name for info in volumes if info.backup_method}
-    expected = frozenset((one.pvc_namespace, one.pvc_name) for one in volumes if one.is_expected)
-    return Opened(read, frozenset(_kept_volumes(spool) - taken), expected)
+    data = await volume_data(store, read.facts, spool)
+    return Opened(read, data.restored_volumes, data.claims)
 
 
 def _limits(spool: Spool) -> Limits:
@@ -88,15 +73,3 @@ def check_restorable(facts: BackupFacts, *, now: datetime) -> None:
             place=f"backup {facts.name}",
             remedy="restore a younger one",
         )
-
-
-def _kept_volumes(spool: Spool) -> set[str]:
-    kept: set[str] = set()
-    for spooled in spool.walk(_VOLUMES):
-        try:
-            volume = _VOLUME.decode(spooled.body)
-        except msgspec.DecodeError:
-            continue  # reported when it is planned
-        if volume.spec.persistent_volume_reclaim_policy == "Retain":
-            kept.add(spooled.identity.name)
-    return kept

@@ -194,7 +194,7 @@ class _Reading:
     def _wanted(self, path: str) -> EntryPath | None:
         if path.startswith("/") or ".." in path.split("/"):
             raise ArchiveDamaged(f"{path!r} leads out of the archive", place=self._place)
-        if not path.startswith("resources/"):
+        if path.startswith("metadata/"):
             return None
         entry = parse_path(path)
         if entry is None:

@@ -1,28 +1,21 @@
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from kubeferry.restore.archive import Opened, open_archive
+from kubeferry.errors import ArchiveDamaged, InvalidInput
+from kubeferry.kube.names import Identity
+from kubeferry.restore.archive import open_archive
 from kubeferry.restore.spool import Spool
 from kubeferry.settings import Settings
-from kubeferry.vault.claim import Owner
-from kubeferry.vault.commit import SideFiles, commit_backup, skipped_volume
 from kubeferry.vault.locations import Location, open_store
-from kubeferry.vault.metadata import BackupFacts
 from kubeferry.vault.store import Store
-from kubeferry.vault.writer import Entry
-from kubeferry.vault.writer import open_archive as write_archive
-from tests.builders import obj
+from tests.builders import config_map
+from tests.foreign import writer
+from tests.foreign.writer import Backup, Item
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-
-def volume(name: str, policy: str | None) -> Entry:
-    spec = {} if policy is None else {"persistentVolumeReclaimPolicy": policy}
-    body = obj("v1/PersistentVolume", name).with_(spec=spec).json
-    return Entry("persistentvolumes", "v1", "v1/PersistentVolume", "", name, body)
+WEB = Identity("configmaps", "shop", "web")
 
 
 @pytest.fixture
@@ -31,38 +24,78 @@ def store(tmp_path: Path) -> Store:
     return open_store(location, credentials=None, settings=Settings(local_root=tmp_path))
 
 
-async def opened(store: Store, *entries: Entry, volumes: list[dict[str, object]]) -> Opened:
-    owner = Owner(uid="task")
-    async with write_archive(store, "b", clock=lambda: NOW, owner=owner) as archive:
-        for entry in entries:
-            archive.add(entry)
-        facts = await archive.finish()
-    side = SideFiles(results={}, volumes=volumes)
-    await commit_backup(store, facts, BackupFacts(name="b"), side=side)
+@pytest.fixture
+def bucket(tmp_path: Path) -> Path:
+    return tmp_path / "bucket"
+
+
+def web(**data: str) -> Item:
+    return Item("configmaps", config_map("shop/web", **data))
+
+
+async def test_of_an_entry_that_finalising_wrote_again_the_last_counts(
+    store: Store, bucket: Path
+) -> None:
+    backup = Backup("b", [web(text="first")], rewritten=[web(text="last")])
+    writer.write(bucket, backup)
     with Spool() as spool:
-        return await open_archive(store, "b", spool=spool, now=NOW)
+        await open_archive(store, "b", spool=spool, now=NOW)
+        assert spool.count() == 1
+        assert spool.get(WEB) == writer.go_json(config_map("shop/web", text="last"))
+
+
+async def test_files_that_nobody_expects_are_passed_over_with_a_note(
+    store: Store, bucket: Path
+) -> None:
+    strays = {
+        "resources/configmaps/namespaces/shop/deeper/web.json": b"{}",
+        "resources/configmaps/namespaces/shop/web.yaml": b"x: 1",
+        "resources/README": b"read me",
+        "notes/today.txt": b"hello",
+        "metadata/version": b"1.1.0\n",
+        "metadata/more": b"{}",
+    }
+    writer.write(bucket, Backup("b", [web()], strays=strays))
+    with Spool() as spool:
+        opened = await open_archive(store, "b", spool=spool, now=NOW)
+        assert spool.count() == 1
+    [note, _] = opened.read.notes
+    assert note == (
+        "4 files that are no objects were passed over: "
+        "resources/configmaps/namespaces/shop/deeper/web.json, "
+        "resources/configmaps/namespaces/shop/web.yaml, resources/README, notes/today.txt"
+    )
+
+
+async def test_an_empty_backup_of_velero_s_is_empty_and_says_so(store: Store, bucket: Path) -> None:
+    writer.write(bucket, Backup("b", []))
+    with Spool() as spool:
+        opened = await open_archive(store, "b", spool=spool, now=NOW)
+        assert spool.kinds() == []
+    assert opened.read.notes[0] == "the archive holds no objects"
+
+
+async def test_an_archive_that_lacks_what_its_metadata_tells_of_is_damaged(
+    store: Store, bucket: Path
+) -> None:
+    progress = {"totalItems": 12, "itemsBackedUp": 12}
+    writer.write(bucket, Backup("b", [], status={"progress": progress}))
+    with Spool() as spool, pytest.raises(ArchiveDamaged, match="holds no objects"):
+        await open_archive(store, "b", spool=spool, now=NOW)
 
 
 @pytest.mark.parametrize(
-    ("policy", "method", "kept"),
+    ("status", "said"),
     [
-        pytest.param("Retain", "", True, id="it outlives its claim and no data was taken"),
-        pytest.param("Retain", "CSISnapshot", False, id="its data is in the backup"),
-        pytest.param("Delete", "", False, id="it goes with its claim"),
-        pytest.param(None, "", False, id="it does not say"),
+        pytest.param({"phase": "Failed"}, "the backup is Failed", id="it failed"),
+        pytest.param({"phase": "FinalizingPartiallyFailed"}, "Finalizing", id="not ended"),
+        pytest.param({"phase": ""}, "the backup is unfinished", id="no phase"),
+        pytest.param({"expiration": "2026-01-02T03:04:05Z"}, "expired", id="expired"),
     ],
 )
-async def test_which_volumes_are_restored_as_they_are(
-    store: Store, policy: str | None, method: str, kept: bool
+async def test_what_cannot_be_restored_is_refused_before_it_is_read(
+    store: Store, bucket: Path, status: dict[str, object], said: str
 ) -> None:
-    info = skipped_volume(claim="data", namespace="shop", volume="disk", reason="")
-    if method:
-        info |= {"backupMethod": method, "skipped": False}
-    found = await opened(store, volume("disk", policy), volumes=[json.loads(json.dumps(info))])
-    assert found.restored_volumes == (frozenset({"disk"}) if kept else frozenset())
-
-
-async def test_a_volume_that_is_none_is_left_to_the_plan(store: Store) -> None:
-    broken = Entry("persistentvolumes", "v1", "v1/PersistentVolume", "", "odd", b"[]")
-    found = await opened(store, broken, volume("disk", "Retain"), volumes=[])
-    assert found.restored_volumes == frozenset({"disk"})
+    writer.write(bucket, Backup("b", [web()], status=status))
+    with Spool() as spool, pytest.raises(InvalidInput, match=said):
+        await open_archive(store, "b", spool=spool, now=NOW)

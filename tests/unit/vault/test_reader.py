@@ -147,7 +147,7 @@ async def test_odd_files_are_passed_over_with_a_note(store: Store, folder: Path)
     velero_backup(folder, packed(*files))
     bare, _, read = await read_back(store, "b")
     assert list(bare) == [WEB]
-    assert read.notes[0].startswith("3 files that are no objects were passed over: resources/pods")
+    assert read.notes[0].startswith("4 files that are no objects were passed over: resources/pods")
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
