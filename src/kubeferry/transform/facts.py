@@ -9,6 +9,8 @@ class Facts:
 
     ``restored_volumes`` names the PersistentVolumes that are restored as they are (velero.md §3.9:
     no data backup and not reclaimed by deletion). All others are provisioned anew for their claims.
+    ``preserve_node_ports`` is the restore's ``preserveNodePorts``, None where it is unset.
     """
 
     restored_volumes: frozenset[str] = frozenset()
+    preserve_node_ports: bool | None = None
