@@ -5,9 +5,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kubeferry.cli.command import Command, connection_options, flags, names_option
+from kubeferry.cli.command import (
+    Command,
+    connection_options,
+    flags,
+    names_option,
+    output_option,
+)
 from kubeferry.cli.completion import names_of
-from kubeferry.cli.options import create_options, duration_text, get_options, name_argument
+from kubeferry.cli.options import (
+    create_options,
+    duration_text,
+    get_options,
+    name_argument,
+    vault_option,
+)
 
 if TYPE_CHECKING:
     from kubeferry.api.backup import ApplicationBackup
@@ -97,9 +109,11 @@ def get(names: tuple[str, ...], output: str, watch: bool, headers: bool) -> None
     from kubeferry.controller.resources import BACKUPS
 
     more = (
+        Column("Took", ".status", "duration", wide=True),
+        Column("Size", ".status.bytes", "bytes", wide=True),
+        Column("Expires", ".status.expiration", "deadline", wide=True),
         Column("Vault", ".spec.storageLocation", wide=True),
         Column("Namespaces", ".spec.includedNamespaces", wide=True),
-        Column("Expires", ".status.expiration", wide=True),
     )
     asyncio.run(
         listing.run(
@@ -147,12 +161,7 @@ def describe(name: str, details: bool) -> None:
     help="The folder for NAME.tar.gz.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
-@click.option(
-    "--vault",
-    metavar="NAME",
-    shell_complete=names_of("LOCATIONS"),
-    help="The vault it is in; else the cluster is asked.",
-)
+@vault_option
 @connection_options
 def download(
     name: str, output: Path | None, output_dir: Path | None, force: bool, vault: str | None
@@ -179,3 +188,89 @@ def logs(name: str) -> None:
     from kubeferry.cli import tasklogs
 
     asyncio.run(tasklogs.backup(flags(), name))
+
+
+@backup.command(
+    cls=Command,
+    examples=(
+        "backup contents shop-1",
+        "backup contents shop-1 -o table --kind deploy,svc --in-namespace shop",
+        "backup contents shop-1 deployment/web configmap/settings",
+        "backup contents shop-1 secret/database --show-secrets",
+    ),
+)
+@name_argument("BACKUPS")
+@click.argument("objects", nargs=-1, metavar="[KIND/NAME]...")
+@output_option(
+    "tree",
+    "table",
+    "json",
+    "yaml",
+    text="The list's form, else a tree; of named objects, else yaml.",
+)
+@names_option("--kind", metavar="A,B", help="Only these kinds: deploy, ConfigMap, jobs.batch ...")
+@names_option("--in-namespace", metavar="A,B", help="Only what is in these namespaces.")
+@click.option("--show-secrets", is_flag=True, help="Do not mask the values of named Secrets.")
+@vault_option
+@connection_options
+def contents(
+    name: str,
+    objects: tuple[str, ...],
+    output: str,
+    kind: tuple[str, ...],
+    in_namespace: tuple[str, ...],
+    show_secrets: bool,
+    vault: str | None,
+) -> None:
+    """Show what is in a backup with sizes and dates, or some of its objects as they are."""
+    import asyncio
+
+    from kubeferry.cli import contents as showing
+
+    if objects and output in ("tree", "table"):
+        raise click.UsageError(f"named objects are shown as yaml or json, not as a {output}")
+    if objects and kind:
+        raise click.UsageError("--kind and KIND/NAME do not go together")
+    how = showing.How(output, kind, in_namespace, show_secrets)
+    asyncio.run(showing.contents(flags(), name, objects, vault=vault, how=how))
+
+
+@backup.command(
+    cls=Command,
+    examples=(
+        "backup diff shop-1 shop-2",
+        "backup diff shop-1 shop-2 --show --kind deploy",
+    ),
+)
+@name_argument("BACKUPS")
+@click.argument("other", metavar="OTHER", shell_complete=names_of("BACKUPS"))
+@click.option("--show", is_flag=True, help="Also each field that changed, before and after.")
+@click.option("--full", is_flag=True, help="With --show: whole values, however long.")
+@click.option("--status", is_flag=True, help="Compare what controllers report too.")
+@names_option("--kind", metavar="A,B", help="Only these kinds: deploy, ConfigMap, jobs.batch ...")
+@names_option("--in-namespace", metavar="A,B", help="Only what is in these namespaces.")
+@output_option("json", text="For programs: each object with its fields.")
+@vault_option
+@connection_options
+def diff(
+    name: str,
+    other: str,
+    show: bool,
+    full: bool,
+    status: bool,
+    kind: tuple[str, ...],
+    in_namespace: tuple[str, ...],
+    output: str,
+    vault: str | None,
+) -> int:
+    """Show what was added, removed and changed from one backup to another.
+
+    What the API server writes by itself does not count. The exit code is 0 when nothing differs,
+    10 when something does.
+    """
+    import asyncio
+
+    from kubeferry.cli import diff as comparing
+
+    how = comparing.How(output == "json", show, full, status, kind, in_namespace)
+    return asyncio.run(comparing.diff(flags(), name, other, vault=vault, how=how))

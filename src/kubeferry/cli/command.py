@@ -12,6 +12,7 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+DIFFERS = 10
 CUT_SHORT = 141
 EXIT_CODES: Mapping[int, str] = {
     0: "done",
@@ -24,6 +25,7 @@ EXIT_CODES: Mapping[int, str] = {
     7: "the task that was waited for ended Failed",
     8: "the task that was waited for ended PartiallyFailed",
     9: "the work was interrupted and will be resumed",
+    DIFFERS: "what was compared differs",
     130: "Ctrl-C",
     CUT_SHORT: "who read the output closed it, as head does",
 }

@@ -71,6 +71,16 @@ def name_argument(kind: str) -> Callable[[F], F]:
     return click.argument("name", metavar="NAME", shell_complete=names_of(kind))
 
 
+def vault_option(command: F) -> F:
+    """``--vault`` of commands that read a backup the cluster may not know."""
+    return click.option(
+        "--vault",
+        metavar="NAME",
+        shell_complete=names_of("LOCATIONS"),
+        help="The vault it is in; else the cluster is asked.",
+    )(command)
+
+
 def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
     if value is None:
         return None

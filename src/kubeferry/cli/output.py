@@ -6,9 +6,10 @@ Machine output has no colour and no truncation.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 import click
 
@@ -40,18 +41,49 @@ def row(obj: Object, columns: Sequence[Column], *, now: datetime) -> list[str]:
 
 
 def cell(obj: Object, column: Column, *, now: datetime) -> str:
-    """What a column says of an object; a date as an age, what is missing as ``<none>``."""
+    """What a column says of an object, ``<none>`` for what is missing.
+
+    A ``date`` is shown as an age, a ``deadline`` as what is left until it, ``bytes`` as a size, and
+    of a task's status, ``duration``, how long it took or has been going on.
+    """
     value = at(obj, tuple(column.path.strip(".").split(".")))
     if value is None or value == "" or value == []:
         return NONE
-    if column.type == "date":
+    shown = _SHOWN.get(column.type)
+    if shown is not None:
         try:
-            return format_age((now - parse_timestamp(str(value))).total_seconds())
-        except ValueError:
+            return shown(value, now)
+        except (ValueError, TypeError):
             return printable(str(value))
     if isinstance(value, list):
         return printable(",".join(str(one) for one in value))
     return printable(str(value))
+
+
+def _age(value: Any, now: datetime) -> str:
+    return format_age((now - parse_timestamp(str(value))).total_seconds())
+
+
+def _left(value: Any, now: datetime) -> str:
+    left = (parse_timestamp(str(value)) - now).total_seconds()
+    return format_age(left) if left > 0 else "expired"
+
+
+def _took(status: Any, now: datetime) -> str:
+    started, ended = (status.get(key) for key in ("startTimestamp", "completionTimestamp"))
+    if not started:
+        return NONE
+    until = parse_timestamp(ended) if ended else now
+    return format_age((until - parse_timestamp(started)).total_seconds())
+
+
+_SHOWN: Mapping[str, Callable[[Any, datetime], str]] = {
+    "date": _age,
+    "deadline": _left,
+    "duration": _took,
+    "bytes": lambda value, now: size_text(int(value)),
+}
+"""How a column's value is shown, by the column's type; others are shown as they are."""
 
 
 def table(rows: Iterable[Sequence[str]], *, widths: list[int] | None = None) -> list[str]:

@@ -146,7 +146,7 @@ def hook_lines(
         text, value = f"wait for the end of {containers}", format_duration(hook.wait_seconds)
     else:
         waits = f", once {printable(str(owner))} keeps the pod" if owner else ""
-        text, value = f"run in {containers}{waits}", _value(list(hook.command), look)
+        text, value = f"run in {containers}{waits}", value_text(list(hook.command), look)
     asked = "annotation" if hook.name == ANNOTATION else f"hook {printable(hook.name)}"
     yield from change_lines(Shown("*", text, None, value, asked), indent, look)
 
@@ -211,13 +211,13 @@ def _shown(line: dict[str, Any], look: Look) -> Shown:
     return Shown(
         mark,
         printable(pointer) or "the object",
-        _value(line["old"], look) if has_old else None,
-        _value(line["new"], look) if has_new else None,
+        value_text(line["old"], look) if has_old else None,
+        value_text(line["new"], look) if has_new else None,
         _cause(line),
     )
 
 
-def _value(value: Any, look: Look) -> str:
+def value_text(value: Any, look: Look) -> str:
     """A value as text: a string as it is if nobody takes it for something else, else JSON."""
     plain = isinstance(value, str) and value.isprintable() and not _AMBIGUOUS.fullmatch(value)
     text = str(value) if plain else printable(json.dumps(value, ensure_ascii=False))

@@ -64,6 +64,34 @@ def test_wide_columns_are_shown_when_asked_for() -> None:
             {"metadata": {"creationTimestamp": "soon"}}, COLUMNS[1], "soon", id="what is no time"
         ),
         pytest.param({"a": ["x", "y"]}, Column("A", ".a"), "x,y", id="a list"),
+        pytest.param({"a": 2048}, Column("A", ".a", "bytes"), "2.0 KiB", id="a size"),
+        pytest.param({"a": "?"}, Column("A", ".a", "bytes"), "?", id="what is no size"),
+        pytest.param(
+            {"a": "2026-01-03T03:04:05Z"}, Column("A", ".a", "deadline"), "24h", id="what is left"
+        ),
+        pytest.param(
+            {"a": "2026-01-01T03:04:05Z"}, Column("A", ".a", "deadline"), "expired", id="past"
+        ),
+        pytest.param(
+            {
+                "a": {
+                    "startTimestamp": "2026-01-02T03:00:00Z",
+                    "completionTimestamp": "2026-01-02T03:01:30Z",
+                }
+            },
+            Column("A", ".a", "duration"),
+            "90s",
+            id="how long a task took",
+        ),
+        pytest.param(
+            {"a": {"startTimestamp": "2026-01-02T03:04:00Z"}},
+            Column("A", ".a", "duration"),
+            "5s",
+            id="how long a task has been going on",
+        ),
+        pytest.param(
+            {"a": {"phase": "x"}}, Column("A", ".a", "duration"), "<none>", id="not begun yet"
+        ),
         pytest.param(
             {"status": {"phase": "a\x1b[31mb\n"}}, COLUMNS[0], r"a\x1b[31mb\n", id="no escapes"
         ),

@@ -1,0 +1,218 @@
+"""``backup contents``: what is in a backup, or some objects of it, from its archive."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import click
+import msgspec
+
+from kubeferry import codec
+from kubeferry.cli.command import Flags, program
+from kubeferry.cli.connection import Session, connect
+from kubeferry.cli.contents_view import Source, json_lines, table_lines, tree_lines, yaml_lines
+from kubeferry.cli.kindwords import KindWord, resolved
+from kubeferry.cli.live import view
+from kubeferry.cli.masking import is_secret, masked
+from kubeferry.cli.output import document, emit, say, tidy
+from kubeferry.cli.planning import look
+from kubeferry.cli.stores import Opened, vault_of_backup
+from kubeferry.errors import ArchiveDamaged, ObjectMissing
+from kubeferry.kube.names import Identity
+from kubeferry.kube.objects import Object
+from kubeferry.restore.spool import Spool
+from kubeferry.vault.inventory import Inventory
+from kubeferry.vault.reader import ArchiveRead, read_archive
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """What the options say: ``-o``, ``--kind``, ``--in-namespace``, ``--show-secrets``.
+
+    ``kinds`` and ``namespaces`` narrow what is shown, where some are given.
+    """
+
+    output: str = ""
+    kinds: Sequence[str] = ()
+    namespaces: Sequence[str] = ()
+    show_secrets: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One ``KIND/NAME`` of the command line."""
+
+    kind: KindWord
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.text}/{self.name}"
+
+
+def parse_name(text: str) -> tuple[str, str]:
+    """``deployment/web`` in its two parts. Raises ``click.UsageError`` for anything else."""
+    kind, _, name = text.partition("/")
+    if not (kind and name) or "/" in name:
+        raise click.UsageError(f"{text!r} names no object; write KIND/NAME, such as deployment/web")
+    return kind, name
+
+
+async def contents(
+    flags: Flags, name: str, objects: Sequence[str], *, vault: str | None, how: How
+) -> None:
+    """Prints what is in a backup, or those of its objects that are named.
+
+    Raises ``BackupMissing``, ``ArchiveError``, ``ObjectMissing`` for a named object that is not in
+    it, ``VaultError``.
+    """
+    named = [parse_name(one) for one in objects]
+    async with (
+        connect(flags) as session,
+        vault_of_backup(session, name, vault=vault) as opened,
+    ):
+        if named:
+            words = await resolved(session.client, [kind for kind, _ in named])
+            wanted = [Wanted(word, one) for word, (_, one) in zip(words, named, strict=True)]
+            await _show_objects(session, opened, name, wanted, how)
+        else:
+            words = await resolved(session.client, how.kinds)
+            await _show_list(opened, name, words, how)
+
+
+async def _show_list(opened: Opened, name: str, words: Sequence[KindWord], how: How) -> None:
+    with Inventory() as inventory:
+        with view(f"contents of {name}") as shown:
+            shown.update("reading the archive", 0, None)
+            read = await read_archive(
+                opened.store, name, spool=inventory.add, versions=inventory.add_version
+            )
+        _warn(read)
+        narrow(inventory, words, how.namespaces)
+        source = Source(name, opened.name)
+        match how.output:
+            case "table":
+                emit(table_lines(inventory))
+            case "json":
+                emit(json_lines(source, inventory, read.notes))
+            case "yaml":
+                emit(yaml_lines(source, inventory, read.notes))
+            case _:
+                emit(tree_lines(source, inventory, look(full=False)))
+
+
+def narrow(inventory: Inventory, words: Sequence[KindWord], namespaces: Sequence[str]) -> None:
+    """Forgets what was not asked for; tells which word or namespace nothing is of."""
+    kinds = inventory.kinds()
+    inside = {namespace for namespace, _ in inventory.groups()}
+    for word in words:
+        if not any(word.matches(one.resource, one.kind) for one in kinds):
+            say(f"warning: the backup holds nothing of kind {word.text}")
+    for namespace in namespaces:
+        if namespace not in inside:
+            say(f"warning: the backup holds nothing in namespace {namespace}")
+    inventory.keep(
+        namespaces=namespaces or None,
+        resources=[
+            one.resource
+            for one in kinds
+            if any(word.matches(one.resource, one.kind) for word in words)
+        ]
+        if words
+        else None,
+    )
+
+
+async def _show_objects(
+    session: Session, opened: Opened, name: str, wanted: Sequence[Wanted], how: How
+) -> None:
+    names = {one.name for one in wanted}
+    settings = session.settings
+    with Spool(parent=settings.spool_dir, limit=settings.spool_limit) as spool:
+
+        def keep(identity: Identity, body: bytes) -> None:
+            inside = not how.namespaces or identity.namespace in how.namespaces
+            if inside and identity.name in names:
+                spool.add(identity, body)
+
+        with view(f"contents of {name}") as shown:
+            shown.update("reading the archive", 0, None)
+            read = await read_archive(opened.store, name, spool=keep)
+        _warn(read)
+        found = find(spool, wanted, backup=name)
+        emit(object_lines(spool, found, how))
+
+
+def find(spool: Spool, wanted: Sequence[Wanted], *, backup: str) -> list[Identity]:
+    """The objects that are wanted, in the order they were named.
+
+    Raises ``ObjectMissing`` for one that is not there.
+    """
+    found: dict[Identity, None] = {}
+    for one in wanted:
+        mine = [
+            spooled.identity
+            for resource in spool.kinds()
+            for spooled in spool.walk(resource)
+            if spooled.identity.name == one.name and one.kind.matches(resource, _kind(spooled.body))
+        ]
+        if not mine:
+            raise ObjectMissing(
+                f"holds no {one}",
+                place=f"backup {backup}",
+                remedy=f"{program()} backup contents {backup} lists what it holds",
+            )
+        found.update(dict.fromkeys(mine))
+    return list(found)
+
+
+class _Kind(msgspec.Struct):
+    kind: str = ""
+
+
+_KINDS = codec.Decoder(_Kind)
+
+
+def _kind(body: bytes) -> str:
+    try:
+        return _KINDS.decode(body).kind
+    except msgspec.DecodeError:
+        return ""
+
+
+def object_lines(spool: Spool, found: Sequence[Identity], how: How) -> Iterator[str]:
+    """The objects as YAML or JSON, values of Secrets masked unless they are asked for.
+
+    Raises ``ArchiveDamaged`` for one that does not decode.
+    """
+    masks = False
+    as_list = how.output == "json" and len(found) > 1
+    if as_list:
+        yield '{"apiVersion":"v1","kind":"List","metadata":{},"items":['
+    for number, identity in enumerate(found):
+        obj = _decoded(spool, identity)
+        if not how.show_secrets and is_secret(identity, obj):
+            obj, masks = masked(identity, obj), True
+        if as_list:
+            yield codec.encode(tidy(obj)).decode() + ("," if number < len(found) - 1 else "")
+            continue
+        if number:
+            yield "---"
+        yield document(tidy(obj), "json" if how.output == "json" else "yaml")
+    if as_list:
+        yield "]}"
+    if masks:
+        say("values of Secrets are masked: --show-secrets shows them")
+
+
+def _decoded(spool: Spool, identity: Identity) -> Object:
+    try:
+        obj = codec.decode_archived(spool.get(identity) or b"")
+    except msgspec.DecodeError as error:
+        raise ArchiveDamaged(f"does not decode: {error}", place=str(identity)) from error
+    if not isinstance(obj, dict):
+        raise ArchiveDamaged("is no object", place=str(identity))
+    return obj
+
+
+def _warn(read: ArchiveRead) -> None:
+    for note in read.notes:
+        say(f"warning: {note}")
