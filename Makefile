@@ -6,7 +6,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-real test-node lint fmt type controlplane controlplane-down cluster cluster-down \
+.PHONY: help setup demo test test-real test-node test-velero velero lint fmt type controlplane controlplane-down cluster cluster-down \
 	image bench golden crds lock clean
 
 help: ## these targets
@@ -34,6 +34,15 @@ test-real: setup ## tests on real control planes and a real S3 server; builds th
 
 test-node: setup ## tests on real nodes with running pods; builds them once (root on Linux with cgroup v1, Go)
 	$(BIN)/pytest -m node
+
+velero: ## builds Velero's server and its S3 plugin once (needs Go)
+	@hack/build.sh velero
+
+test-velero: setup ## Velero itself judges archives, on real control planes; builds it once (needs Go)
+	@test -n "$$KUBEBUILDER_ASSETS" || hack/build.sh controlplane
+	@hack/build.sh s3
+	@hack/build.sh velero
+	$(BIN)/pytest -m velero
 
 lint: setup ## ruff and the import rules
 	$(BIN)/ruff check .

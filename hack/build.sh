@@ -1,21 +1,23 @@
 #!/bin/bash
-# build.sh controlplane|node|s3: builds, once, the real programs that tests and benchmarks talk to, from the Go
-# modules that hack/kubernetes and hack/s3 pin, and prints the folder they are in. What is built is kept under the
+# build.sh controlplane|node|s3|velero: builds, once, the real programs that tests and benchmarks talk to, from the Go
+# modules that the folders here pin, and prints the folder they are in. What is built is kept under the
 # user's cache folder, by the checksum of what it is built from: a changed pin is built anew, an unchanged one is found,
 # and what has not been used for a week goes. containerd alone is pinned here: it wants other modules than Kubernetes.
 #
 #   controlplane   kube-apiserver, kube-controller-manager, kubectl, etcd
 #   node           those, and what a node with pods, volumes and names needs beside them (Linux)
 #   s3             versitygw, an S3 server
+#   velero         velero, plugins/velero-plugin-for-aws and the definitions that Velero installs, crds.yaml
 set -euo pipefail
 shopt -s extglob
-what=${1:?usage: build.sh controlplane|node|s3}
+what=${1:?usage: build.sh controlplane|node|s3|velero}
 hack=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 say() { echo "build.sh: $*" >&2; }
 case $what in
   controlplane) module=$hack/kubernetes files=(go.mod go.sum tools.go) ;;
   node) module=$hack/kubernetes files=(go.mod go.sum tools.go "*/!(*_test).go") ;;
   s3) module=$hack/s3 files=(go.mod go.sum tools.go) ;;
+  velero) module=$hack/velero files=({.,../velero-plugin}/{go.mod,go.sum,tools.go}) ;;
   *) say "nothing is known about building $what" && exit 1 ;;
 esac
 cd "$module"
@@ -63,7 +65,7 @@ case $what in
     version=$(go list -m -f '{{.Version}}' $k8s)
     ;;
 esac
-if [ "$what" != s3 ]; then # without these the programs call themselves v0.0.0
+if [ "$module" = "$hack/kubernetes" ]; then # without these the programs call themselves v0.0.0
   IFS=. read -r major minor _ <<<"${version#v}"
   x=k8s.io/component-base/version
   stamp="-X $x.gitVersion=$version -X $x.gitMajor=$major -X $x.gitMinor=$minor -X $x.gitTreeState=clean"
@@ -89,6 +91,18 @@ case $what in
   s3)
     say "building versitygw, an S3 server: about a minute, once"
     build '' github.com/versity/versitygw/cmd/versitygw
+    ;;
+  velero)
+    say "building Velero and its plugin for S3: about 6 minutes on two idle cores, once"
+    velero=github.com/vmware-tanzu/velero
+    stamp="-X $velero/pkg/buildinfo.Version=$(go list -m -f '{{.Version}}' $velero)"
+    # A second server of metrics would listen at port 8080, which no flag changes: two Veleros at once could not be.
+    build "$stamp -X sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress=0" $velero/cmd/velero
+    "$new/velero" install --crds-only --dry-run --output=yaml >"$new/crds.yaml"
+    cd "$hack/velero-plugin" # it wants other versions of shared modules than Velero does
+    build '' $velero-plugin-for-aws/velero-plugin-for-aws
+    mkdir "$new/plugins" # Velero runs whatever is in its folder of plugins
+    mv "$new/velero-plugin-for-aws" "$new/plugins/"
     ;;
 esac
 touch "$new/.complete"

@@ -31,7 +31,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A test that needs a real server is never skipped: who asked for it wants its answer."""
     report = yield
-    is_real = any(item.get_closest_marker(name) for name in ("real", "s3", "node"))
+    is_real = any(item.get_closest_marker(name) for name in ("real", "s3", "node", "velero"))
     if report.skipped and is_real and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped, although a real server was asked for: {report.longrepr}"

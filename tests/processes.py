@@ -9,12 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 # The shell holds the reading end of a pipe from us. However we end, the pipe closes, and it kills
-# the program; a parent-death signal would already come when the starting thread ends.
+# the program; a parent-death signal would already come when the starting thread ends. Instead of its
+# number, 0 is everything in the shell's group.
 _GUARD = """
 exec 3<&0
+whom=$1
+shift
 "$@" </dev/null 3<&- &
 pid=$!
-(cat <&3 >/dev/null; kill -9 $pid) 2>/dev/null &
+(cat <&3 >/dev/null; kill -9 "${whom:-$pid}") 2>/dev/null &
 watcher=$!
 exec 3<&-
 wait $pid
@@ -31,15 +34,20 @@ class StartFailed(RuntimeError):
 
 
 class Server:
-    """A running program whose output goes to a log."""
+    """A running program whose output goes to a log.
 
-    def __init__(self, arguments: list[str | Path], *, log: Path) -> None:
+    ``with_children`` ends what it has started with it, of a program that leaves that to others.
+    """
+
+    def __init__(
+        self, arguments: list[str | Path], *, log: Path, with_children: bool = False
+    ) -> None:
         self.name = Path(arguments[0]).name
         self._log = log
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             self._shell = subprocess.Popen(
-                ["/bin/sh", "-c", _GUARD, "guard", *map(str, arguments)],
+                ["/bin/sh", "-c", _GUARD, "guard", "0" * with_children, *map(str, arguments)],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -95,3 +103,12 @@ def free_ports(count: int) -> list[int]:
     finally:
         for one in sockets:
             one.close()
+
+
+def is_open(host: str, port: int) -> bool:
+    """Whether somebody listens on a TCP port."""
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            return True
+    except OSError:
+        return False

@@ -1,7 +1,6 @@
 """A real S3 server, versitygw, in a process of its own, storing into a directory."""
 
 import secrets
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from kubeferry.settings import Settings
 from kubeferry.vault.locations import Credentials, Location
-from tests.processes import Server, StartFailed, free_ports
+from tests.processes import Server, StartFailed, free_ports, is_open
 
 _BUILD = Path(__file__).parent.parent / "hack" / "build.sh"
 _READY_SECONDS = 20.0
@@ -83,15 +82,7 @@ def running(
         log=folder / "versitygw.log",
     )
     try:
-        server.wait_until(lambda: _answers(host, port), seconds=_READY_SECONDS)
+        server.wait_until(lambda: is_open(host, port), seconds=_READY_SECONDS)
         yield S3Server(f"http://{host}:{port}", data, credentials)
     finally:
         server.stop()
-
-
-def _answers(host: str, port: int) -> bool:
-    try:
-        with socket.create_connection((host, port), timeout=1):
-            return True
-    except OSError:
-        return False

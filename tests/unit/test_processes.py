@@ -1,3 +1,5 @@
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -54,6 +56,21 @@ def test_a_stopped_server_is_gone(tmp_path):
     assert is_running(pid)
     server.stop()
     assert gone(pid)
+
+
+@pytest.mark.parametrize(
+    ("with_children", "left"),
+    [pytest.param(True, False, id="goes"), pytest.param(False, True, id="stays")],
+)
+def test_what_a_stopped_server_had_started(tmp_path, with_children, left):
+    program = script(tmp_path, "sleep 60 & echo $!; exec sleep 60")
+    server = Server([program], log=tmp_path / "log", with_children=with_children)
+    child = pid_in(tmp_path / "log")
+    server.stop()
+    if left:
+        assert is_running(child)
+        os.kill(int(child), signal.SIGKILL)
+    assert gone(child)
 
 
 def test_a_server_dies_with_a_test_run_that_is_killed(tmp_path):
