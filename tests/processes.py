@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 # The shell holds the reading end of a pipe from us. However we end, the pipe closes, and it kills
-# the program; a parent-death signal would already come when the starting thread ends. Instead of its
-# number, 0 is everything in the shell's group.
+# the program; a parent-death signal would already come when the starting thread ends. 0 instead
+# of its number is everything in the shell's group.
 _GUARD = """
 exec 3<&0
 whom=$1
