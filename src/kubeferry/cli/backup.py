@@ -137,9 +137,9 @@ def describe(name: str, details: bool) -> None:
     """Show a backup: what was asked for, how it went, when it expires."""
     import asyncio
 
-    from kubeferry.cli import describing
+    from kubeferry.cli import describing_backup
 
-    asyncio.run(describing.backup(flags(), name, details=details))
+    asyncio.run(describing_backup.backup(flags(), name, details=details))
 
 
 @backup.command(
