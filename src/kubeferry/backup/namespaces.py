@@ -4,17 +4,12 @@ The reserved namespaces are never taken; asking for one by name is refused. A na
 and a glob that selects nothing are told: neither ever means everything.
 """
 
-import re
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
-from kubeferry.api.fields import NAMESPACE_PATTERN
 from kubeferry.errors import InvalidInput
-from kubeferry.kube.globs import Glob, compile_glob
-from kubeferry.kube.names import RESERVED_NAMESPACES, is_dns_label
-
-_WILD = frozenset("*?[]")
-_PATTERN = re.compile(NAMESPACE_PATTERN)
+from kubeferry.kube.names import RESERVED_NAMESPACES
+from kubeferry.kube.namespace_globs import check_namespace, is_glob, matching
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +52,7 @@ def check_namespaces(
                 remedy=f"reserved are {', '.join(sorted(reserved))}",
             )
         if name != "*":
-            _check(name, place)
+            check_namespace(name, place=place)
         if name in excluded:
             raise InvalidInput(f"{name!r} is also in spec.excludedNamespaces", place=place)
     if "*" in included and len(included) > 1:
@@ -70,7 +65,7 @@ def check_namespaces(
             raise InvalidInput(
                 "'*' leaves nothing to back up", place=place, remedy="name what is to be left out"
             )
-        _check(name, place)
+        check_namespace(name, place=place)
 
 
 def choose_namespaces(
@@ -87,43 +82,16 @@ def choose_namespaces(
     """
     there = dict(existing)
     usable = {name for name, left_out in there.items() if not left_out}
-    out = set(reserved).union(*(_matches(text, usable) for text in excluded))
-    by_text = {text: _matches(text, usable) - out for text in included}
+    out = set(reserved).union(*(matching(text, usable) for text in excluded))
+    by_text = {text: matching(text, usable) - out for text in included}
     wanted = usable - out if is_everything(included) else set().union(*by_text.values())
-    names = {text for text in included if not _is_glob(text)}
+    names = {text for text in included if not is_glob(text)}
     return Scope(
         namespaces=tuple(sorted(wanted)),
         missing=tuple(sorted(names - there.keys())),
         left_out=tuple(sorted(names & (there.keys() - usable))),
         most=2 * len(wanted) >= len(there),
         unmatched=tuple(
-            sorted(text for text, found in by_text.items() if _is_glob(text) and not found)
+            sorted(text for text, found in by_text.items() if is_glob(text) and not found)
         ),
     )
-
-
-def _is_glob(text: str) -> bool:
-    return not _WILD.isdisjoint(text)
-
-
-def _matches(text: str, names: Set[str]) -> set[str]:
-    if not _is_glob(text):
-        return {text} & names
-    glob = compile_glob(text, place="namespaces")
-    return {name for name in names if glob.matches(name)}
-
-
-def _check(text: str, place: str) -> Glob | None:
-    """The compiled glob, None for a name. Raises ``InvalidInput`` for what can be neither."""
-    if not _is_glob(text):
-        if not is_dns_label(text):
-            raise InvalidInput(f"{text!r} is no namespace's name", place=place)
-        return None
-    if _PATTERN.fullmatch(text) is None:
-        raise InvalidInput(
-            f"{text!r} is no pattern for names of namespaces",
-            place=place,
-            remedy="use * ? [abc] and [a-z] beside lower-case letters, digits and hyphens, no **; "
-            "write {a,b} as two patterns",
-        )
-    return compile_glob(text, place=place)

@@ -7,6 +7,8 @@ server. Left out because others generate them anew: the kinds and objects of ``G
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from kubeferry.backup.generated import GENERATED_KINDS, is_generated
 from kubeferry.backup.namespaces import Scope as Scope
 from kubeferry.backup.namespaces import check_namespaces as check_namespaces
@@ -68,10 +70,18 @@ def is_taken(
     name: str,
     labels: Mapping[str, str],
     secret_type: str = "",
+    raw: bytes | msgspec.Raw = b"",
+    *,
+    generated: bool = False,
 ) -> bool:
-    """Whether a listed object is archived; ``secret_type`` is a Secret's."""
+    """Whether an object is archived that was listed, or that another one needs.
+
+    ``secret_type`` is a Secret's; ``raw`` are the object's bytes (looked at for Endpoints alone);
+    ``generated`` says that what others make anew is wanted too. That it is being deleted, and what
+    label selectors say, is not asked here.
+    """
     if labels.get(EXCLUDE_LABEL) == "true":
         return False
     if (group_resource, namespace, name) in NEVER_OBJECTS:
         return False
-    return not is_generated(group_resource, name, labels, secret_type)
+    return generated or not is_generated(group_resource, name, labels, secret_type, raw)

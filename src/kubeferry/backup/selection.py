@@ -8,18 +8,12 @@ from dataclasses import dataclass, field
 import msgspec
 
 from kubeferry.api.backup import BackupSpec
-from kubeferry.backup.generated import is_generated
-from kubeferry.backup.kinds import (
-    Kinds,
-    ResourceFilters,
-    check_filters,
-    choose_kinds,
-    claim_kinds,
-)
+from kubeferry.backup.filters import ResourceFilters, check_filters
+from kubeferry.backup.kinds import Kinds, choose_kinds, claim_kinds
 from kubeferry.backup.labels import LabelSelection, compile_label, compile_labels
 from kubeferry.backup.namespaces import Scope, check_namespaces, choose_namespaces, is_everything
 from kubeferry.backup.policies import Policies
-from kubeferry.backup.select import EXCLUDE_LABEL, NEVER_OBJECTS
+from kubeferry.backup.select import is_taken
 from kubeferry.backup.volume_selection import VolumeSelection
 from kubeferry.errors import InvalidInput
 from kubeferry.kube.discovery import Discovery
@@ -83,16 +77,10 @@ class Selection:
         secret_type: str = "",
         raw: bytes | msgspec.Raw = b"",
     ) -> bool:
-        """Whether an object is archived that was listed or is needed by another.
-
-        What a deletion timestamp and the label selectors say is not asked here. ``secret_type`` is
-        a Secret's; ``raw`` are the object's bytes (looked at for Endpoints alone).
-        """
-        if labels.get(EXCLUDE_LABEL) == "true":
-            return False
-        if (group_resource, namespace, name) in NEVER_OBJECTS:
-            return False
-        return self.generated or not is_generated(group_resource, name, labels, secret_type, raw)
+        """Whether an object is archived that was listed, or that another needs: ``is_taken``."""
+        return is_taken(
+            group_resource, namespace, name, labels, secret_type, raw, generated=self.generated
+        )
 
     def takes_namespace(self, labels: Mapping[str, str]) -> bool:
         """Whether the Namespace object of a chosen namespace is taken even if nothing in it is.
@@ -114,4 +102,78 @@ def read_selection(
 
     Raises ``InvalidInput`` naming the field, before anything is listed.
     """
-    raise NotImplementedError
+    check_namespaces(spec.included_namespaces, spec.excluded_namespaces, reserved=reserved)
+    if spec.label_selector is not None and spec.or_label_selectors:
+        raise InvalidInput(
+            "labelSelector and orLabelSelectors exclude each other",
+            place="spec.orLabelSelectors",
+            remedy="write all of them into orLabelSelectors",
+        )
+    filters = _filters(spec)
+    policies = policies or Policies()
+    if policies.filters is not None and filters.is_old:
+        raise InvalidInput(
+            "its includeExcludePolicy does not go together with includedResources, "
+            "excludedResources and includeClusterResources",
+            place="spec.resourcePolicy",
+            remedy="use the lists of cluster-scoped and namespace-scoped resources",
+        )
+    return Selection(
+        included_namespaces=tuple(spec.included_namespaces),
+        excluded_namespaces=tuple(spec.excluded_namespaces),
+        reserved=frozenset(reserved),
+        filters=filters,
+        policy_filters=policies.filters,
+        labels=compile_label(spec.label_selector, place="spec.labelSelector")
+        or compile_labels(spec.or_label_selectors, place="spec.orLabelSelectors"),
+        generated=spec.generated_objects == "Include",
+        claims_only=spec.backup_type == "PvBackup",
+        volumes=_volumes(spec, policies),
+    )
+
+
+def _filters(spec: BackupSpec) -> ResourceFilters:
+    filters = ResourceFilters(
+        included=tuple(spec.included_resources),
+        excluded=tuple(spec.excluded_resources),
+        included_cluster=tuple(spec.included_cluster_scoped_resources),
+        excluded_cluster=tuple(spec.excluded_cluster_scoped_resources),
+        included_namespaced=tuple(spec.included_namespace_scoped_resources),
+        excluded_namespaced=tuple(spec.excluded_namespace_scoped_resources),
+        cluster=spec.include_cluster_resources,
+    )
+    check_filters(filters)
+    if spec.backup_type == "PvBackup" and (filters.is_old or filters.is_scoped):
+        raise InvalidInput(
+            "a PvBackup takes claims and what they need: it has no lists of resources",
+            place="spec.backupType",
+            remedy="leave them out, or use AppAndPvBackup",
+        )
+    return filters
+
+
+def _volumes(spec: BackupSpec, policies: Policies) -> VolumeSelection:
+    given, is_pv_backup = spec.pv_backup, spec.backup_type == "PvBackup"
+    if not spec.wants_volume_data and not is_pv_backup:
+        for name, is_set in (
+            ("includedStorageClasses", bool(given.included_storage_classes)),
+            ("labelSelectors", bool(given.label_selectors)),
+            ("mountedOnly", given.mounted_only is not None),
+        ):
+            if is_set:
+                raise InvalidInput(
+                    "selects whose data is taken, and this backup takes none",
+                    place=f"spec.pvBackup.{name}",
+                    remedy="leave it out, or ask for the data",
+                )
+    if spec.backup_type == "AppBackup":
+        refusal = "spec.backupType is AppBackup"
+    else:
+        refusal = "" if given.default_pv_backup else "spec.pvBackup.defaultPvBackup is false"
+    return VolumeSelection(
+        refusal=refusal,
+        mounted_only=not is_pv_backup if given.mounted_only is None else given.mounted_only,
+        classes=frozenset(given.included_storage_classes),
+        labels=compile_labels(given.label_selectors, place="spec.pvBackup.labelSelectors"),
+        policies=policies,
+    )

@@ -13,8 +13,10 @@ from kubeferry.kube.objects import Object, annotations, at, metadata
 
 MARK = b"backup.velero.io/backup-volumes"
 """What the bytes of a pod hold whose annotations say something of its volumes' data."""
-_ASKED = "backup.velero.io/backup-volumes"
-_REFUSED = "backup.velero.io/backup-volumes-excludes"
+ASKED = "backup.velero.io/backup-volumes"
+"""The annotation that asks for volumes of a pod to be read through it."""
+REFUSED = "backup.velero.io/backup-volumes-excludes"
+"""The annotation that leaves the data of volumes of a pod out."""
 _CLASS = "volume.beta.kubernetes.io/storage-class"
 
 
@@ -161,7 +163,7 @@ def read_volume(raw: msgspec.Raw | bytes) -> Volume:
 def mounts_of(pod: Object) -> dict[str, Mount]:
     """What a pod says of each claim that it names, by the claim's name."""
     said = annotations(pod)
-    asked, refused = _volumes(said.get(_ASKED, "")), _volumes(said.get(_REFUSED, ""))
+    asked, refused = _volumes(said.get(ASKED, "")), _volumes(said.get(REFUSED, ""))
     mounts = dict.fromkeys(claims_of(pod), Mount.MOUNTED)
     if not asked and not refused:
         return mounts

@@ -12,7 +12,7 @@ from typing import Literal
 from kubeferry.backup.labels import LabelSelection
 from kubeferry.backup.policies import Policies
 from kubeferry.backup.select import EXCLUDE_LABEL
-from kubeferry.backup.volume_facts import Claim, Mount, Volume
+from kubeferry.backup.volume_facts import ASKED, REFUSED, Claim, Mount, Volume
 
 Method = Literal["", "fs-backup", "snapshot"]
 
@@ -56,8 +56,37 @@ class VolumeSelection:
         A PvBackup takes the claims that are selected, whatever becomes of their data; another
         backup takes the data of those alone. ``volume`` is None where it is gone.
         """
-        raise NotImplementedError
+        if claim.labels.get(EXCLUDE_LABEL) == "true":
+            return f"the claim has the label {EXCLUDE_LABEL}=true"
+        if not claim.is_bound:
+            return "the claim is not bound to a volume"
+        storage_class = claim.storage_class or (volume.storage_class if volume else "")
+        if self.classes and storage_class not in self.classes:
+            told = f"storage class {storage_class}" if storage_class else "claim without a class"
+            return f"{told} is not among pvBackup.includedStorageClasses"
+        if not self.labels.matches(claim.labels):
+            return "none of pvBackup.labelSelectors selects the claim"
+        if self.mounted_only and mount is Mount.NONE:
+            return "no pod mounts the claim"
+        return ""
 
     def choose(self, claim: Claim, volume: Volume | None, mount: Mount) -> VolumeChoice:
         """What becomes of the claim's data; ``volume`` is None where it is gone."""
-        raise NotImplementedError
+        refusal = self.refusal or self.refuses(claim, volume, mount)
+        if refusal:
+            return VolumeChoice(False, reason=refusal)
+        policy = self.policies.decide(claim, volume)
+        if policy is not None:
+            reason = f"{policy.title}: {policy.action}"
+            match policy.action:
+                case "skip":
+                    return VolumeChoice(False, reason=reason)
+                case "custom":
+                    return VolumeChoice(False, reason=f"{reason}, which others take")
+                case "fs-backup" | "snapshot":
+                    return VolumeChoice(True, policy.action, reason)
+        if mount is Mount.REFUSED:
+            return VolumeChoice(False, reason=f"the annotation {REFUSED} of its pods")
+        if mount is Mount.ASKED:
+            return VolumeChoice(True, "fs-backup", f"the annotation {ASKED} of a pod")
+        return VolumeChoice(True)
