@@ -6,6 +6,7 @@ there is empty, what is unknown is passed over.
 """
 
 from collections.abc import Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -34,6 +35,21 @@ _MINOR = "velero.io/source-cluster-k8s-minor-version"
 _LOCATION = "velero.io/storage-location"
 
 
+FILTERS = (
+    "includedResources",
+    "excludedResources",
+    "includeClusterResources",
+    "includedClusterScopedResources",
+    "excludedClusterScopedResources",
+    "includedNamespaceScopedResources",
+    "excludedNamespaceScopedResources",
+    "labelSelector",
+    "orLabelSelectors",
+    "resourcePolicy",
+)
+"""The fields of Velero's ``Backup`` that say which objects it holds, beside the namespaces."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceCluster:
     """The cluster a backup was taken from; ``uid`` is that of its namespace kube-system."""
@@ -54,6 +70,8 @@ class BackupFacts:
         phase: a phase that ends a backup; Velero's others may be read, never written.
         written_by: ``kubeferry/<version>``; empty for a backup of Velero's.
         bytes: of the gzipped archive; 0 when not known.
+        asked: which objects were asked for, by the names of Velero's fields (``FILTERS``) and in
+            their form; those that were not given are missing.
         ttl: a Go duration, ``720h0m0s``.
         hooks_attempted: how many hooks were run.
         hooks_failed: how many of them did not end well.
@@ -65,6 +83,7 @@ class BackupFacts:
     failure: str = ""
     included_namespaces: tuple[str, ...] = ()
     excluded_namespaces: tuple[str, ...] = ()
+    asked: Mapping[str, Any] = field(default_factory=dict)
     storage_location: str = ""
     ttl: str = ""
     created: datetime | None = None
@@ -128,6 +147,7 @@ def _spec(facts: BackupFacts) -> dict[str, Any]:
             {
                 "includedNamespaces": list(facts.included_namespaces),
                 "excludedNamespaces": list(facts.excluded_namespaces),
+                **{name: facts.asked.get(name) for name in FILTERS},
                 "storageLocation": facts.storage_location,
                 "ttl": facts.ttl,
             }
@@ -162,8 +182,8 @@ def _status(facts: BackupFacts) -> dict[str, Any]:
 
 
 def _filled(values: dict[str, Any]) -> dict[str, Any]:
-    """Without what is empty, as Go's ``omitempty`` has it."""
-    return {key: value for key, value in values.items() if value}
+    """Without what is empty, as Go's ``omitempty`` has it; a ``false`` is a pointer to one."""
+    return {key: value for key, value in values.items() if value or value is False}
 
 
 def _written(moment: datetime | None) -> str:
@@ -181,6 +201,16 @@ class _Metadata(msgspec.Struct, rename="camel"):
 class _Spec(msgspec.Struct, rename="camel"):
     included_namespaces: list[str] | None = None
     excluded_namespaces: list[str] | None = None
+    included_resources: list[str] | None = None
+    excluded_resources: list[str] | None = None
+    include_cluster_resources: bool | None = None
+    included_cluster_scoped_resources: list[str] | None = None
+    excluded_cluster_scoped_resources: list[str] | None = None
+    included_namespace_scoped_resources: list[str] | None = None
+    excluded_namespace_scoped_resources: list[str] | None = None
+    label_selector: dict[str, Any] | None = None
+    or_label_selectors: list[dict[str, Any]] | None = None
+    resource_policy: dict[str, Any] | None = None
     storage_location: str = ""
     ttl: str = ""
 
@@ -238,6 +268,7 @@ def _facts(backup: _Backup, *, name: str, place: str) -> BackupFacts:
             f"is of backup {backup.metadata.name!r}, its folder is {name!r}", place=place
         )
     spec, status = backup.spec, backup.status
+    given = codec.to_builtins(spec)
     progress = status.progress or _Progress()
     hooks = status.hook_status or _HookStatus()
     annotations = backup.metadata.annotations or {}
@@ -250,6 +281,7 @@ def _facts(backup: _Backup, *, name: str, place: str) -> BackupFacts:
         failure=status.failure_reason,
         included_namespaces=tuple(spec.included_namespaces or ()),
         excluded_namespaces=tuple(spec.excluded_namespaces or ()),
+        asked=_filled({name: given[name] for name in FILTERS}),
         storage_location=spec.storage_location,
         ttl=spec.ttl,
         created=_moment(backup.metadata.creation_timestamp),
