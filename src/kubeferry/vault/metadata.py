@@ -6,7 +6,6 @@ there is empty, what is unknown is passed over.
 """
 
 from collections.abc import Mapping
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
