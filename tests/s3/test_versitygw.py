@@ -6,6 +6,7 @@ import pytest
 from kubeferry.errors import VaultUnavailable
 from kubeferry.vault.locations import Credentials, open_store
 from kubeferry.vault.store import PART_BYTES, Store
+from tests.conformance.trust_suite import TrustSuite
 from tests.conformance.vault_suite import Stop, VaultSuite, break_off
 from tests.s3server import S3Server
 
@@ -23,6 +24,12 @@ def open_new(s3: S3Server, *, credentials: Credentials | None = None) -> tuple[S
 
 
 class TestVersitygw(VaultSuite):
+    @pytest.fixture
+    async def store(self, s3: S3Server) -> Store:
+        return open_new(s3)[0]
+
+
+class TestTrust(TrustSuite):
     @pytest.fixture
     async def store(self, s3: S3Server) -> Store:
         return open_new(s3)[0]

@@ -54,7 +54,11 @@ Prefix = Annotated[str, Meta(pattern=PREFIX, max_length=512)]
 Region = Annotated[str, Meta(pattern=REGION, max_length=64)]
 """A region, or empty."""
 
+KMS_KEY_ID = "^[A-Za-z0-9][A-Za-z0-9:/_.-]*$"
+"""An id, an alias or an ARN: nothing that a header could not hold."""
+
 MEANINGS = {
+    repr(KMS_KEY_ID): "the id, alias or ARN of a key",
     repr(BUCKET): "the name of a bucket: 3 to 63 letters, digits, '-', '_' and '.'",
     repr(REGION): "a region such as cn-beijing",
     repr(PREFIX): "folder names divided by /, without . and ..",

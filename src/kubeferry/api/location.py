@@ -6,11 +6,12 @@ A vault may also be registered by an annotation of a task; ``annotated_vault`` r
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, field
 
 from kubeferry import codec
 from kubeferry.api.definition import AGE, GROUP, PHASE, Column, Definition, Rule
 from kubeferry.api.fields import (
+    KMS_KEY_ID,
     Bucket,
     Count,
     Duration,
@@ -32,6 +33,11 @@ Network = Literal["internal", "public", "accelerate"]
 LocationPhase = Literal["InProgress", "Available", "Unavailable"]
 
 Endpoint = Annotated[str, Meta(max_length=512)]
+Encryption = Literal["AES256", "aws:kms", "KMS"]
+KmsKeyId = Annotated[str, Meta(pattern=KMS_KEY_ID, max_length=2048)]
+
+MOST_LEFT_OUT = 20
+"""Backups that a status names of those that are left out."""
 
 
 class LocationConfig(Strict, kw_only=True, frozen=True):
@@ -54,6 +60,17 @@ class LocationConfig(Strict, kw_only=True, frozen=True):
     endpoint: Annotated[
         Endpoint,
         Meta(description="URL of the storage in place of the one that region and network give."),
+    ] = ""
+    server_side_encryption: Annotated[
+        Encryption | None,
+        Meta(
+            description="How the storage is told to encrypt each upload: AES256 (with a key of its "
+            "own), aws:kms (aws) or KMS (alibabacloud). Unset: as its bucket says."
+        ),
+    ] = None
+    kms_key_id: Annotated[
+        KmsKeyId,
+        Meta(description="The key of the key service; unset is the storage's default key."),
     ] = ""
 
 
@@ -93,6 +110,13 @@ class LocationSpec(Strict, kw_only=True, frozen=True):
     ] = "5m0s"
 
 
+class LeftOutBackup(Tolerant, kw_only=True, frozen=True):
+    """A backup in the vault that does not appear in the cluster."""
+
+    backup: Annotated[str, Meta(description="Its name.")]
+    message: Annotated[str, Meta(description="Why: it is damaged, not signed, or forged.")]
+
+
 class LocationStatus(Tolerant, kw_only=True, frozen=True):
     """Whether the vault can be used."""
 
@@ -111,6 +135,14 @@ class LocationStatus(Tolerant, kw_only=True, frozen=True):
     last_sync_time: Annotated[
         Time | None, Meta(description="When its backups were last looked for.")
     ] = None
+    left_out: Annotated[
+        list[LeftOutBackup],
+        Meta(
+            max_length=MOST_LEFT_OUT,
+            description="The first of the backups in it that cannot be read or trusted.",
+        ),
+    ] = field(default_factory=list)
+    left_out_count: Annotated[Count, Meta(description="How many of those there are.")] = 0
 
 
 class BackupLocation(Tolerant, kw_only=True, frozen=True):
@@ -141,8 +173,32 @@ DEFINITION = Definition(
                 "self.provider == 'local' || self.provider == 'aws' || has(self.config.region)",
                 "alibabacloud needs config.region",
             ),
+            Rule(
+                "!has(self.config.serverSideEncryption) || "
+                "(self.config.serverSideEncryption == 'AES256' && self.provider != 'local') || "
+                "(self.config.serverSideEncryption == 'aws:kms' && self.provider == 'aws') || "
+                "(self.config.serverSideEncryption == 'KMS' && self.provider == 'alibabacloud')",
+                "serverSideEncryption is AES256 or aws:kms for aws, AES256 or KMS for "
+                "alibabacloud, and nothing for local",
+            ),
         ),
         "spec.config": (
+            Rule(
+                "has(self.serverSideEncryption) == has(oldSelf.serverSideEncryption) && "
+                "(!has(self.serverSideEncryption) || "
+                "self.serverSideEncryption == oldSelf.serverSideEncryption)",
+                "serverSideEncryption cannot change",
+            ),
+            Rule(
+                "has(self.kmsKeyId) == has(oldSelf.kmsKeyId) && "
+                "(!has(self.kmsKeyId) || self.kmsKeyId == oldSelf.kmsKeyId)",
+                "kmsKeyId cannot change",
+            ),
+            Rule(
+                "!has(self.kmsKeyId) || (has(self.serverSideEncryption) && "
+                "self.serverSideEncryption != 'AES256')",
+                "kmsKeyId needs serverSideEncryption: aws:kms or KMS",
+            ),
             Rule(
                 "has(self.endpoint) == has(oldSelf.endpoint) && "
                 "(!has(self.endpoint) || self.endpoint == oldSelf.endpoint)",

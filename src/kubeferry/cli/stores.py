@@ -40,6 +40,8 @@ async def vault_of_backup(
     ``vaults.find_backup`` raises, ``InvalidInput`` when the vault is not registered.
     """
     opened = await _open(session, backup, vault, task)
+    if opened.store.trust.unread:
+        say(f"warning: nothing was checked for forgery: {opened.store.trust.unread}")
     try:
         yield opened
     finally:
@@ -70,15 +72,23 @@ async def _open(session: Session, backup: str, vault: str | None, task: Metadata
 
 
 async def open_vault(session: Session, name: str) -> Store:
-    """The store of a registered vault. Raises ``InvalidInput`` when there is none of the name."""
+    """The store of a registered vault. Raises ``InvalidInput`` when there is none of the name.
+
+    A person may not be able to read the vault's keys: ``vault_of_backup`` tells them, who opens a
+    store here does it himself.
+    """
     return await vaults.open_registered(
-        session.client, name, settings=session.settings, credentials=session.credentials
+        session.client, name, settings=session.settings, credentials=session.credentials, blind=True
     )
 
 
 async def _open_location(session: Session, location: BackupLocation) -> Store:
     return await vaults.open_location(
-        session.client, location, settings=session.settings, credentials=session.credentials
+        session.client,
+        location,
+        settings=session.settings,
+        credentials=session.credentials,
+        blind=True,
     )
 
 

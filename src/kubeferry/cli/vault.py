@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kubeferry.cli.command import Command, connection_options, flags
+from kubeferry.cli.key import key
 from kubeferry.cli.options import create_options, duration_text, get_options, name_argument
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ def vault() -> None:
     A vault is object storage that holds backups; clusters share it. Registering one makes its
     backups appear in the cluster.
     """
+
+
+vault.add_command(key)
 
 
 @vault.command(
@@ -43,6 +47,12 @@ def vault() -> None:
     help="Which of OSS' endpoints: public where the bucket is in another region.",
 )
 @click.option("--endpoint", metavar="URL", help="The storage's own URL, in place of the region's.")
+@click.option(
+    "--server-side-encryption",
+    type=click.Choice(["AES256", "aws:kms", "KMS"]),
+    help="How the storage is to encrypt: aws:kms with aws, KMS with alibabacloud.",
+)
+@click.option("--kms-key-id", metavar="KEY", help="The key service's key, not its default one.")
 @click.option(
     "--sync-period",
     metavar="DURATION",
@@ -87,6 +97,8 @@ def build(name: str, options: dict[str, str | None]) -> "BackupLocation":
 
     storage = {"bucket": required(options, "bucket"), "prefix": options["prefix"]}
     config = {key: options[key] for key in ("region", "network", "endpoint")}
+    config["serverSideEncryption"] = options["server_side_encryption"]
+    config["kmsKeyId"] = options["kms_key_id"]
     return checked(
         BackupLocation,
         name,

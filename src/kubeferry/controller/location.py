@@ -9,11 +9,12 @@ them for tasks (design.md, Vault): at once when the vault is initialised, then e
 """
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from kubeferry.api.location import BackupLocation, LocationSpec
+from kubeferry.api.location import MOST_LEFT_OUT, BackupLocation, LocationSpec
 from kubeferry.api.metadata import Metadata, read
 from kubeferry.clock import timestamp
 from kubeferry.controller import vaults
@@ -43,6 +44,7 @@ class _Seen:
     validated: datetime
     available: bool
     synced: datetime | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def is_of(self, location: BackupLocation) -> bool:
         """Whether it was seen of this very vault, as it is now."""
@@ -79,7 +81,7 @@ class LocationReconciler:
         if not seen.available:
             return max(1.0, again)
         if seen.synced is None or self._left(seen.synced, period) <= 0:
-            await self._sync(location)
+            seen.left_out = await self._sync(location, told=seen.left_out)
             seen.synced = self._context.clock()
         return max(1.0, min(again, self._left(seen.synced, period)))
 
@@ -111,6 +113,7 @@ class LocationReconciler:
             available=await self._validate(location),
             validated=self._context.clock(),
             synced=before.synced if before is not None else None,
+            left_out=before.left_out if before is not None else {},
         )
 
     async def _validate(self, location: BackupLocation) -> bool:
@@ -138,15 +141,28 @@ class LocationReconciler:
         await self._tell(location.metadata, status)
         return True
 
-    async def _sync(self, location: BackupLocation) -> None:
+    async def _sync(
+        self, location: BackupLocation, *, told: Mapping[str, str]
+    ) -> Mapping[str, str]:
+        """Returns by name why backups were left out; what is ``told`` is not logged again."""
         name = location.metadata.name
         store = await self._open(location)
         try:
-            await sync_backups(self._context, name, store)
+            synced = await sync_backups(self._context, name, store)
         finally:
             await store.aclose()
-        synced = {"lastSyncTime": timestamp(self._context.clock())}
-        await self._patch(location.metadata, synced)
+        left_out = {backup: f"{one.reason}: {one}" for backup, one in synced.left_out.items()}
+        for backup, why in left_out.items():
+            if told.get(backup) != why:
+                _log.warning("vault %s: backup %s is left out: %s", name, backup, why)
+        first = list(left_out.items())[:MOST_LEFT_OUT]
+        status = {
+            "lastSyncTime": timestamp(self._context.clock()),
+            "leftOut": [{"backup": backup, "message": why} for backup, why in first] or None,
+            "leftOutCount": len(left_out) or None,
+        }
+        await self._patch(location.metadata, status)
+        return left_out
 
     async def _open(self, location: BackupLocation) -> Store:
         context = self._context

@@ -5,6 +5,8 @@ name is left alone, whatever vault it is of.
 """
 
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -28,13 +30,23 @@ _FAILURES = 5
 _log = logging.getLogger("kubeferry.controller")
 
 
-async def sync_backups(context: Context, location: str, store: Store) -> int:
-    """Creates an object for each finished backup the cluster does not know; returns how many.
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What a sync did: how many backups it brought, and by name why others stayed out."""
 
-    A backup that cannot be read keeps no other from appearing. Raises ``VaultError`` when
-    ``_FAILURES`` in a row could not be had from the vault: it is the vault then.
+    created: int
+    left_out: Mapping[str, FerryError]
+
+
+async def sync_backups(context: Context, location: str, store: Store) -> Synced:
+    """Creates an object for each finished backup the cluster does not know.
+
+    One that cannot be read or trusted does not appear: its facts would decide about an object of
+    the cluster. It keeps no other from appearing. Raises ``VaultError`` when ``_FAILURES`` in a row
+    could not be had from the vault: it is the vault then.
     """
     created, failures = 0, 0
+    left_out: dict[str, FerryError] = {}
     for name in await backup_names(store):
         if name in context.backups.objects:
             continue
@@ -46,12 +58,12 @@ async def sync_backups(context: Context, location: str, store: Store) -> int:
             failures = failures + 1 if isinstance(error, VaultError) else 0
             if failures == _FAILURES:
                 raise
-            _log.warning("vault %s: backup %s is left out: %s", location, name, error)
+            left_out[name] = error
             continue
         failures = 0
         if facts.phase in RESTORABLE_PHASES and await create_synced(context, location, facts):
             created += 1
-    return created
+    return Synced(created, left_out)
 
 
 async def create_synced(context: Context, location: str, facts: BackupFacts) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from kubeferry.api.location import ANNOTATION, BackupLocation, LocationSpec, annotated_vault
 from kubeferry.api.metadata import Metadata, manifest, read
 from kubeferry.controller.resources import LOCATIONS, SECRETS
+from kubeferry.controller.vaultkeys import load_trust
 from kubeferry.errors import (
     AlreadyExists,
     ArchiveError,
@@ -34,12 +35,16 @@ CREDENTIAL_SECRETS = ("alibaba-addon-secret", "cloud-credentials")
 
 
 async def open_registered(
-    client: Client, name: str, *, settings: Settings, credentials: Credentials | None
+    client: Client,
+    name: str,
+    *,
+    settings: Settings,
+    credentials: Credentials | None,
+    blind: bool = False,
 ) -> Store:
     """The store of a registered vault.
 
-    Raises ``InvalidInput`` when no such vault is registered, ``VaultUnavailable`` when its keys are
-    missing.
+    Raises ``InvalidInput`` when no such vault is registered, and what ``open_location`` raises.
     """
     try:
         found = await client.get(LOCATIONS, name, namespace=settings.namespace)
@@ -51,7 +56,11 @@ async def open_registered(
             "on the task",
         ) from error
     return await open_location(
-        client, read(found, BackupLocation), settings=settings, credentials=credentials
+        client,
+        read(found, BackupLocation),
+        settings=settings,
+        credentials=credentials,
+        blind=blind,
     )
 
 
@@ -61,15 +70,21 @@ async def open_location(
     *,
     settings: Settings,
     credentials: Credentials | None,
+    blind: bool = False,
 ) -> Store:
-    """The store of a vault, with the keys of its Secrets, else the given ones.
+    """The store of a vault, with the access keys of its Secrets, else the given ones.
 
-    Who may not read Secrets (a person with the operator's role) has keys of their own.
+    Who may not read Secrets (a person with the operator's role) has access keys of their own, and
+    with ``blind`` goes on without the vault's keys: ``Store.trust`` says so.
+
+    Raises ``InvalidInput`` when the vault's keys are damaged, ``VaultUnavailable`` without an
+    access key, ``Forbidden``.
     """
+    name, namespace = location.metadata.name, settings.namespace
     keys = None
     if location.spec.provider != "local":
         try:
-            keys = await find_credentials(client, namespace=settings.namespace) or credentials
+            keys = await find_credentials(client, namespace=namespace) or credentials
         except Forbidden as error:
             if credentials is None:
                 error.remedy = "give the storage's keys by the environment: AWS_ACCESS_KEY_ID ..."
@@ -78,13 +93,14 @@ async def open_location(
         if keys is None:
             raise VaultUnavailable(
                 "no credentials for the storage",
-                place=f"vault {location.metadata.name}",
+                place=f"vault {name}",
                 remedy="put access-key-id and access-key-secret into the Secret "
-                f"{settings.namespace}/{CREDENTIAL_SECRETS[0]}, or a credentials file as "
-                f"'cloud' into {settings.namespace}/{CREDENTIAL_SECRETS[1]}",
+                f"{namespace}/{CREDENTIAL_SECRETS[0]}, or a credentials file as "
+                f"'cloud' into {namespace}/{CREDENTIAL_SECRETS[1]}",
             )
+    trust = await load_trust(client, name, namespace=namespace, blind=blind)
     return open_store(
-        to_location(location.metadata.name, location.spec), credentials=keys, settings=settings
+        to_location(name, location.spec), credentials=keys, settings=settings, trust=trust
     )
 
 
@@ -98,6 +114,8 @@ def to_location(name: str, spec: LocationSpec) -> Location:
         region=spec.config.region,
         network=spec.config.network,
         endpoint=spec.config.endpoint,
+        encryption=spec.config.server_side_encryption or "",
+        kms_key_id=spec.config.kms_key_id,
     )
 
 
@@ -136,7 +154,8 @@ async def find_backup(
     """Asks every one of the vaults for a backup.
 
     Raises ``BackupMissing`` when none has it, ``VaultUnavailable`` when it may be in one that does
-    not answer, ``InvalidInput`` when several have it: which one is meant is not for us to guess.
+    not answer, ``ArchiveError`` when the only one there is cannot be trusted, ``InvalidInput`` when
+    several have it: which one is meant is not for us to guess.
     ``place`` is where the backup is named, ``namespace`` where our resources live.
     """
 
@@ -174,6 +193,9 @@ async def find_backup(
     said += f" ({'; '.join(unasked)})" if unasked else ""
     if any(isinstance(one, VaultUnavailable) for one in failures.values()):
         raise VaultUnavailable(said, place=place)
+    for failure in failures.values():
+        if isinstance(failure, ArchiveError):
+            raise failure
     remedy = f"kubectl -n {namespace} get applicationbackup lists those there are"
     raise BackupMissing(said, place=place, remedy=remedy)
 

@@ -12,7 +12,7 @@ plain S3. Nothing is taken from the environment: neither credentials nor endpoin
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -34,7 +34,13 @@ if TYPE_CHECKING:
 
 Provider = Literal["local", "aws", "alibabacloud"]
 Network = Literal["internal", "public", "accelerate"]
+Encryption = Literal["", "AES256", "aws:kms", "KMS"]
 
+_ENCRYPTIONS: Mapping[Provider, tuple[Encryption, ...]] = {
+    "local": (),
+    "aws": ("AES256", "aws:kms"),
+    "alibabacloud": ("AES256", "KMS"),
+}
 _OTHER_REGION = (
     "the internal network reaches only buckets of the cluster's own region: a vault in another "
     "region needs network: public"
@@ -43,7 +49,7 @@ _OTHER_REGION = (
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a vault is; see ``BackupLocation``."""
+    """Where a vault is, and how what is put there is encrypted; see ``BackupLocation``."""
 
     name: str
     provider: Provider
@@ -52,6 +58,8 @@ class Location:
     region: str = ""
     network: Network = "internal"
     endpoint: str = ""
+    encryption: Encryption = ""
+    kms_key_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +113,7 @@ def open_store(
     directory cannot be made.
     """
     prefix = normal_prefix(location.prefix)
+    check_encryption(location)
     if location.provider == "local":
         return _open_local(location, prefix, root=settings.local_root, trust=trust)
     address = s3_address(location, settings=settings)
@@ -117,11 +126,30 @@ def open_store(
     return _open_s3(
         address,
         prefix,
+        location=location,
         credentials=credentials,
         timeouts=timeouts or Timeouts(),
         allowance=settings.allowance,
         trust=trust,
     )
+
+
+def check_encryption(location: Location) -> None:
+    """Raises ``InvalidInput`` for an encryption that the provider does not know."""
+    place = f"vault {location.name}: config.serverSideEncryption"
+    known = _ENCRYPTIONS[location.provider]
+    if location.encryption and location.encryption not in known:
+        raise InvalidInput(
+            f"{location.encryption!r} is none that {location.provider} knows",
+            place=place,
+            remedy=f"write {' or '.join(known)}" if known else "leave it out",
+        )
+    if location.kms_key_id and location.encryption in ("", "AES256"):
+        raise InvalidInput(
+            "config.kmsKeyId names a key that this does not use",
+            place=place,
+            remedy="write aws:kms, with alibabacloud KMS; or leave config.kmsKeyId out",
+        )
 
 
 def s3_address(location: Location, *, settings: Settings) -> S3Address:
@@ -215,6 +243,7 @@ def _open_s3(
     address: S3Address,
     prefix: str,
     *,
+    location: Location,
     credentials: Credentials,
     timeouts: Timeouts,
     allowance: Allowance,
@@ -236,6 +265,13 @@ def _open_s3(
         "skip_signature": False,
         "unsigned_payload": False,
     }
+    if location.encryption:
+        # Sent with what begins an upload, and with nothing else: S3 refuses it elsewhere.
+        config["server_side_encryption"] = (
+            "AES256" if location.encryption == "AES256" else "aws:kms"
+        )
+    if location.kms_key_id:
+        config["sse_kms_key_id"] = location.kms_key_id
 
     def backend(*, request: float, retry: float, headers: dict[str, str]) -> S3Store:
         client: ClientConfig = {

@@ -12,6 +12,12 @@ from html import unescape
 _CODE = re.compile(r"<Code>([^<]{1,200})</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]{1,1000})</Message>")
 _STATUS = re.compile(r"status code: (\d{3}[^:\n]{0,60})")
+_KEY_SERVICE = re.compile(r"\bKMS\b|\bkms:|(?i:server[- ]side[- ]encryption|encryption key)")
+"""Words by which a refusal that has no code of its own tells that it is about encryption."""
+_ABOUT_ANYTHING = frozenset(
+    {"AccessDenied", "BadRequest", "Forbidden", "InvalidArgument", "InvalidRequest"}
+    | {"NotImplemented", "NotSupported"}
+)
 _HOST = re.compile(r"https?://([^/\s?]+)")
 _QUERY = re.compile(r"(https?://[^\s?]+)\?\S*")
 _BELOW = (
@@ -40,12 +46,14 @@ class Reason:
         is_unreachable: no answer came at all.
         is_bucket: the bucket is missing, not a key in it.
         is_unsupported: the storage does not know what was asked.
+        is_encryption: it cannot encrypt or decrypt as it is told to, or may not.
     """
 
     text: str
     is_unreachable: bool = False
     is_bucket: bool = False
     is_unsupported: bool = False
+    is_encryption: bool = False
 
 
 def explain(message: str, *, hidden: tuple[str, ...]) -> Reason:
@@ -65,6 +73,7 @@ def explain(message: str, *, hidden: tuple[str, ...]) -> Reason:
             is_bucket=name == "NoSuchBucket",
             is_unsupported=name in ("NotImplemented", "NotSupported")
             or bool(status and status[1].startswith("501")),
+            is_encryption=_is_encryption(name, unescape(text[1]) if text else ""),
         )
     for pattern, words_below in _BELOW if host else ():
         if pattern.search(message):
@@ -75,6 +84,19 @@ def explain(message: str, *, hidden: tuple[str, ...]) -> Reason:
             return Reason(_strike(text_below, hidden), is_unreachable=True)
     first = message.partition("\n")[0].strip() or "no reason given"
     return Reason(_strike(_QUERY.sub(r"\1", first), hidden))
+
+
+def _is_encryption(code: str, text: str) -> bool:
+    """Whether a key service says no, or the storage to encryption.
+
+    AWS: ``KMS.DisabledException``, ``KMS.KMSInvalidStateException``; ``AccessDenied`` with
+    ``kms:GenerateDataKey`` in its text. OSS: ``KmsServiceNotEnabled``; ``AccessDenied`` that names
+    KMS; ``InvalidEncryptionAlgorithmError``. Servers of other makers answer ``NotImplemented`` or
+    ``InvalidArgument``.
+    """
+    if code.lower().startswith("kms") or "Encryption" in code:
+        return True
+    return code in _ABOUT_ANYTHING and _KEY_SERVICE.search(text) is not None
 
 
 _SHORTEST_SECRET = 4

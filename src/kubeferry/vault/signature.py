@@ -43,13 +43,14 @@ async def check_signature(store: Store, name: str, checksums: bytes | None) -> t
     ring = store.trust.ring
     if ring is None:
         return ()
+    if checksums is None:
+        place = f"{store.url}/{layout.checksums(name)}"
+        return _unsigned(ring, "the backup has no checksums that the vault's key could sign", place)
     key = layout.signature(name)
     place = f"{store.url}/{key}"
     try:
-        data = await store.get(key) if checksums is not None else None
+        data = await store.get(key)
     except ObjectMissing:
-        data = None
-    if checksums is None or data is None:
         return _unsigned(ring, "the backup is not signed with the vault's key", place)
     found = decoded(data, _File, place=place)
     signer = ring.find(found.key_id) if found.algorithm == ALGORITHM else None

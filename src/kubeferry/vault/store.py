@@ -22,7 +22,13 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotSupportedError, PreconditionError
 from obstore.store import LocalStore, MemoryStore, S3Store
 
-from kubeferry.errors import AlreadyStored, ObjectMissing, VaultError, VaultUnavailable
+from kubeferry.errors import (
+    AlreadyStored,
+    EncryptionRefused,
+    ObjectMissing,
+    VaultError,
+    VaultUnavailable,
+)
 from kubeferry.vault import layout
 from kubeferry.vault.keys import NO_KEY, Trust
 from kubeferry.vault.reasons import explain
@@ -38,6 +44,12 @@ ABORT_SECONDS = 2.0
 """How long an upload that is broken off may take to take back its parts."""
 _SETTLING = 0.05
 """Seconds that obstore's threads need, generously, to let go of a call that has ended."""
+
+_MAY_ENCRYPT = (
+    "the access key needs kms:GenerateDataKey and kms:Decrypt for the key (Alibaba Cloud: "
+    "kms:List* and kms:DescribeKey too), and the key has to be enabled and in the bucket's region; "
+    "see config.serverSideEncryption and config.kmsKeyId of the vault"
+)
 
 Backend = S3Store | LocalStore | MemoryStore
 Creation = Literal["unknown", "conditional", "checked"]
@@ -250,9 +262,16 @@ class Store:
     def unavailable(self, verb: str, key: str, error: Exception) -> VaultUnavailable:
         """The error for what the storage said when it was asked to ``verb`` a key."""
         reason = explain(str(error), hidden=self._hidden)
+        what = key or "the storage"
+        if reason.is_encryption:
+            return EncryptionRefused(
+                f"cannot {verb} {what}, encryption is refused: {reason.text}",
+                place=self.url,
+                remedy=_MAY_ENCRYPT,
+            )
         remedy = self._remedy if reason.is_unreachable else ""
         return VaultUnavailable(
-            f"cannot {verb} {key or 'the storage'}: {reason.text}", place=self.url, remedy=remedy
+            f"cannot {verb} {what}: {reason.text}", place=self.url, remedy=remedy
         )
 
     async def _ready(self, key: str) -> None:

@@ -48,7 +48,7 @@ async def backups(ground: Ground) -> dict[str, Object]:
 
 async def test_a_backup_of_the_vault_is_born_as_it_ended(ground: Ground) -> None:
     written = await stored(ground.store())
-    assert await sync_backups(ground.context, "vault", ground.store()) == 1
+    assert (await sync_backups(ground.context, "vault", ground.store())).created == 1
     found = (await backups(ground))["nightly"]
     assert found["metadata"]["annotations"] == {SYNCED_FROM: "vault"}
     assert found["metadata"]["labels"] == {"velero.io/storage-location": "vault"}
@@ -122,7 +122,7 @@ async def test_a_backup_that_cannot_be_restored_does_not_appear(ground: Ground, 
     store = ground.store()
     document = backup_document(replace(FACTS, phase=phase))
     await store.put(layout.backup_metadata("nightly"), document)
-    assert await sync_backups(ground.context, "vault", store) == 0
+    assert (await sync_backups(ground.context, "vault", store)).created == 0
     assert await backups(ground) == {}
 
 
@@ -131,23 +131,23 @@ async def test_what_is_no_backup_keeps_no_other_from_appearing(ground: Ground) -
     await store.put("backups/half/half.tar.gz", b"never finished")
     await store.put("backups/odd/velero-backup.json", b"{")
     await stored(store)
-    assert await sync_backups(ground.context, "vault", store) == 1
+    assert (await sync_backups(ground.context, "vault", store)).created == 1
     assert list(await backups(ground)) == ["nightly"]
 
 
 async def test_a_name_that_the_cluster_has_is_left_alone(ground: Ground) -> None:
     mine = await ground.create(BACKUPS, "nightly", storageLocation="other")
     await stored(ground.store())
-    assert await sync_backups(ground.context, "vault", ground.store()) == 0
+    assert (await sync_backups(ground.context, "vault", ground.store())).created == 0
     ground.context.backups.objects.clear()  # as while the cache lags behind
-    assert await sync_backups(ground.context, "vault", ground.store()) == 0
+    assert (await sync_backups(ground.context, "vault", ground.store())).created == 0
     assert (await backups(ground))["nightly"] == mine
 
 
 async def test_a_velero_backup_s_odd_fields_do_not_keep_it_out(ground: Ground) -> None:
     odd = replace(FACTS, ttl="forever", included_namespaces=("*", "shop-*", "shop"))
     await stored(ground.store(), odd)
-    assert await sync_backups(ground.context, "vault", ground.store()) == 1
+    assert (await sync_backups(ground.context, "vault", ground.store())).created == 1
     spec = (await backups(ground))["nightly"]["spec"]
     assert spec["ttl"] == "720h0m0s"
     assert spec["includedNamespaces"] == ["*", "shop"]
@@ -191,7 +191,7 @@ async def test_a_damaged_backup_keeps_no_other_from_appearing(
     store = ground.store()
     await store.put("backups/bad/velero-backup.json", content)
     await stored(store)
-    assert await sync_backups(ground.context, "vault", store) == 1
+    assert (await sync_backups(ground.context, "vault", store)).created == 1
     assert list(await backups(ground)) == ["nightly"]
 
 
@@ -201,7 +201,7 @@ async def test_a_file_that_the_vault_does_not_give_keeps_no_other_backup_from_ap
     await stored(ground.store(), replace(FACTS, name="another"))
     await stored(ground.store())
     store = OneBadKey(ground.store(), "another")
-    assert await sync_backups(ground.context, "vault", store) == 1
+    assert (await sync_backups(ground.context, "vault", store)).created == 1
     assert list(await backups(ground)) == ["nightly"]
 
 

@@ -1,20 +1,24 @@
 import gzip
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from kubeferry.errors import ArchiveDamaged, BackupExists, BackupMissing
+from kubeferry.errors import ArchiveDamaged, BackupExists, BackupMissing, VaultError
+from kubeferry.vault import layout
 from kubeferry.vault.claim import Owner
 from kubeferry.vault.cleanup import delete_backup
 from kubeferry.vault.commit import SideFiles, commit_backup, skipped_volume
 from kubeferry.vault.metadata import BackupFacts, load_backup
 from kubeferry.vault.store import Store
+from tests.conformance.trust_suite import ALL_FILES, WITH_KEY
 from tests.unit.vault.archives import NO_PROBLEMS, pod, stored, write_archive, write_backup
 
 FACTS = BackupFacts(name="b")
 THEM = Owner("task-2", "cluster-2")
+FILES = ("velero-backup.json", *(layout.backup_file("b", kind)[10:] for kind in ALL_FILES))
 
 
 async def test_the_files_are_veleros(store: Store, folder: Path) -> None:
@@ -108,13 +112,22 @@ async def test_an_archive_overwritten_on_the_way_is_found(store: Store) -> None:
     assert await store.folders("backups/") == []
 
 
-async def test_a_failed_commit_leaves_nothing(store: Store, folder: Path) -> None:
-    archive = await write_archive(store, "b", [pod("web")])
-    (folder / "backups/b/b-checksums.json").mkdir()
-    (folder / "backups/b/b-checksums.json/in-the-way").write_bytes(b"")
-    with pytest.raises(Exception, match=r"b-checksums\.json"):
-        await commit_backup(store, archive, FACTS, side=NO_PROBLEMS)
+@pytest.mark.parametrize("file", FILES)
+async def test_a_file_that_cannot_be_stored_leaves_nothing(
+    store: Store, folder: Path, file: str
+) -> None:
+    store.trust = WITH_KEY
+    (folder / "backups/b" / file).mkdir(parents=True)
+    (folder / "backups/b" / file / "in-the-way").write_bytes(b"")
+    with pytest.raises(VaultError, match=re.escape(file)):
+        await write_backup(store, "b", [pod("web")])
     assert await store.folders("backups/") == []
+
+
+async def test_these_files_are_all_there_are(store: Store, folder: Path) -> None:
+    store.trust = WITH_KEY
+    await write_backup(store, "b", [pod("web")])
+    assert sorted(path.name for path in (folder / "backups/b").iterdir()) == sorted(FILES)
 
 
 async def test_the_mark_is_deleted_first(store: Store, folder: Path) -> None:
