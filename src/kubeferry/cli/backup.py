@@ -20,6 +20,7 @@ from kubeferry.cli.options import (
     name_argument,
     vault_option,
 )
+from kubeferry.cli.selecting import selected, selection_options
 
 if TYPE_CHECKING:
     from kubeferry.api.backup import ApplicationBackup
@@ -34,21 +35,18 @@ def backup() -> None:
     cls=Command,
     examples=(
         "backup create shop-1 --vault vault --include-namespaces shop,shop-db --wait",
-        "backup create all-1 --vault vault --exclude-namespaces scratch --ttl 168h",
+        "backup create all-1 --vault vault --exclude-namespaces 'scratch-*' --ttl 168h",
+        "backup create web-1 --vault vault --include-namespaces shop -l app=web --dry-run",
         "backup create shop-1 --vault vault --dry-run=client -o yaml",
         "backup create -f 02-applicationbackup.yaml --wait",
     ),
 )
 @click.argument("name", required=False)
 @click.option("--vault", metavar="NAME", help="Where to.", shell_complete=names_of("LOCATIONS"))
-@names_option(
-    "--include-namespaces", metavar="A,B", help="What; all but the reserved ones if not said."
-)
-@names_option("--exclude-namespaces", metavar="A,B", help="What to leave out of those.")
+@selection_options
 @click.option(
     "--ttl", metavar="DURATION", callback=duration_text, help="Kept for so long; else 720h."
 )
-@click.option("--no-volume-data", is_flag=True, help="Objects only, no data of volumes.")
 @create_options
 def create(
     name: str | None,
@@ -89,9 +87,7 @@ def build(name: str, options: dict[str, Any]) -> "ApplicationBackup":
         name,
         {
             "storageLocation": required(options, "vault"),
-            "includedNamespaces": options["include_namespaces"],
-            "excludedNamespaces": options["exclude_namespaces"],
-            "backupType": "AppBackup" if options["no_volume_data"] else "",
+            **selected(options),
             "ttl": options["ttl"],
         },
     )

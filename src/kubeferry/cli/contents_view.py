@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Any
 
 from kubeferry import codec
-from kubeferry.cli.output import NONE, cells, counted, pad, printable, size_text, table
+from kubeferry.cli.output import NONE, cells, counted, json_items, pad, printable, size_text, table
 from kubeferry.cli.plan_view import Look
 from kubeferry.vault.inventory import Held, Inventory, Kind
 
@@ -101,13 +101,7 @@ def json_lines(source: Source, inventory: Inventory, notes: Iterable[str]) -> It
     """The backup as one JSON document, an object a line; it only grows."""
     head = codec.encode(_head(source, inventory, notes)).decode()
     yield f'{head[:-1]},"items":['
-    before = ""
-    for held in inventory.objects():
-        if before:
-            yield f"{before},"
-        before = codec.encode(_described(held)).decode()
-    if before:
-        yield before
+    yield from json_items(map(_described, inventory.objects()))
     yield "]}"
 
 

@@ -65,7 +65,7 @@ async def run(
     """
     if ending.wait and ending.dry_run:
         raise click.UsageError("--wait and --dry-run do not go together")
-    body = _body(creation, file=file, name=name, options=options, build=build)
+    body = body_of(creation, file=file, name=name, options=options, build=build)
     if ending.dry_run == "client":
         # No cluster is asked: the manifest is for a file, or for kubectl.
         where = settings_of(flags).namespace
@@ -79,7 +79,7 @@ async def run(
             await creation.wait(session, creation.resource, created, timeout=ending.timeout)
 
 
-def _body(
+def body_of(
     creation: Creation[R],
     *,
     file: str | None,
@@ -87,6 +87,10 @@ def _body(
     options: Mapping[str, Any],
     build: Callable[[str], R],
 ) -> Object:
+    """The manifest of one resource, from its file or its options.
+
+    Raises ``click.UsageError`` and ``InvalidInput``.
+    """
     if file is None:
         if name is None:
             raise click.UsageError("give it a NAME, or a manifest with -f")

@@ -12,7 +12,7 @@ from typing import Any
 
 from kubeferry import codec
 from kubeferry.cli.comparing import Compared, Verdict
-from kubeferry.cli.output import counted, pad, printable
+from kubeferry.cli.output import counted, json_items, pad, printable
 from kubeferry.cli.plan_view import Look, Shown, change_lines, value_text
 from kubeferry.kube.names import Identity
 from kubeferry.restore.report import MASKED
@@ -105,13 +105,7 @@ def diff_json(
     """
     head = codec.encode({"old": old, "new": new}).decode()
     yield f'{head[:-1]},"objects":['
-    before = ""
-    for one in tally.through(found):
-        if before:
-            yield f"{before},"
-        before = codec.encode(_described(one)).decode()
-    if before:
-        yield before
+    yield from json_items(map(_described, tally.through(found)))
     counts = {verdict: tally.verdicts[verdict] for verdict in (*_MARKS, "same")}
     yield f'],"summary":{codec.encode(counts).decode()}}}'
 

@@ -39,16 +39,39 @@ def get_options(kind: str) -> Callable[[F], F]:
 
 def create_options(command: F) -> F:
     """What every ``create`` takes beside its own options."""
+    return _create_options(
+        command,
+        click.option(
+            "--dry-run",
+            type=click.Choice(["client", "server"]),
+            callback=lambda ctx, param, value: value or "",
+            help="Create nothing: show the manifest (client), or have it checked too (server).",
+        ),
+    )
+
+
+def preview_or_create_options(command: F) -> F:
+    """The same for a noun whose dry run shows what it would do: ``--dry-run`` alone."""
+    return _create_options(
+        command,
+        click.option(
+            "--dry-run",
+            is_flag=False,
+            flag_value="contents",
+            type=click.Choice(["contents", "client", "server"]),
+            callback=lambda ctx, param, value: value or "",
+            help="Create nothing: show what would be in it, or with =client the manifest, with "
+            "=server also have that checked.",
+        ),
+    )
+
+
+def _create_options(command: F, dry_run: Callable[[F], F]) -> F:
     command = connection_options(command)
     command = output_option("json", "yaml", "name", text="Print what was created in this form.")(
         command
     )
-    command = click.option(
-        "--dry-run",
-        type=click.Choice(["client", "server"]),
-        callback=lambda ctx, param, value: value or "",
-        help="Create nothing: show the manifest (client), or have it checked too (server).",
-    )(command)
+    command = dry_run(command)
     command = click.option(
         "--timeout",
         metavar="DURATION",

@@ -6,7 +6,7 @@ Machine output has no colour and no truncation.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -153,6 +153,17 @@ def listed(objects: Sequence[Object], *, single: bool) -> object:
     if single and len(tidied) == 1:
         return tidied[0]
     return {"apiVersion": "v1", "kind": "List", "metadata": {}, "items": tidied}
+
+
+def json_items(values: Iterable[object]) -> Iterator[str]:
+    """The inside of a JSON list: each value on a line, a comma after all but the last."""
+    before = ""
+    for value in values:
+        if before:
+            yield f"{before},"
+        before = codec.encode(value).decode()
+    if before:
+        yield before
 
 
 def emit(lines: Iterable[str]) -> None:

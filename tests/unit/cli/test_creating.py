@@ -43,6 +43,59 @@ def dry(*args: str, **rest: Any) -> Any:
             id="names come with commas or one by one",
         ),
         pytest.param(
+            "backup create a --vault v --include-resources deploy,*.example.com"
+            " --exclude-resources secrets --include-cluster-resources=false --selector x=y"
+            " --generated-objects Include --no-all-versions --backup-type AppAndPvBackup"
+            " --storage-classes fast,slow --pv-selector a=b --pv-selector c=d --mounted-only"
+            " --resource-policy policies",
+            "ApplicationBackup",
+            {
+                "storageLocation": "v",
+                "backupType": "AppAndPvBackup",
+                "includedResources": ["deploy", "*.example.com"],
+                "excludedResources": ["secrets"],
+                "includeClusterResources": False,
+                "labelSelector": {"matchLabels": {"x": "y"}},
+                "generatedObjects": "Include",
+                "allVersions": False,
+                "pvBackup": {
+                    "includedStorageClasses": ["fast", "slow"],
+                    "labelSelectors": [{"matchLabels": {"a": "b"}}, {"matchLabels": {"c": "d"}}],
+                    "mountedOnly": True,
+                },
+                "resourcePolicy": {"kind": "ConfigMap", "name": "policies"},
+            },
+            id="what selects in a backup",
+        ),
+        pytest.param(
+            "backup create a --vault v --include-namespace-scoped-resources pods"
+            " --exclude-namespace-scoped-resources secrets"
+            " --include-cluster-scoped-resources storageclasses"
+            " --exclude-cluster-scoped-resources nodes --or-selector a=b --or-selector c"
+            " --backup-type PvBackup --no-mounted-only --no-volume-data",
+            "ApplicationBackup",
+            {
+                "storageLocation": "v",
+                "backupType": "PvBackup",
+                "includedNamespaceScopedResources": ["pods"],
+                "excludedNamespaceScopedResources": ["secrets"],
+                "includedClusterScopedResources": ["storageclasses"],
+                "excludedClusterScopedResources": ["nodes"],
+                "orLabelSelectors": [
+                    {"matchLabels": {"a": "b"}},
+                    {"matchExpressions": [{"key": "c", "operator": "Exists"}]},
+                ],
+                "pvBackup": {"defaultPvBackup": False, "mountedOnly": False},
+            },
+            id="what selects by scope, and claims without their data",
+        ),
+        pytest.param(
+            "backup create a --vault v --all-versions --include-cluster-resources",
+            "ApplicationBackup",
+            {"storageLocation": "v", "allVersions": True, "includeClusterResources": True},
+            id="what is said although it is the default",
+        ),
+        pytest.param(
             "vault create a --provider alibabacloud --bucket bucket --prefix sub"
             " --region cn-beijing --network public --sync-period 1m",
             "BackupLocation",
