@@ -51,7 +51,6 @@ def dry(*args: str, **rest: Any) -> Any:
             "ApplicationBackup",
             {
                 "storageLocation": "v",
-                "backupType": "AppAndPvBackup",
                 "includedResources": ["deploy", "*.example.com"],
                 "excludedResources": ["secrets"],
                 "includeClusterResources": False,
@@ -92,8 +91,8 @@ def dry(*args: str, **rest: Any) -> Any:
         pytest.param(
             "backup create a --vault v --all-versions --include-cluster-resources",
             "ApplicationBackup",
-            {"storageLocation": "v", "allVersions": True, "includeClusterResources": True},
-            id="what is said although it is the default",
+            {"storageLocation": "v", "includeClusterResources": True},
+            id="what is the default anyway is left to the server",
         ),
         pytest.param(
             "vault create a --provider alibabacloud --bucket bucket --prefix sub"
