@@ -233,7 +233,7 @@ class _Choice:
             return "is excluded too"
         never = [why for one in found if (why := self._why_never(one))]
         if never:
-            return never[-1]
+            return never[0]
         if self._filters.cluster is False:
             return "is cluster-scoped, and includeClusterResources is false"
         return (

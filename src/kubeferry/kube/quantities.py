@@ -5,13 +5,13 @@ from fractions import Fraction
 
 _QUANTITY = re.compile(
     r"(?P<number>[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))"
-    r"(?P<suffix>[numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?"
+    r"(?:(?P<suffix>[KMGTPE]i|[numkMGTPE])|[eE](?P<power>[+-]?[0-9]{1,2}))?"
 )
-_DECIMAL = {
-    suffix: Fraction(1000) ** power
-    for suffix, power in zip("numkMGTPE", (-3, -2, -1, 1, 2, 3, 4, 5, 6), strict=True)
+_FACTORS = {
+    **{suffix: Fraction(1000) ** power for power, suffix in enumerate("num", -3)},
+    **{suffix: Fraction(1000) ** power for power, suffix in enumerate("kMGTPE", 1)},
+    **{f"{letter}i": Fraction(1024) ** power for power, letter in enumerate("KMGTPE", 1)},
 }
-_BINARY = {f"{letter}i": Fraction(1024) ** power for power, letter in enumerate("KMGTPE", 1)}
 
 
 def parse_quantity(text: str) -> Fraction:
@@ -19,9 +19,5 @@ def parse_quantity(text: str) -> Fraction:
     match = _QUANTITY.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is no quantity such as 10Gi")
-    number, suffix = Fraction(match["number"]), match["suffix"]
-    if suffix is None:
-        return number
-    if suffix[0] in "eE" and len(suffix) > 1:
-        return number * Fraction(10) ** int(suffix[1:])
-    return number * (_BINARY[suffix] if suffix in _BINARY else _DECIMAL[suffix])
+    number = Fraction(match["number"]) * Fraction(10) ** int(match["power"] or 0)
+    return number * _FACTORS[match["suffix"]] if match["suffix"] else number
