@@ -1,11 +1,15 @@
 import json
+from dataclasses import replace
 
 import pytest
 
+from kubeferry.api.location import MOST_LEFT_OUT
 from kubeferry.controller.location import LocationReconciler
 from kubeferry.controller.resources import BACKUPS, LOCATIONS
+from kubeferry.controller.vaultkeys import load_keys, save_ring
 from kubeferry.kube.names import Resource
 from kubeferry.vault.metadata import BackupFacts
+from tests.conformance.trust_suite import RING
 from tests.unit.controller.conftest import Ground
 from tests.unit.vault.archives import pod, write_backup
 
@@ -170,3 +174,41 @@ async def test_what_is_seen_of_a_vault_is_not_told_of_another_one(ground: Ground
     ground.context.locations.objects["vault"] = old  # the cache lags behind
     await LocationReconciler(ground.context)("vault")
     assert await ground.status(LOCATIONS, "vault") == {}
+
+
+async def test_backups_that_cannot_be_trusted_are_told_in_the_status(
+    ground: Ground, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = ground.store()
+    for number in range(MOST_LEFT_OUT + 2):
+        await write_backup(store, f"b-{number:02}", [pod("web")])
+    await save_ring(ground.client, await load_keys(ground.client, namespace="csdr"), "vault", RING)
+    await ground.vault()
+    reconcile = LocationReconciler(ground.context)
+    await look(ground, reconcile)
+    status = await ground.status(LOCATIONS, "vault")
+    assert status["phase"] == "Available"
+    assert status["leftOutCount"] == MOST_LEFT_OUT + 2
+    assert [one["backup"] for one in status["leftOut"]] == [
+        f"b-{number:02}" for number in range(MOST_LEFT_OUT)
+    ]
+    assert status["leftOut"][0]["message"].startswith("ArchiveUnsigned: ")
+    assert len(caplog.records) == MOST_LEFT_OUT + 2
+    assert await ground.client.list(BACKUPS, namespace="csdr") == []
+
+    ground.time.pass_(61)
+    await look(ground, reconcile)
+    assert len(caplog.records) == MOST_LEFT_OUT + 2, "told once, not with each look"
+
+    await save_ring(
+        ground.client,
+        await load_keys(ground.client, namespace="csdr"),
+        "vault",
+        replace(RING, allow_unsigned=True),
+    )
+    ground.time.pass_(61)
+    await look(ground, reconcile)
+    status = await ground.status(LOCATIONS, "vault")
+    assert "leftOut" not in status
+    assert "leftOutCount" not in status
+    assert len(await ground.client.list(BACKUPS, namespace="csdr")) == MOST_LEFT_OUT + 2

@@ -6,13 +6,17 @@ import pytest
 
 from kubeferry.api.definition import SYNCED_FROM
 from kubeferry.controller.location import LocationReconciler
-from kubeferry.controller.resources import BACKUPS, LOCATIONS, RESTORES
+from kubeferry.controller.resources import BACKUPS, LOCATIONS, NAMESPACES, RESTORES
 from kubeferry.controller.restore import RestoreReconciler
+from kubeferry.controller.vaultkeys import load_keys, save_ring
+from kubeferry.errors import NotFound
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object
+from kubeferry.vault import layout
 from kubeferry.vault.writer import Entry
 from tests.builders import Built, config_map, obj, pod
+from tests.conformance.trust_suite import RING, WITH_KEY
 from tests.unit.controller.conftest import Ground
 from tests.unit.vault.archives import write_backup
 
@@ -251,3 +255,25 @@ async def test_what_is_done_is_told_to_no_other_restore_of_its_name(ground: Grou
                 await asyncio.sleep(0.02)
     assert await ground.status(RESTORES, "back") == {}
     assert await ground.client.list(PODS, namespace="default") == []
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["synced before", "not synced"])
+async def test_a_forged_backup_is_refused_before_anything_is_restored(
+    ground: Ground, is_known: bool
+) -> None:
+    before = await load_keys(ground.client, namespace="csdr")
+    await save_ring(ground.client, before, "vault", RING)
+    await vaults(ground, "empty", "vault")
+    store = ground.store()
+    store.trust = WITH_KEY
+    await write_backup(store, "nightly", [WEB])
+    await write_backup(store, "other", [WEB])
+    if is_known:
+        await known_backup(ground, phase="Completed", **{SYNCED_FROM: "vault"})
+    await store.put(layout.checksums("nightly"), await store.get(layout.checksums("other")))
+    status = await restored(ground, namespaceMapping={"default": "shop"})
+    assert status["phase"] == "Failed"
+    assert status["message"].startswith("ArchiveForged: ")
+    assert layout.signature("nightly") in status["message"]
+    with pytest.raises(NotFound):
+        await ground.client.get(NAMESPACES, "shop")

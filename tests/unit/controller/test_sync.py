@@ -14,6 +14,7 @@ from kubeferry.vault.commit import commit_backup
 from kubeferry.vault.metadata import BackupFacts, SourceCluster, backup_document
 from kubeferry.vault.store import Store
 from tests.builders import obj
+from tests.conformance.trust_suite import LENIENT, WITH_KEY
 from tests.unit.controller.conftest import Ground
 from tests.unit.vault.archives import NO_PROBLEMS, pod, write_archive
 
@@ -211,3 +212,54 @@ async def test_a_vault_that_gives_nothing_is_told(ground: Ground) -> None:
         await ground.store().put(f"backups/{name}/velero-backup.json", b"{}")
     with pytest.raises(VaultUnavailable, match="access denied"):
         await sync_backups(ground.context, "vault", OneBadKey(ground.store(), *names))
+
+
+async def test_what_is_not_signed_does_not_appear_where_the_vault_has_a_key(
+    ground: Ground,
+) -> None:
+    store = ground.store()
+    await stored(store, replace(FACTS, name="unsigned"))
+    await put_velero(store, "veleros")
+    store.trust = WITH_KEY
+    await stored(store, replace(FACTS, name="signed"))
+    await stored(store, replace(FACTS, name="forged"))
+    await store.put(layout.checksums("forged"), await store.get(layout.checksums("unsigned")))
+    synced = await sync_backups(ground.context, "vault", store)
+    assert list(await backups(ground)) == ["signed"]
+    assert {name: error.reason for name, error in synced.left_out.items()} == {
+        "unsigned": "ArchiveUnsigned",
+        "veleros": "ArchiveUnsigned",
+        "forged": "ArchiveForged",
+    }
+
+
+async def test_where_unsigned_ones_are_allowed_forged_ones_still_do_not_appear(
+    ground: Ground,
+) -> None:
+    store = ground.store()
+    await put_velero(store, "veleros")
+    store.trust = WITH_KEY
+    await stored(store, replace(FACTS, name="forged"))
+    await store.put(layout.checksums("forged"), b'{"algorithm":"sha256","files":{}}')
+    store.trust = LENIENT
+    synced = await sync_backups(ground.context, "vault", store)
+    assert list(await backups(ground)) == ["veleros"]
+    assert list(synced.left_out) == ["forged"]
+
+
+async def test_the_facts_of_a_backup_whose_mark_was_changed_are_not_taken_over(
+    ground: Ground,
+) -> None:
+    store = ground.store()
+    written = await stored(store)
+    later = replace(written, expiration=NOW + timedelta(days=999))
+    await store.put(layout.backup_metadata("nightly"), backup_document(later))
+    synced = await sync_backups(ground.context, "vault", store)
+    assert (synced.created, await backups(ground)) == (0, {})
+    assert synced.left_out["nightly"].reason == "ChecksumMismatch"
+
+
+async def put_velero(store: Store, name: str) -> None:
+    """A backup's mark as Velero leaves it: without checksums, and by no kubeferry."""
+    facts = replace(FACTS, name=name, written_by="")
+    await store.put(layout.backup_metadata(name), backup_document(facts))
