@@ -19,7 +19,12 @@ from kubeferry.transform.change import MISSING, STRIPPED, Change, Outcome, apply
 from kubeferry.transform.facts import Facts
 from kubeferry.transform.modifiers.kinds import BUILT_IN
 from kubeferry.transform.modifiers.rules import parse_modifiers
+from kubeferry.transform.parameters.claim_conversions import Conversion, compile_conversions
+from kubeferry.transform.parameters.image_places import compile_paths
+from kubeferry.transform.parameters.image_rows import compile_rows
 from kubeferry.transform.parameters.images import ImageMap
+from kubeferry.transform.parameters.service_names import ServiceNames
+from kubeferry.transform.parameters.table import Parameters
 from kubeferry.transform.pipeline import Pipeline, Rules, restore_labels
 
 HERE = Path(__file__).parent
@@ -34,7 +39,11 @@ def pipeline(case: Path) -> Pipeline:
     return Pipeline(
         Rules(
             namespaces=rules.get("namespaceMapping", {}),
-            images=ImageMap(rules.get("imageRegistryMapping", {})),
+            images=ImageMap(
+                rules.get("imageRegistryMapping", {}),
+                rows=compile_rows(rules.get("imageRenames", []))[0],
+            ),
+            parameters=parameters(rules),
             modifiers=parse_modifiers({"modifier": modifier}, place="modifier")
             if modifier
             else None,
@@ -45,12 +54,41 @@ def pipeline(case: Path) -> Pipeline:
     )
 
 
+def parameters(rules: dict[str, Any]) -> Parameters:
+    """The parameters beside the mappings of namespaces and images, as a restore's spec has them;
+    ``services`` are those of the backup, ``namespace/name``.
+    """
+    mapping = rules.get("namespaceMapping", {})
+    services = [tuple(one.split("/")) for one in rules.get("services", ())]
+    return Parameters(
+        image_paths=compile_paths(rules.get("imagePaths", {})),
+        references_off=frozenset(
+            name for name, on in rules.get("references", {}).items() if not on
+        ),
+        service_names=ServiceNames(mapping, services) if rules.get("rewriteServiceNames") else None,
+        storage_classes=rules.get("storageClassMapping", {}),
+        conversions=compile_conversions(
+            Conversion(
+                one["namespace"],
+                one["persistentVolumeClaim"],
+                one.get("convertToStorageClassType", ""),
+                tuple(one.get("convertToAccessModes", ())),
+                one.get("convertToCapacity", ""),
+            )
+            for one in rules.get("convertedarg", ())
+        ),
+        service_annotations=rules.get("overwriteServiceAnnotations", {}),
+        ingress_annotations=rules.get("overwriteIngressAnnotations", {}),
+        skip_privileged=rules.get("privilegedResources") == "Skip",
+    )
+
+
 def group_resource(obj: dict[str, Any]) -> str:
-    plural = obj["kind"].lower() + ("" if obj["kind"].endswith("s") else "s")
-    group = obj["apiVersion"].rpartition("/")[0]
-    found = f"{plural}.{group}" if group else plural
-    assert found in BUILT_IN, found
-    return found
+    """What the archive calls the kind; folders ``custom-*`` have kinds that are not built in."""
+    kind, group = obj["kind"].lower(), obj["apiVersion"].rpartition("/")[0]
+    plurals = (f"{kind}s", f"{kind}es", f"{kind[:-1]}ies", kind)
+    names = [f"{plural}.{group}" if group else plural for plural in plurals]
+    return next((name for name in names if name in BUILT_IN), names[0])
 
 
 def shown(outcome: Outcome) -> dict[str, Any]:

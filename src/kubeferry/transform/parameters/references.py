@@ -1,53 +1,112 @@
 """What follows a namespace mapping beside the objects themselves: references to a namespace by name
-(velero.md §3.8).
+(velero.md §3.8, both columns).
+
+``reference_places`` says where they are. Every kind of reference can be switched off by its name in
+``spec.references``. A DNS name in a text is none of them: see ``service_names``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from typing import Any
 
-from kubeferry.kube.objects import Object, at
-from kubeferry.transform.change import Change
-from kubeferry.transform.parameters.namespaces import cause
+from kubeferry.kube.objects import Object
+from kubeferry.transform.change import Cause, Change
+from kubeferry.transform.parameters.paths import found
+from kubeferry.transform.parameters.reference_places import REFERENCES, Places
 
-_BINDINGS = frozenset(
-    {"rolebindings.rbac.authorization.k8s.io", "clusterrolebindings.rbac.authorization.k8s.io"}
-)
-
-
-def subjects(obj: Object, mapping: Mapping[str, str]) -> list[Change]:
-    """The accounts that a binding grants to are those of the target namespace."""
-    listed = obj.get("subjects")
-    if not isinstance(listed, list):
-        return []
-    return [
-        change
-        for index, subject in enumerate(listed)
-        if isinstance(subject, dict)
-        for change in _followed(subject.get("namespace"), f"/subjects/{index}/namespace", mapping)
-    ]
-
-
-def claim_of_volume(obj: Object, mapping: Mapping[str, str]) -> list[Change]:
-    """A volume restored as it is waits for its claim in the target namespace."""
-    namespace = at(obj, ("spec", "claimRef", "namespace"))
-    return _followed(namespace, "/spec/claimRef/namespace", mapping)
+_NAME_LABEL = "kubernetes.io/metadata.name"
+"""Every namespace has this label with its own name: the API server sees to it."""
+_LABEL_TOKEN = "kubernetes.io~1metadata.name"
+_ACCOUNT = "system:serviceaccount:"
+_ACCOUNTS = "system:serviceaccounts:"
 
 
 def references_for(
-    group_resource: str, mapping: Mapping[str, str]
+    group_resource: str, mapping: Mapping[str, str], off: Iterable[str] = ()
 ) -> list[Callable[[Object], list[Change]]]:
-    """The steps for the references that one kind holds, bound to the mapping."""
-    if not mapping:
+    """The steps for the references that one kind holds, bound to the mapping; ``off`` are the
+    kinds of reference that are switched off.
+    """
+    moved = {source: target for source, target in mapping.items() if source != target}
+    left_out = frozenset(off)
+    if not moved:
         return []
-    if group_resource in _BINDINGS:
-        return [partial(subjects, mapping=mapping)]
-    if group_resource == "persistentvolumes":
-        return [partial(claim_of_volume, mapping=mapping)]
-    return []
+    return [
+        partial(followed, name, places, moved)
+        for name, listed in REFERENCES.items()
+        if name not in left_out
+        for places in listed
+        if group_resource in places.kinds
+    ]
 
 
-def _followed(namespace: object, pointer: str, mapping: Mapping[str, str]) -> list[Change]:
-    target = mapping.get(namespace) if isinstance(namespace, str) else None
-    if target is None or target == namespace or not isinstance(namespace, str):
-        return []
-    return [Change(pointer, namespace, target, cause(namespace))]
+def followed(name: str, places: Places, mapping: Mapping[str, str], obj: Object) -> list[Change]:
+    """The changes to the references of one kind that an object holds."""
+    changes: list[Change] = []
+    for path in places.names:
+        for pointer, value in found(obj, path):
+            changes += _names(name, value, pointer, mapping)
+    for path in places.selectors:
+        for pointer, value in found(obj, path):
+            changes += _selector(name, value, pointer, mapping)
+    for path in places.pairs:
+        for pointer, value in found(obj, path):
+            changes += _pair(name, value, pointer, mapping)
+    for path in places.accounts:
+        for pointer, value in found(obj, path):
+            changes += _account(name, value, pointer, mapping)
+    return changes
+
+
+def cause(name: str, source: str) -> Cause:
+    """The cause of a change to a reference of some kind to a source namespace."""
+    return Cause("parameter", f"references.{name} {source}")
+
+
+def _names(name: str, value: Any, pointer: str, mapping: Mapping[str, str]) -> Iterator[Change]:
+    """A name, or each of a list of names."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _names(name, item, f"{pointer}/{index}", mapping)
+    elif isinstance(value, str) and value in mapping:
+        yield Change(pointer, value, mapping[value], cause(name, value))
+
+
+def _selector(
+    name: str, selector: Any, pointer: str, mapping: Mapping[str, str]
+) -> Iterator[Change]:
+    """What of a label selector names a namespace; other labels are not names."""
+    if not isinstance(selector, dict):
+        return
+    labels = selector.get("matchLabels")
+    if isinstance(labels, dict):
+        where = f"{pointer}/matchLabels/{_LABEL_TOKEN}"
+        yield from _names(name, labels.get(_NAME_LABEL), where, mapping)
+    expressions = selector.get("matchExpressions")
+    for index, one in enumerate(expressions if isinstance(expressions, list) else ()):
+        if isinstance(one, dict) and one.get("key") == _NAME_LABEL:
+            where = f"{pointer}/matchExpressions/{index}/values"
+            yield from _names(name, one.get("values"), where, mapping)
+
+
+def _pair(name: str, value: Any, pointer: str, mapping: Mapping[str, str]) -> Iterator[Change]:
+    namespace, slash, rest = value.partition("/") if isinstance(value, str) else ("", "", "")
+    if slash and namespace in mapping:
+        new = f"{mapping[namespace]}/{rest}"
+        yield Change(pointer, value, new, cause(name, namespace))
+
+
+def _account(name: str, value: Any, pointer: str, mapping: Mapping[str, str]) -> Iterator[Change]:
+    """A service account as a user, or the group of all accounts of a namespace."""
+    if not isinstance(value, str):
+        return
+    if value.startswith(_ACCOUNT):
+        namespace, colon, rest = value.removeprefix(_ACCOUNT).partition(":")
+        new = f"{_ACCOUNT}{mapping.get(namespace, namespace)}{colon}{rest}"
+    elif value.startswith(_ACCOUNTS):
+        namespace = value.removeprefix(_ACCOUNTS)
+        new = f"{_ACCOUNTS}{mapping.get(namespace, namespace)}"
+    else:
+        return
+    if new != value:
+        yield Change(pointer, value, new, cause(name, namespace))
