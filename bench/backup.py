@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.figures import Figure, Record, between, median
 from bench.measure import run_child
-from kubeferry.backup.collect import LISTERS
+from kubeferry.backup.lists import LISTERS
 from tests.clusters import Cluster
 
 GOALS = {10_000: 2.0, 100_000: 1.5}

@@ -11,7 +11,8 @@ from bench.measure import cpu_seconds, serve_parent
 from kubeferry.backup.hooks import Hook
 from kubeferry.backup.request import BackupRequest
 from kubeferry.backup.run import run_backup
-from kubeferry.backup.select import choose_resources
+from kubeferry.backup.selection import Selection
+from kubeferry.backup.volume_selection import VolumeSelection
 from kubeferry.clock import utc_now
 from kubeferry.kube.client import Client
 from kubeferry.kube.cluster import ClusterConfig
@@ -65,13 +66,21 @@ class NothingFrozen:
         raise AssertionError(hooks)
 
 
-async def backup(kubeconfig: str, vault: dict[str, Any], name: str) -> dict[str, Any]:
+async def backup(
+    kubeconfig: str, vault: dict[str, Any], name: str, all_versions: bool = True
+) -> dict[str, Any]:
     """Backs everything up."""
     cpu, begun = cpu_seconds(), time.perf_counter()
     times = Times()
     async with Client(_config(kubeconfig)) as client:
         result = await run_backup(
-            BackupRequest(name=name, uid=f"uid-{name}", location="bench", volume_data=False),
+            BackupRequest(
+                name=name,
+                uid=f"uid-{name}",
+                location="bench",
+                selection=Selection(volumes=VolumeSelection(refusal="it was not asked for")),
+                all_versions=all_versions,
+            ),
             client=client,
             store=_store(vault),
             reporter=times,
@@ -131,7 +140,8 @@ async def kinds(kubeconfig: str) -> dict[str, Any]:
     """The paths of the collections that a backup lists, for the bare list to read the same."""
     async with Client(_config(kubeconfig)) as client:
         discovery = await client.discover()
-    return {"paths": [one.path() for one in choose_resources(discovery.resources)]}
+    listed = Selection().choose_kinds(discovery).listed
+    return {"paths": [one.path() for one in listed]}
 
 
 def _config(kubeconfig: str) -> ClusterConfig:

@@ -1,226 +1,301 @@
-"""Lists what a backup takes, page by page as raw bytes, and hands each object on as it came.
+"""Collects what a backup takes into a sink.
 
-Up to ``LISTERS`` lists run at once; pages wait in a queue of ``QUEUE`` for the one consumer. No
-more than the client's ``bytes_held`` are being read, wait or are consumed, whatever the cluster's
-size and however many backups run: a page has its room before it is asked for and gives it back when
-it is consumed, or when its backup stops. An object is not decoded: only its head is read, and the
-``apiVersion`` and ``kind`` that a list leaves out are put in front of its bytes (velero.md §1.1).
+1. list pages, several kinds at once; pick each page's objects; hand them on as they came
+2. archive the pods that have hooks, and their claims, while they are still; now that nothing else
+   goes on this takes the shortest time
+3. list the other claims
+4. add what the objects need (``relating``), and say what becomes of the claims' data
 
-A list that had to begin again brings objects a second time. A list is in the order of namespace and
-name, so what is not behind the last object that came before is left out.
+Memory holds a few pages whatever the cluster's size. A kind that cannot be listed is one error and
+the rest goes on.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
-from kubeferry import codec
-from kubeferry.errors import ApiError, ApiLost
+from kubeferry.backup import related
+from kubeferry.backup.choice import Choice, served
+from kubeferry.backup.contents import Contents, nobody
+from kubeferry.backup.freeze import Freezer
+from kubeferry.backup.hooks import claims_of
+from kubeferry.backup.ledger import Ledger
+from kubeferry.backup.lists import Head, Listed, Source, pages, sound_head
+from kubeferry.backup.problems import unread
+from kubeferry.backup.relating import add_related
+from kubeferry.backup.request import BackupRequest
+from kubeferry.backup.sink import CameIn, Sink
+from kubeferry.backup.volumes import Volumes
+from kubeferry.errors import ApiError, ApiLost, NotFound
 from kubeferry.kube.client import Client
-from kubeferry.kube.limiter import ByteBudget
-from kubeferry.kube.names import Resource
-from kubeferry.kube.pages import Page
-
-LISTERS = 4
-QUEUE = 4
-PAGE = 500
-
-
-class Metadata(msgspec.Struct, rename="camel"):
-    """The metadata that selection and the archive need."""
-
-    name: str
-    namespace: str = ""
-    labels: dict[str, str] | None = None
-    creation_timestamp: str | None = None
-    deletion_timestamp: str | None = None
-
-
-class Head(msgspec.Struct):
-    """The head of any object; ``type`` is a Secret's, and anything in other kinds."""
-
-    metadata: Metadata
-    type: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
-
-    @property
-    def secret_type(self) -> str:
-        """A Secret's type; empty where ``type`` is anything but a text."""
-        raw = bytes(self.type)
-        return raw[1:-1].decode(errors="replace") if raw.startswith(b'"') else ""
-
-
-_HEADS = codec.Decoder(Head)
+from kubeferry.kube.names import PODS, Identity, Resource
+from kubeferry.kube.objects import Object, metadata
+from kubeferry.kube.pages import with_kind
+from kubeferry.report import Problem, Reporter
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """One list to make: a resource, in one namespace or (empty) in all."""
+class Collected:
+    """What was collected: entries of volumeinfo, one a bound claim."""
 
-    resource: Resource
-    namespace: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """Some objects of one list, or what is wrong with it; ``size`` are the bytes of the page."""
-
-    source: Source
-    items: Sequence[tuple[Head, msgspec.Raw]] = ()
-    kind_prefix: bytes = b""
-    error: ApiError | None = None
-    size: int = 0
+    volumes: list[dict[str, Any]]
 
 
-def sources(
-    resources: Sequence[Resource], namespaces: Sequence[str], *, most: bool
-) -> list[Source]:
-    """The lists to make: one a kind if most namespaces are wanted, else one a kind and
-    namespace.
+async def collect(
+    request: BackupRequest,
+    choice: Choice,
+    *,
+    client: Client,
+    sink: Sink,
+    reporter: Reporter,
+    freezer: Freezer | None = None,
+    came_in: CameIn = nobody,
+) -> Collected:
+    """Fills the sink with what ``choice.choose`` decided on, and all that needs.
+
+    Without a ``freezer`` pods are taken as they are and no hook is run. ``came_in`` is told why
+    related objects came. Raises ``ApiLost``, and what the sink raises.
     """
-    if most:
-        return [Source(resource) for resource in resources]
-    return [Source(resource, namespace) for resource in resources for namespace in namespaces]
+    with Ledger() as ledger, Volumes(request.selection.volumes, reporter) as volumes:
+        contents = Contents(
+            sink,
+            ledger,
+            reporter,
+            tracked=_tracked(request, choice),
+            readers={related.CLAIMS: volumes.add_claim, related.VOLUMES: volumes.add_volume},
+            came_in=came_in,
+        )
+        run = _Collection(request, choice, client, contents, volumes, freezer)
+        reporter.phase("collecting objects")
+        await run.collect()
+        reporter.phase("adding what they need")
+        await add_related(request, choice, contents, client=client)
+        await contents.flush()
+        reporter.progress(sink.objects, sink.objects)
+        return Collected(list(volumes.entries()))
 
 
-async def pages(client: Client, wanted: Sequence[Source]) -> AsyncGenerator[Listed, None]:
-    """Every page of every list; a list that fails yields its error and the others go on.
-
-    Raises ``ApiLost`` when the server answers no more: then nothing can go on.
-    """
-    queue: asyncio.Queue[Listed | None] = asyncio.Queue(QUEUE)
-    room = _Share(client.room)
-    remaining = iter(wanted)
-
-    async def lister() -> None:
-        for source in remaining:
-            try:
-                async with aclosing(_list(client, source, room)) as found:
-                    async for listed in found:
-                        await queue.put(listed)
-            except ApiLost:
-                raise
-            except ApiError as error:
-                await queue.put(Listed(source, error=error))
-
-    async def produce() -> None:
-        failure: BaseException | None = None
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(LISTERS, len(wanted))):
-                    group.create_task(lister())
-        except* Exception as errors:
-            failure = errors.exceptions[0]
-        # Whatever happened, or the consumer would wait for ever.
-        await queue.put(None)
-        if failure is not None:
-            raise failure
-
-    producer = asyncio.create_task(produce())
-    try:
-        while (listed := await queue.get()) is not None:
-            yield listed
-            room.give_back(listed.size)
-        await producer
-    finally:
-        producer.cancel()
-        try:
-            await asyncio.gather(producer, return_exceptions=True)
-        finally:
-            room.give_back(room.used)  # of pages that nobody takes any more
+def _tracked(request: BackupRequest, choice: Choice) -> set[str]:
+    """The kinds of which a later list needs to know what an earlier one brought."""
+    kinds = choice.kinds.listed
+    if len(request.selection.labels.queries) <= 1:
+        kinds = tuple(one for one in kinds if request.all_versions and choice.others(one))
+    return {related.NAMESPACES, *(one.group_resource for one in kinds)}
 
 
-class _Share:
-    """What one collection holds of the room that all of them share."""
+class _Collection:
+    """The state of one collection: what of each list goes into the contents."""
 
-    def __init__(self, room: ByteBudget) -> None:
-        self._room = room
-        self.used = 0
+    def __init__(
+        self,
+        request: BackupRequest,
+        choice: Choice,
+        client: Client,
+        contents: Contents,
+        volumes: Volumes,
+        freezer: Freezer | None,
+    ) -> None:
+        self._request = request
+        self._selection = request.selection
+        self._choice = choice
+        self._client = client
+        self._contents = contents
+        self._volumes = volumes
+        self._freezer = freezer
+        self._reporter = contents.reporter
+        self._inside = frozenset(choice.scope.namespaces)
+        self._queries = request.selection.labels.queries or ("",)
+        selection = request.selection
+        self._wants_mounts = selection.claims_only or not selection.volumes.refusal
+        self._still: set[tuple[str, str]] = set()
+        """Claims that were added with their pods."""
 
-    async def take(self, size: int) -> int:
-        """As ``ByteBudget.take``."""
-        taken = await self._room.take(size)
-        self.used += taken
-        return taken
+    async def collect(self) -> None:
+        """Collects everything that was selected."""
+        listed = self._choice.kinds.listed
+        claims = [one for one in listed if one.group_resource == related.CLAIMS]
+        others = [one for one in listed if one.group_resource != related.CLAIMS]
+        sees_pods = not self._selection.labels and any(one.plural == "pods" for one in others)
+        if self._wants_mounts and not sees_pods:
+            await self._look_at_pods()
+        await self._list([*self._namespaces(), *map(self._source, others)])
+        if self._freezer is not None and self._freezer.is_needed:
+            self._reporter.phase("collecting pods with hooks")
+            await self._freezer.run(self._add_still, between=self._contents.flush)
+        await self._list([self._source(one) for one in claims])
 
-    def give_back(self, size: int) -> None:
-        """As ``ByteBudget.give_back``."""
-        self.used -= size
-        self._room.give_back(size)
+    def _namespaces(self) -> list[Source]:
+        """The list of Namespace objects, unless a filter leaves them out."""
+        resource = served(self._choice.discovery, related.NAMESPACES)
+        return [Source(resource)] if self._choice.kinds.allows(resource) else []
 
+    def _source(self, resource: Resource) -> Source:
+        """The lists of one kind."""
+        few = resource.namespaced and not self._choice.scope.most
+        return Source(
+            resource,
+            self._choice.others(resource) if self._request.all_versions else (),
+            self._choice.scope.namespaces if few else ("",),
+            self._queries,
+        )
 
-async def _list(client: Client, source: Source, room: _Share) -> AsyncGenerator[Listed, None]:
-    """The pages of one list; who gets one gives its size back to ``room``."""
-    last, before, told, in_order = "", "", False, True
-    found = client.pages(source.resource, namespace=source.namespace, limit=PAGE)
-    async with aclosing(found):
-        async for page in _held(found, room, client.page_bytes):
-            if page.restarted:
-                if not in_order:
-                    room.give_back(page.size)
-                    raise ApiError(
-                        "the list had to begin again, and as its server keeps no order "
-                        "what came before cannot be told from what did not"
-                    )
-                before, last = max(before, last), ""
-            items: list[tuple[Head, msgspec.Raw]] = []
-            for raw in page.items:
-                try:
-                    items.append((sound_head(raw), raw))
-                except ApiError as error:
-                    if not told:  # once for a list: none of them has a name
-                        yield Listed(source, error=error)
-                    told = True
-            if not items:
-                room.give_back(page.size)
+    async def _list(self, wanted: Sequence[Source]) -> None:
+        """Adds all objects of some lists that are selected."""
+        async with aclosing(pages(self._client, wanted)) as found:
+            async for listed in found:
+                kind = listed.source.resource.group_resource
+                if listed.error is not None:
+                    subject = kind
+                    if listed.resource is not listed.source.resource:
+                        subject = f"{kind} in {listed.resource.api_version}"
+                    self._reporter.problem(unread(listed.error, subject, where=listed.where))
+                elif listed.mixed:
+                    told = "changed while it was listed for so long that it is not of one moment"
+                    self._reporter.problem(Problem("warning", "NotOneMoment", told, "", kind))
+                elif listed.resource is listed.source.resource:
+                    self._add_page(listed)
+                else:
+                    self._add_versions(listed)
+                await self._contents.flush()
+
+    def _add_page(self, listed: Listed) -> None:
+        """Adds the selected objects of a page."""
+        resource = listed.resource
+        kind, contents = self._contents.kind(resource), self._contents
+        take = self._how_taken(kind.name)
+        is_second = listed.query > 0 and not listed.same
+        are_pods = self._wants_mounts and kind.name == PODS.group_resource
+        for head, raw in listed.items:
+            meta = head.metadata
+            if are_pods:
+                self._note_mounts(meta.namespace, meta.name, bytes(raw))
+            if not self._is_selected(kind.name, resource.namespaced, listed.query, head, raw):
                 continue
-            in_order = in_order and _is_ascending(items, last)
-            last = _key(items[-1][0])
-            if before:
-                items = [one for one in items if _key(one[0]) > before]
-            yield Listed(source, items, page.kind_prefix, size=page.size)
+            if is_second and contents.ledger.holds(Identity(kind.name, meta.namespace, meta.name)):
+                continue
+            body = with_kind(raw, listed.kind_prefix)
+            if take is None or take(head, body):
+                kind.add(meta.namespace, meta.name, body, meta.creation_timestamp or "")
 
+    def _add_versions(self, listed: Listed) -> None:
+        """Adds the same objects in another version."""
+        resource, ledger = listed.resource, self._contents.ledger
+        kind = self._contents.kind(resource)
+        for head, raw in listed.items:
+            meta = head.metadata
+            if not self._is_selected(kind.name, resource.namespaced, listed.query, head, raw):
+                continue
+            one = Identity(kind.name, meta.namespace, meta.name)
+            if listed.same or ledger.holds(one):
+                body = with_kind(raw, listed.kind_prefix)
+                kind.add_version(meta.namespace, meta.name, body, meta.creation_timestamp or "")
 
-async def _held(found: AsyncIterator[Page], room: _Share, most: int) -> AsyncGenerator[Page, None]:
-    """The pages of a list, each asked for when there is room for ``most`` bytes."""
-    while True:
-        taken, page = await room.take(most), None
-        try:
-            page = await anext(found, None)
-        finally:
-            room.give_back(taken - (page.size if page else 0))
-        if page is None:
-            return
-        yield page
-
-
-def _is_ascending(items: Sequence[tuple[Head, msgspec.Raw]], last: str) -> bool:
-    """Whether the items are behind ``last`` and one behind the other, as etcd keeps them."""
-    for one, _ in items:
-        key = _key(one)
-        if key <= last:
+    def _is_selected(
+        self, kind: str, namespaced: bool, query: int, head: Head, raw: msgspec.Raw
+    ) -> bool:
+        meta = head.metadata
+        if namespaced and meta.namespace not in self._inside:
             return False
-        last = key
-    return True
+        if meta.deletion_timestamp is not None:
+            return False
+        labels = meta.labels or {}
+        if len(self._queries) > 1 and self._selection.labels.first_match(labels) != query:
+            return False
+        return self._selection.takes(
+            kind,
+            meta.namespace,
+            meta.name,
+            labels,
+            secret_type=head.secret_type if kind == related.SECRETS else "",
+            raw=raw,
+        )
 
+    def _how_taken(self, kind: str) -> Callable[[Head, bytes], bool] | None:
+        """What decides beside the selection, for the few kinds that have something."""
+        if kind == PODS.group_resource:
+            return self._take_pod
+        if kind == related.CLAIMS:
+            return self._take_claim
+        return self._take_namespace if kind == related.NAMESPACES else None
 
-def _key(one: Head) -> str:
-    return f"{one.metadata.namespace}/{one.metadata.name}"
+    def _take_pod(self, head: Head, body: bytes) -> bool:
+        """Sets a pod aside that has hooks."""
+        meta = head.metadata
+        return self._freezer is None or not self._freezer.add(
+            meta.namespace, meta.name, meta.labels or {}, body
+        )
 
+    def _take_claim(self, head: Head, body: bytes) -> bool:
+        """Leaves out a claim that is there with its pod, or that a backup of claims is not for."""
+        if (head.metadata.namespace, head.metadata.name) in self._still:
+            return False
+        if not self._selection.claims_only:
+            return True
+        try:
+            return self._volumes.selects(body)
+        except msgspec.DecodeError:
+            return True  # whoever adds it says what is wrong with it
 
-def sound_head(raw: msgspec.Raw) -> Head:
-    """The head of an object in a list.
+    def _take_namespace(self, head: Head, body: bytes) -> bool:
+        meta = head.metadata
+        return meta.name in self._inside and self._selection.takes_namespace(meta.labels or {})
 
-    Raises ``ApiError``: an extension server may answer with what is no Kubernetes object.
-    """
-    try:
-        return head(raw)
-    except msgspec.DecodeError as error:
-        raise ApiError(f"the server sent what is no object: {error}") from error
+    async def _look_at_pods(self) -> None:
+        """Looks which claims are mounted, where not every pod is in the backup."""
+        few = not self._choice.scope.most
+        wanted = [Source(PODS, (), self._choice.scope.namespaces if few else ("",))]
+        async with aclosing(pages(self._client, wanted)) as found:
+            async for listed in found:
+                if listed.error is not None:
+                    self._reporter.problem(unread(listed.error, "pods", where=listed.where))
+                for head, raw in listed.items:
+                    meta = head.metadata
+                    self._note_mounts(meta.namespace, meta.name, bytes(raw))
 
+    def _note_mounts(self, namespace: str, name: str, pod: bytes) -> None:
+        if namespace not in self._inside:
+            return
+        try:
+            self._volumes.add_mounts(namespace, pod)
+        except msgspec.DecodeError as error:
+            told = f"which claims it mounts is not known: {error}"
+            self._reporter.problem(
+                Problem("error", "Malformed", told, namespace, f"pods {namespace}/{name}")
+            )
 
-def head(raw: msgspec.Raw | bytes) -> Head:
-    """The head of an object's bytes. Raises ``msgspec.DecodeError`` for what is no object."""
-    return _HEADS.decode(raw)
+    async def _add_still(self, pod: Object, body: bytes) -> None:
+        """Adds a pod that is still, and its claims."""
+        meta = metadata(pod)
+        namespace, name = meta["namespace"], meta["name"]
+        self._contents.kind(PODS).add(namespace, name, body, meta.get("creationTimestamp") or "")
+        resource = served(self._choice.discovery, related.CLAIMS)
+        if not self._choice.kinds.allows(resource):
+            return
+        for claim in claims_of(pod):
+            if (namespace, claim) not in self._still:
+                self._still.add((namespace, claim))
+                await self._add_claim(resource, Identity(related.CLAIMS, namespace, claim), name)
+
+    async def _add_claim(self, resource: Resource, one: Identity, pod: str) -> None:
+        """Adds a claim as it is while its pod is still; one that is gone is told when all is."""
+        try:
+            body = await self._client.read(resource, one.name, namespace=one.namespace)
+            head = sound_head(body)
+        except NotFound:
+            return
+        except ApiLost:
+            raise
+        except ApiError as error:
+            self._reporter.problem(unread(error, str(one)))
+            self._still.discard(one[1:])  # the list may have it
+            return
+        meta = head.metadata
+        labels = meta.labels or {}
+        if meta.deletion_timestamp is None and self._selection.takes(*one, labels):
+            selected = self._selection.labels.matches(labels)
+            because = None if selected else Identity(PODS.group_resource, one.namespace, pod)
+            created = meta.creation_timestamp or ""
+            self._contents.kind(resource).add(*one[1:], body, created, because=because)

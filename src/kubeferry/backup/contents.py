@@ -1,174 +1,183 @@
-"""What goes into a backup's archive: each object once, a pod that is still with its claims, a bound
-claim with its volume, a custom resource with its definition.
+"""What goes into a backup: each object once, and what it refers to is written down.
+
+A ``Kind`` knows all of one kind in one version that does not depend on the object, so that an
+object costs little. What is written down is held back until a page is through (``settle``).
 """
 
 import asyncio
-from collections import Counter
-from contextlib import aclosing
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 
 import msgspec
 
-from kubeferry import codec
-from kubeferry.backup import related, select
-from kubeferry.backup.hooks import claims_of
-from kubeferry.errors import ApiError, ApiLost, ApiUnreachable
-from kubeferry.kube.client import Client
-from kubeferry.kube.discovery import Discovery
-from kubeferry.kube.names import PODS, Resource
-from kubeferry.kube.objects import Object, labels, metadata
-from kubeferry.report import Level, Problem, Reporter
-from kubeferry.vault.sidefiles import NOT_TAKEN
-from kubeferry.vault.writer import ArchiveWriter, Entry
+from kubeferry.backup import related
+from kubeferry.backup.ledger import Ledger, Wanted
+from kubeferry.backup.related import Reference
+from kubeferry.backup.sink import CameIn, Sink
+from kubeferry.kube.names import Identity, Resource
+from kubeferry.report import Problem, Reporter
+from kubeferry.vault.writer import Entry
 
-_FLUSH = 500
-"""Objects that are added one by one between two flushes."""
+_REMEMBERED = 20_000
+"""References that are known to be written down, so that a popular one is not again and again."""
+
+Reader = Callable[[bytes], None]
+"""Reads an object that was added; raises ``msgspec.DecodeError`` for what is none of its kind."""
+
+
+def nobody(one: Identity, because: Identity) -> None:
+    """A ``CameIn`` that tells nobody."""
 
 
 class Contents:
-    """The contents of one archive while it is written. What cannot be had is reported."""
+    """The contents of one backup while it is collected. What cannot be understood is reported.
+
+    ``tracked`` are kinds of which every object is written down, beside those that others may refer
+    to; ``readers`` read the objects of some kinds, too. Not for two threads.
+    """
 
     def __init__(
-        self, archive: ArchiveWriter, client: Client, discovery: Discovery, reporter: Reporter
+        self,
+        sink: Sink,
+        ledger: Ledger,
+        reporter: Reporter,
+        *,
+        tracked: Collection[str] = (),
+        readers: Mapping[str, Reader] = MappingProxyType({}),
+        came_in: CameIn = nobody,
     ) -> None:
-        self._archive = archive
-        self._client = client
-        self._discovery = discovery
-        self._reporter = reporter
+        self.sink = sink
+        self.ledger = ledger
+        self.reporter = reporter
+        self.came_in = came_in
+        self.readers = readers
+        self.firsts: dict[str, Identity] = {}
+        """Of each kind the object that was first."""
+        self._tracked = frozenset(tracked) | related.TARGETS
         self._flushing = asyncio.Lock()
-        self._kinds: Counter[str] = Counter()
-        self._claims: list[related.BoundClaim] = []
-        self._still: set[tuple[str, str]] = set()
-        """Claims that were archived with their pods."""
+        self._kinds: dict[tuple[str, str], Kind] = {}
+        self._archived: list[Identity] = []
+        self._wanted: list[Wanted] = []
+        self._traces: list[tuple[Identity, Identity]] = []
+        self._known: set[Identity] = set()
+        self._namespaces: set[str] = set()
+
+    def kind(self, resource: Resource) -> "Kind":
+        """How objects of a kind and version are added."""
+        key = (resource.plural, resource.api_version)
+        kind = self._kinds.get(key)
+        if kind is None:
+            is_tracked = resource.group_resource in self._tracked
+            kind = self._kinds[key] = Kind(self, resource, is_tracked=is_tracked)
+        return kind
 
     async def flush(self) -> None:
         """Sends what was added; several may call it at once."""
         async with self._flushing:
-            await self._archive.flush()
-        self._reporter.progress(self._archive.objects, None)
+            self.settle()
+            await self.sink.flush()
+        self.reporter.progress(self.sink.objects, None)
+
+    def settle(self) -> None:
+        """Writes down what was held back: then the ledger knows of everything that was added."""
+        self.ledger.add(self._archived)
+        self.ledger.want(self._wanted)
+        self.ledger.trace(self._traces)
+        self._archived.clear()
+        self._wanted.clear()
+        self._traces.clear()
+        if len(self._known) > _REMEMBERED:
+            self._known.clear()
+
+    def want(self, reference: Reference, because: Identity) -> None:
+        """Writes down that an object refers to another."""
+        if reference.needed:
+            if reference.target in self._known:
+                return
+            self._known.add(reference.target)
+        self._wanted.append(Wanted(reference.target, because, reference.needed))
+
+    def want_namespace(self, namespace: str, because: Identity) -> None:
+        """Writes down in which namespace an object lives, once for each."""
+        if namespace not in self._namespaces:
+            self._namespaces.add(namespace)
+            self.want(Reference(Identity(related.NAMESPACES, "", namespace)), because)
+
+    def hold(self, one: Identity) -> None:
+        """Writes down that an object is in the backup."""
+        self._archived.append(one)
+
+    def leave(self, trace: Identity, by: Identity) -> None:
+        """Writes down a trace."""
+        self._traces.append((trace, by))
+
+
+class Kind:
+    """The objects of one kind in one version; made by ``Contents.kind``.
+
+    ``count`` is how many were added.
+    """
+
+    def __init__(self, contents: Contents, resource: Resource, *, is_tracked: bool) -> None:
+        self.resource = resource
+        self.name = resource.group_resource
+        self.count = 0
+        self._contents = contents
+        self._version = resource.version
+        self._type_key = f"{resource.api_version}/{resource.kind}"
+        self._is_tracked = is_tracked
+        self._reads = contents.readers.get(self.name)
+        self._refers = self.name in related.RULES or self.name in related.LEAVES_TRACES
+        self._is_plain = not (is_tracked or self._refers or self._reads)
 
     def add(
-        self, resource: Resource, namespace: str, name: str, body: bytes, *, created: str
+        self,
+        namespace: str,
+        name: str,
+        body: bytes,
+        created: str,
+        *,
+        because: Identity | None = None,
     ) -> None:
-        """Adds one object as it came: whole, with apiVersion and kind."""
-        type_key = f"{resource.api_version}/{resource.kind}"
-        kind = resource.group_resource
-        self._archive.add(Entry(kind, resource.version, type_key, namespace, name, body, created))
-        self._kinds[kind] += 1
+        """Adds an object, whole, as it came; ``because`` of another one where nobody selected it.
 
-    def add_object(self, resource: Resource, obj: Object) -> None:
-        """Adds one object that came decoded."""
-        whole = {"apiVersion": resource.api_version, "kind": resource.kind} | obj
-        meta = metadata(obj)
-        self.add(
-            resource,
-            meta.get("namespace", ""),
-            meta["name"],
-            codec.encode(whole),
-            created=meta.get("creationTimestamp") or "",
-        )
-
-    def has_claim(self, namespace: str, name: str) -> bool:
-        """Whether a claim was archived with its pod."""
-        return (namespace, name) in self._still
-
-    def note_claim(self, raw: msgspec.Raw | bytes, namespace: str, name: str) -> None:
-        """Remembers a bound claim: its volume is archived beside it."""
-        try:
-            claim = related.bound_claim(raw)
-        except msgspec.DecodeError as error:
-            subject = f"{related.CLAIMS} {namespace}/{name}"
-            self._problem("error", "Malformed", f"its volume is not known: {error}", subject)
-        else:
-            if claim is not None:
-                self._claims.append(claim)
-
-    async def add_pod(self, pod: Object) -> None:
-        """Adds a pod that is still, and its claims."""
-        self.add_object(PODS, pod)
-        resource, namespace = served(self._discovery, related.CLAIMS), metadata(pod)["namespace"]
-        wanted = [name for name in claims_of(pod) if (namespace, name) not in self._still]
-        self._still.update((namespace, name) for name in wanted)
-        async with aclosing(related.claims(self._client, resource, namespace, wanted)) as found:
-            async for name, claim in found:
-                if isinstance(claim, ApiError):
-                    subject = f"{related.CLAIMS} {namespace}/{name}"
-                    self._reporter.problem(unread(claim, subject, namespace=namespace))
-                    self._still.discard((namespace, name))  # the list may have it
-                elif select.is_taken(related.CLAIMS, namespace, name, labels(claim)):
-                    self.note_claim(codec.encode(claim), namespace, name)
-                    self.add_object(resource, claim)
-
-    async def add_definitions(self) -> None:
-        """Puts the definition of each custom kind beside its objects."""
-        resource = self._discovery.find(related.DEFINITIONS)
-        if resource is None:
-            return
-        found = related.definitions(self._client, resource, list(self._kinds))
-        async with aclosing(found):
-            async for name, definition in found:
-                if isinstance(definition, ApiError):
-                    subject = f"{related.DEFINITIONS} {name}"
-                    self._reporter.problem(unread(definition, subject))
-                else:
-                    self.add_object(resource, definition)
-
-    async def add_volumes(self, *, is_asked: bool) -> list[dict[str, object]]:
-        """Puts each bound claim's volume beside it; their entries in ``volumeinfo``.
-
-        ``is_asked`` says that their data was asked for: it is not taken, which is an error.
+        What it refers to is written down.
         """
-        if not self._claims:
-            return []
-        resource = served(self._discovery, related.VOLUMES)
-        wanted = {one.volume for one in self._claims}
-        found: dict[str, related.VolumeFacts] = {}
-        try:
-            async with aclosing(related.volumes(self._client, resource, wanted)) as volumes:
-                async for archived in volumes:
-                    self.add_object(resource, archived)
-                    found[metadata(archived)["name"]] = related.volume_facts(archived)
-                    if len(found) % _FLUSH == 0:
-                        await self.flush()
-        except ApiLost:
-            raise
-        except ApiError as error:
-            self._reporter.problem(unread(error, related.VOLUMES))
-        return [
-            self._volume(claim, found.get(claim.volume), is_asked=is_asked)
-            for claim in self._claims
-        ]
-
-    def _volume(
-        self, claim: related.BoundClaim, volume: related.VolumeFacts | None, *, is_asked: bool
-    ) -> dict[str, object]:
-        """The entry of a claim's volume; reports what of it is not in the backup."""
-        where = f"{related.CLAIMS} {claim.namespace}/{claim.name}"
-        if volume is None:
-            gone = f"its volume {claim.volume} is gone"
-            self._problem("warning", "VolumeMissing", gone, where, namespace=claim.namespace)
-        if is_asked:
-            told = f"{NOT_TAKEN}; set pvBackup.defaultPvBackup to false to do without it"
-            self._problem("error", "VolumeDataNotTaken", told, where, namespace=claim.namespace)
-        return related.volume_info(claim, asked=is_asked, volume=volume)
-
-    def _problem(
-        self, level: Level, reason: str, message: str, subject: str, *, namespace: str = ""
-    ) -> None:
-        self._reporter.problem(Problem(level, reason, message, namespace, subject))
-
-
-def served(discovery: Discovery, group_resource: str) -> Resource:
-    """A resource that every API server has. Raises ``ApiUnreachable`` for what is none."""
-    found = discovery.find(group_resource)
-    if found is None:
-        raise ApiUnreachable(
-            f"the API server serves no {group_resource}", remedy="is this a Kubernetes API server?"
+        contents = self._contents
+        contents.sink.add(
+            Entry(self.name, self._version, self._type_key, namespace, name, body, created)
         )
-    return found
+        self.count += 1
+        if self._is_plain and self.count > 1 and namespace in contents._namespaces:
+            return
+        one = Identity(self.name, namespace, name)
+        contents.firsts.setdefault(self.name, one)
+        if namespace:
+            contents.want_namespace(namespace, one)
+        if because is not None:
+            contents.ledger.add([one], by_relation=True)
+            contents.came_in(one, because)
+        elif self._is_tracked:
+            contents.hold(one)
+        if self._refers or self._reads is not None:
+            self._follow(one, body)
 
+    def add_version(self, namespace: str, name: str, body: bytes, created: str) -> None:
+        """Adds an object in a version that is not the preferred one; it is there in that too."""
+        self._contents.sink.add(
+            Entry(self.name, self._version, self._type_key, namespace, name, body, created, False)
+        )
+        self.count += 1
 
-def unread(error: ApiError, subject: str, *, namespace: str = "") -> Problem:
-    """What is told of something that could not be read, in a namespace or in all."""
-    where = f" in {namespace}" if namespace else ""
-    reason = error.kubernetes_reason or error.reason
-    return Problem("error", reason, f"could not be read{where}: {error.problem}", "", subject)
+    def _follow(self, one: Identity, body: bytes) -> None:
+        contents = self._contents
+        try:
+            for reference in related.references(self.name, body):
+                contents.want(reference, one)
+            for trace in related.traces(one, body):
+                contents.leave(trace, one)
+            if self._reads is not None:
+                self._reads(body)
+        except msgspec.DecodeError as error:
+            told = f"what it needs is not known: {error}"
+            contents.reporter.problem(Problem("error", "Malformed", told, one.namespace, str(one)))

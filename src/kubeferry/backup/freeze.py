@@ -29,7 +29,7 @@ from kubeferry.backup.hooks import (
     may_have_hooks,
     why_not_now,
 )
-from kubeferry.backup.select import is_taken
+from kubeferry.backup.select import EXCLUDE_LABEL
 from kubeferry.backup.together import each
 from kubeferry.errors import ApiError, ApiLost, FerryError, InvalidInput, NotFound
 from kubeferry.kube.client import Client
@@ -51,8 +51,8 @@ THAW_SECONDS = 2.0
 NOT_TAKEN = "PodNotTaken"
 """The reason of a pod that is not in the backup."""
 
-Take = Callable[[Object], Awaitable[None]]
-"""Archives a pod and its claims."""
+Take = Callable[[Object, bytes], Awaitable[None]]
+"""Archives a pod, given decoded and as the server sent it, and its claims."""
 
 
 class FrozenPods(Protocol):
@@ -168,9 +168,10 @@ class Freezer:
 
     async def _look(self, one: _Member) -> None:
         """Decides which hooks of a pod are run."""
-        pod = await self._read(one, NOT_RUN, "it is gone: its hooks were not run")
-        if pod is None:
+        found = await self._read(one, NOT_RUN, "it is gone: its hooks were not run")
+        if found is None:
             return
+        pod, _ = found
         hooks = hooks_of(pod, self._commands)
         self._warn(hooks, one.pod)
         one.uid, one.hooks, one.is_taken = str(metadata(pod)["uid"]), hooks, True
@@ -222,19 +223,21 @@ class Freezer:
         self._problem("error", NOT_TAKEN, why, one.pod)
 
     async def _take(self, one: _Member, take: Take) -> None:
-        pod = await self._read(one, NOT_TAKEN, "it is gone since its pre hooks: not archived")
-        if pod is None:
+        found = await self._read(one, NOT_TAKEN, "it is gone since its pre hooks: not archived")
+        if found is None:
             return
+        pod, body = found
         if one.hooks.pre and metadata(pod)["uid"] != one.uid:
             why = "it was replaced since its pre hooks: what is archived is not what they prepared"
             self._problem("error", FAILED, why, one.pod)
-        await take(pod)
+        await take(pod, body)
 
-    async def _read(self, one: _Member, reason: str, gone: str) -> Object | None:
+    async def _read(self, one: _Member, reason: str, gone: str) -> tuple[Object, bytes] | None:
         """The pod as it is; None for one that is not to be archived any more."""
         waiting = one.pod
         try:
-            pod = await self._client.get(PODS, waiting.name, namespace=waiting.namespace)
+            body = await self._client.read(PODS, waiting.name, namespace=waiting.namespace)
+            pod = decode_object(body, f"pods {waiting.namespace}/{waiting.name}")
         except NotFound:
             self._problem("warning", reason, gone, waiting)
             return None
@@ -244,9 +247,9 @@ class Freezer:
             told = f"could not be read: {error.problem}"
             self._problem("error", error.kubernetes_reason or error.reason, told, waiting)
             return None
-        going = metadata(pod).get("deletionTimestamp")
-        name = PODS.plural, waiting.namespace, waiting.name
-        return None if going or not is_taken(*name, labels(pod)) else pod
+        if metadata(pod).get("deletionTimestamp") or labels(pod).get(EXCLUDE_LABEL) == "true":
+            return None
+        return pod, body
 
     async def _thaw(self, members: Sequence[_Member]) -> None:
         """Runs what is owed to each pod; the first error is raised when all have had their turn."""

@@ -1,152 +1,442 @@
-"""What a selected object needs beside it: a claim its volume, a custom resource its definition.
+"""What one object needs beside it: a pod its claims, an ingress its class. Pure.
 
-A volume is put beside its bound claim, or Velero would restore a claim that points at nothing
-(velero.md §1.5). While volume data is not built, each bound claim is recorded in the backup's
-volumeinfo as skipped; where its data was asked for, that is an error: `Completed` means complete.
+``references`` reads what an object names; ``traces`` and ``seeks`` are for what names it: a binding
+seeks the trace of a service account, a snapshot class that of its driver. Of an object only these
+fields are decoded, and of most kinds only where its bytes have the field's name at all.
+
+The table is the ``RULES`` below. What a custom resource needs (its definition) and where an object
+lives (its namespace) goes by kind, and is nobody's rule (``relating``).
 """
 
-from collections.abc import AsyncGenerator, Collection, Iterable
-from contextlib import aclosing
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
 
 from kubeferry import codec
-from kubeferry.backup.collect import sound_head
-from kubeferry.errors import ApiError, ApiLost, NotFound
-from kubeferry.kube.client import Client
-from kubeferry.kube.names import Resource
-from kubeferry.kube.objects import Object, at, labels, metadata
-from kubeferry.kube.pages import decode_object
-from kubeferry.vault.commit import skipped_volume
-from kubeferry.vault.sidefiles import NOT_ASKED, NOT_TAKEN
+from kubeferry.kube.names import Identity
+from kubeferry.kube.objects import POD_SPEC_PATHS
 
 CLAIMS = "persistentvolumeclaims"
 VOLUMES = "persistentvolumes"
+SECRETS = "secrets"
+ACCOUNTS = "serviceaccounts"
+NAMESPACES = "namespaces"
 DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
-_MANY = 50
+PRIORITY_CLASSES = "priorityclasses.scheduling.k8s.io"
+STORAGE_CLASSES = "storageclasses.storage.k8s.io"
+SNAPSHOT_CLASSES = "volumesnapshotclasses.snapshot.storage.k8s.io"
+INGRESS_CLASSES = "ingressclasses.networking.k8s.io"
+CLUSTER_ROLES = "clusterroles.rbac.authorization.k8s.io"
+CLUSTER_ROLE_BINDINGS = "clusterrolebindings.rbac.authorization.k8s.io"
+ROLES = "roles.rbac.authorization.k8s.io"
+ROLE_BINDINGS = "rolebindings.rbac.authorization.k8s.io"
+DRIVERS = "drivers"
+"""The kind of a trace that is no object: the driver of a storage class."""
+
+
+class Reference(NamedTuple):
+    """An object that another one names; ``needed`` is false where it may well not exist."""
+
+    target: Identity
+    needed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How one kind's references are read.
+
+    Attributes:
+        kinds: its target kinds.
+        read: the references in an object's bytes; raises ``msgspec.DecodeError``.
+        marks: an object whose bytes have none of these has no references; empty: look anyway.
+    """
+
+    kinds: tuple[str, ...]
+    read: Callable[[bytes], Iterable[Reference]]
+    marks: tuple[bytes, ...] = ()
+
+
+def references(kind: str, body: bytes) -> list[Reference]:
+    """What an object of a kind (a group resource) names, in order, each once.
+
+    Raises ``msgspec.DecodeError`` for an object whose fields are not what its kind has.
+    """
+    rule = RULES.get(kind)
+    if rule is None:
+        return []
+    if rule.marks and not any(mark in body for mark in rule.marks):
+        return []
+    return list(dict.fromkeys(rule.read(body)))
+
+
+def traces(one: Identity, body: bytes) -> list[Identity]:
+    """By what others seek an object: a service account by itself, a storage class by its driver.
+
+    Raises ``msgspec.DecodeError``.
+    """
+    if one.group_resource == ACCOUNTS:
+        return [one]
+    if one.group_resource == STORAGE_CLASSES:
+        return [Identity(DRIVERS, "", _storage_class.decode(body).provisioner)]
+    return []
+
+
+LEAVES_TRACES = frozenset({ACCOUNTS, STORAGE_CLASSES})
+"""The kinds that leave some."""
+
+
+def seeks(kind: str, body: bytes) -> list[Identity]:
+    """The traces that make an object of a kind of ``SEEKERS`` come in.
+
+    Raises ``msgspec.DecodeError``.
+    """
+    if kind == SNAPSHOT_CLASSES:
+        return [Identity(DRIVERS, "", _snapshot_class.decode(body).driver)]
+    binding = _binding.decode(body)
+    return [
+        Identity(ACCOUNTS, subject.namespace or binding.metadata.namespace, subject.name)
+        for subject in binding.subjects or ()
+        if subject.kind == "ServiceAccount"
+    ]
+
+
+SEEKERS = frozenset({SNAPSHOT_CLASSES, ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS})
+"""Kinds that come in because of what they name, not because something names them."""
+
+
+class _Named(msgspec.Struct):
+    name: str = ""
+    optional: bool = False
+
+
+class _NamedInNamespace(msgspec.Struct):
+    name: str = ""
+    namespace: str = ""
+
+
+class _ClaimSource(msgspec.Struct, rename="camel"):
+    claim_name: str = ""
+
+
+class _SecretSource(msgspec.Struct, rename="camel"):
+    secret_name: str = ""
+    optional: bool | None = None
+
+
+class _Projection(msgspec.Struct):
+    secret: _Named | None = None
+
+
+class _Projected(msgspec.Struct):
+    sources: list[_Projection] | None = None
+
+
+class _WithSecret(msgspec.Struct, rename="camel"):
+    """A volume of whatever type whose one Secret is in the pod's namespace."""
+
+    secret_ref: _Named | None = None
+    node_publish_secret_ref: _Named | None = None
+    secret_name: str = ""
+
+
+class _There(msgspec.Struct):
+    """Something of which it matters only that it is there."""
+
+
+class _PodVolume(msgspec.Struct, rename="camel"):
+    name: str = ""
+    persistent_volume_claim: _ClaimSource | None = None
+    ephemeral: _There | None = None
+    secret: _SecretSource | None = None
+    projected: _Projected | None = None
+    azure_file: _WithSecret | None = None
+    cephfs: _WithSecret | None = None
+    cinder: _WithSecret | None = None
+    csi: _WithSecret | None = None
+    flex_volume: _WithSecret | None = None
+    iscsi: _WithSecret | None = None
+    rbd: _WithSecret | None = None
+    scale_io: _WithSecret | None = msgspec.field(default=None, name="scaleIO")
+    storageos: _WithSecret | None = None
+
+    def secrets(self) -> Iterator[tuple[str, bool]]:
+        """The names of its Secrets, and whether each is needed."""
+        if self.secret is not None:
+            yield self.secret.secret_name, not self.secret.optional
+        for source in (self.projected.sources if self.projected else None) or ():
+            if source.secret is not None:
+                yield source.secret.name, not source.secret.optional
+        for one in (
+            self.azure_file,
+            self.cephfs,
+            self.cinder,
+            self.csi,
+            self.flex_volume,
+            self.iscsi,
+            self.rbd,
+            self.scale_io,
+            self.storageos,
+        ):
+            if one is not None:
+                for named in (one.secret_ref, one.node_publish_secret_ref):
+                    if named is not None:
+                        yield named.name, True
+                yield one.secret_name, True
+
+
+class _PodSpec(msgspec.Struct, rename="camel"):
+    volumes: list[_PodVolume] | None = None
+    service_account_name: str = ""
+    priority_class_name: str = ""
+
+
+class _Metadata(msgspec.Struct):
+    name: str = ""
+    namespace: str = ""
+    annotations: dict[str, str] | None = None
+
+
+def _decoder(field: str, to: Any) -> "codec.Decoder[Any]":
+    """Decodes an object's metadata and one field of it."""
+    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [
+        ("metadata", _Metadata),
+        (field, to | None, None),
+    ]
+    return codec.Decoder(msgspec.defstruct("_Object", fields))
+
+
+def _pod_specs(kind: str) -> Callable[[bytes], tuple[_Metadata, _PodSpec | None]]:
+    """Reads the pod spec of a kind at its place, and who holds it."""
+    path = POD_SPEC_PATHS[kind]
+    inner: Any = _PodSpec
+    for key in reversed(path[1:]):
+        inner = msgspec.defstruct("_Step", [(key, inner | None, None)])
+    decoder = _decoder(path[0], inner)
+
+    def read(body: bytes) -> tuple[_Metadata, _PodSpec | None]:
+        decoded = decoder.decode(body)
+        value: Any = decoded
+        for key in path:
+            value = getattr(value, key) if value is not None else None
+        return decoded.metadata, value
+
+    return read
+
+
+def _pod(kind: str) -> Callable[[bytes], Iterator[Reference]]:
+    read_spec = _pod_specs(kind)
+
+    def read(body: bytes) -> Iterator[Reference]:
+        about, spec = read_spec(body)
+        if spec is None:
+            return
+        namespace = about.namespace
+        for volume in spec.volumes or ():
+            if volume.persistent_volume_claim is not None:
+                claim = volume.persistent_volume_claim.claim_name
+                yield Reference(Identity(CLAIMS, namespace, claim))
+            elif volume.ephemeral is not None and kind == "pods":
+                yield Reference(Identity(CLAIMS, namespace, f"{about.name}-{volume.name}"))
+            for name, needed in volume.secrets():
+                if name:
+                    yield Reference(Identity(SECRETS, namespace, name), needed)
+        if spec.service_account_name:
+            yield Reference(Identity(ACCOUNTS, namespace, spec.service_account_name))
+        if spec.priority_class_name:
+            yield Reference(Identity(PRIORITY_CLASSES, "", spec.priority_class_name))
+
+    return read
 
 
 class _ClaimSpec(msgspec.Struct, rename="camel"):
     volume_name: str = ""
+    storage_class_name: str | None = None
 
 
 class _ClaimStatus(msgspec.Struct):
     phase: str = ""
 
 
-class _ClaimMetadata(msgspec.Struct):
-    name: str
-    namespace: str
-
-
 class _Claim(msgspec.Struct):
-    metadata: _ClaimMetadata
+    metadata: _Metadata
     spec: _ClaimSpec = msgspec.field(default_factory=_ClaimSpec)
     status: _ClaimStatus = msgspec.field(default_factory=_ClaimStatus)
 
 
-_CLAIMS = codec.Decoder(_Claim)
+_claim_decoder = codec.Decoder(_Claim)
+_PROVISIONERS = (
+    "volume.kubernetes.io/storage-provisioner",
+    "volume.beta.kubernetes.io/storage-provisioner",
+)
+_OLD_CLASS = "volume.beta.kubernetes.io/storage-class"
 
 
-@dataclass(frozen=True, slots=True)
-class BoundClaim:
-    """A claim that is bound to a volume, so that there is data behind it."""
-
-    namespace: str
-    name: str
-    volume: str
-
-
-def bound_claim(raw: msgspec.Raw | bytes) -> BoundClaim | None:
-    """The claim if it is bound, else None. Raises ``msgspec.DecodeError`` for what is no claim."""
-    claim = _CLAIMS.decode(raw)
-    if claim.status.phase != "Bound" or not claim.spec.volume_name:
-        return None
-    return BoundClaim(claim.metadata.namespace, claim.metadata.name, claim.spec.volume_name)
+def _claim(body: bytes) -> Iterator[Reference]:
+    claim = _claim_decoder.decode(body)
+    annotations = claim.metadata.annotations or {}
+    if claim.spec.volume_name and claim.status.phase == "Bound":
+        yield Reference(Identity(VOLUMES, "", claim.spec.volume_name))
+    name = claim.spec.storage_class_name or annotations.get(_OLD_CLASS, "")
+    if name:
+        # The class of a volume that somebody made by hand is a word that need not exist.
+        made = any(one in annotations for one in _PROVISIONERS) or claim.status.phase != "Bound"
+        yield Reference(Identity(STORAGE_CLASSES, "", name), made)
 
 
-class VolumeFacts(NamedTuple):
-    """What a volume's entry in ``volumeinfo`` says of it."""
+class _SecretOfVolume(msgspec.Struct, rename="camel"):
+    """What a volume of any type names Secrets by; without a namespace it is the claim's."""
 
-    reclaim_policy: str = ""
-    labels: dict[str, str] = {}  # noqa: RUF012 - never written to
+    secret_ref: _NamedInNamespace | None = None
+    secret_name: str = ""
+    secret_namespace: str | None = None
+    controller_publish_secret_ref: _NamedInNamespace | None = None
+    controller_expand_secret_ref: _NamedInNamespace | None = None
+    node_stage_secret_ref: _NamedInNamespace | None = None
+    node_publish_secret_ref: _NamedInNamespace | None = None
+    node_expand_secret_ref: _NamedInNamespace | None = None
 
-
-def volume_facts(volume: Object) -> VolumeFacts:
-    """The facts of a volume."""
-    policy = at(volume, ("spec", "persistentVolumeReclaimPolicy"))
-    return VolumeFacts(policy if isinstance(policy, str) else "", labels(volume))
-
-
-def volume_info(claim: BoundClaim, *, asked: bool, volume: VolumeFacts | None) -> dict[str, Any]:
-    """The claim's entry in ``<backup>-volumeinfo.json.gz`` (velero.md §1.2)."""
-    facts = volume or VolumeFacts()
-    return skipped_volume(
-        claim=claim.name,
-        namespace=claim.namespace,
-        volume=claim.volume,
-        reason=NOT_TAKEN if asked else NOT_ASKED,
-        reclaim_policy=facts.reclaim_policy,
-        labels=facts.labels,
-    )
-
-
-async def claims(
-    client: Client, resource: Resource, namespace: str, names: Iterable[str]
-) -> AsyncGenerator[tuple[str, Object | ApiError], None]:
-    """The named claims as far as they exist and stay, or why one could not be had.
-
-    Raises ``ApiLost``.
-    """
-    for name in names:
-        try:
-            claim = await client.get(resource, name, namespace=namespace)
-        except NotFound:
-            continue
-        except ApiLost:
-            raise
-        except ApiError as error:
-            yield name, error
-        else:
-            if not metadata(claim).get("deletionTimestamp"):
-                yield name, claim
+    def secrets(self) -> Iterator[tuple[str, str]]:
+        """Namespace and name of each."""
+        for one in (
+            self.secret_ref,
+            self.controller_publish_secret_ref,
+            self.controller_expand_secret_ref,
+            self.node_stage_secret_ref,
+            self.node_publish_secret_ref,
+            self.node_expand_secret_ref,
+        ):
+            if one is not None:
+                yield one.namespace, one.name
+        yield self.secret_namespace or "", self.secret_name
 
 
-async def volumes(
-    client: Client, resource: Resource, names: Collection[str]
-) -> AsyncGenerator[Object, None]:
-    """The named volumes as far as they exist: a few are asked for one by one, many are listed."""
-    if len(names) > _MANY:
-        async with aclosing(client.pages(resource)) as pages:
-            async for page in pages:
-                for raw in page.items:
-                    if sound_head(raw).metadata.name in names:
-                        yield decode_object(bytes(raw), VOLUMES)
-        return
-    for name in sorted(names):
-        try:
-            yield await client.get(resource, name)
-        except NotFound:
-            continue
+class _VolumeSpec(msgspec.Struct, rename="camel"):
+    storage_class_name: str = ""
+    claim_ref: _NamedInNamespace | None = None
+    azure_file: _SecretOfVolume | None = None
+    cephfs: _SecretOfVolume | None = None
+    cinder: _SecretOfVolume | None = None
+    csi: _SecretOfVolume | None = None
+    flex_volume: _SecretOfVolume | None = None
+    iscsi: _SecretOfVolume | None = None
+    rbd: _SecretOfVolume | None = None
+    scale_io: _SecretOfVolume | None = msgspec.field(default=None, name="scaleIO")
+    storageos: _SecretOfVolume | None = None
 
 
-async def definitions(
-    client: Client, resource: Resource, archived: Iterable[str]
-) -> AsyncGenerator[tuple[str, Object | ApiError], None]:
-    """The definition of each archived kind that has one, or why it could not be had.
+class _Volume(msgspec.Struct):
+    metadata: _Metadata
+    spec: _VolumeSpec = msgspec.field(default_factory=_VolumeSpec)
 
-    ``archived`` are group resources, which are the definitions' names. Raises ``ApiLost``.
-    """
-    for name in sorted(archived):
-        if "." not in name:
-            continue
-        try:
-            yield name, await client.get(resource, name)
-        except NotFound:
-            continue
-        except ApiLost:
-            raise
-        except ApiError as error:
-            yield name, error
+
+_volume_decoder = codec.Decoder(_Volume)
+
+
+def _volume(body: bytes) -> Iterator[Reference]:
+    volume = _volume_decoder.decode(body)
+    spec = volume.spec
+    bound = spec.claim_ref.namespace if spec.claim_ref else ""
+    for one in (
+        spec.azure_file,
+        spec.cephfs,
+        spec.cinder,
+        spec.csi,
+        spec.flex_volume,
+        spec.iscsi,
+        spec.rbd,
+        spec.scale_io,
+        spec.storageos,
+    ):
+        for namespace, name in one.secrets() if one is not None else ():
+            if name and (namespace or bound):
+                yield Reference(Identity(SECRETS, namespace or bound, name))
+    if spec.storage_class_name:
+        made = "pv.kubernetes.io/provisioned-by" in (volume.metadata.annotations or {})
+        yield Reference(Identity(STORAGE_CLASSES, "", spec.storage_class_name), made)
+
+
+class _StorageClass(msgspec.Struct):
+    provisioner: str = ""
+
+
+class _SnapshotClass(msgspec.Struct):
+    driver: str = ""
+
+
+class _Subject(msgspec.Struct):
+    kind: str = ""
+    name: str = ""
+    namespace: str = ""
+
+
+class _RoleRef(msgspec.Struct):
+    kind: str = ""
+    name: str = ""
+
+
+class _Binding(msgspec.Struct, rename="camel"):
+    metadata: _Metadata
+    role_ref: _RoleRef = msgspec.field(default_factory=_RoleRef)
+    subjects: list[_Subject] | None = None
+
+
+_storage_class = codec.Decoder(_StorageClass)
+_snapshot_class = codec.Decoder(_SnapshotClass)
+_binding = codec.Decoder(_Binding)
+
+
+def _role(body: bytes) -> Iterator[Reference]:
+    binding = _binding.decode(body)
+    role = binding.role_ref
+    if role.kind == "ClusterRole":
+        yield Reference(Identity(CLUSTER_ROLES, "", role.name))
+    elif role.kind == "Role":
+        yield Reference(Identity(ROLES, binding.metadata.namespace, role.name))
+
+
+class _IngressSpec(msgspec.Struct, rename="camel"):
+    ingress_class_name: str | None = None
+
+
+_ingress_decoder = _decoder("spec", _IngressSpec)
+_INGRESS_ANNOTATION = "kubernetes.io/ingress.class"
+
+
+def _ingress(body: bytes) -> Iterator[Reference]:
+    ingress = _ingress_decoder.decode(body)
+    if ingress.spec is not None and ingress.spec.ingress_class_name:
+        yield Reference(Identity(INGRESS_CLASSES, "", ingress.spec.ingress_class_name))
+    annotated = (ingress.metadata.annotations or {}).get(_INGRESS_ANNOTATION)
+    if annotated:  # a word that a controller knows; an object of that name may be there
+        yield Reference(Identity(INGRESS_CLASSES, "", annotated), needed=False)
+
+
+_POD_MARKS = (
+    b'"serviceAccountName"',
+    b'"priorityClassName"',
+    b'"persistentVolumeClaim"',
+    b'"secret',  # secret, secretName, secretRef
+    b'SecretRef"',
+)
+_POD_TARGETS = (CLAIMS, SECRETS, ACCOUNTS, PRIORITY_CLASSES)
+
+RULES: Mapping[str, Rule] = {
+    "pods": Rule(_POD_TARGETS, _pod("pods")),
+    **{
+        kind: Rule(_POD_TARGETS, _pod(kind), _POD_MARKS)
+        for kind in POD_SPEC_PATHS
+        if kind != "pods"
+    },
+    CLAIMS: Rule((VOLUMES, STORAGE_CLASSES), _claim),
+    VOLUMES: Rule((SECRETS, STORAGE_CLASSES), _volume),
+    ROLE_BINDINGS: Rule((ROLES, CLUSTER_ROLES), _role),
+    CLUSTER_ROLE_BINDINGS: Rule((CLUSTER_ROLES,), _role),
+    "ingresses.networking.k8s.io": Rule((INGRESS_CLASSES,), _ingress),
+    "ingresses.extensions": Rule((INGRESS_CLASSES,), _ingress),
+}
+"""Kind to what it refers to."""
+
+TARGETS = frozenset(kind for rule in RULES.values() for kind in rule.kinds) | SEEKERS
+"""Kinds that may come in by relation, beside definitions and namespaces."""

@@ -1,9 +1,10 @@
 """What a backup is asked for, and what came of it: plain facts, apart from any custom resource."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from kubeferry.backup.hooks import Command
-from kubeferry.kube.names import RESERVED_NAMESPACES
+from kubeferry.backup.selection import Selection
 from kubeferry.report import Problem
 from kubeferry.vault.metadata import SourceCluster
 
@@ -16,12 +17,12 @@ class BackupRequest:
         name: unique in the vault; names the folder.
         uid: of the task, so that a resumed one is recognised as the same.
         location: the vault's name.
-        included_namespaces: empty or ``*`` for all but the reserved ones.
-        excluded_namespaces: left out of those.
-        volume_data: whether the data of mounted volumes was asked for.
+        selection: what is taken.
+        all_versions: whether an object is archived in every version that its group serves.
+        asked: what was asked for, in the fields that Velero's Backup has for it.
         ttl: seconds after which the backup has expired.
+        labels: of the backup's own document in the vault.
         cluster: the source cluster.
-        reserved: namespaces that are never archived.
         hooks: of the backup's spec; pods have their own in annotations.
         earlier: what went wrong before this process took the task over.
     """
@@ -29,13 +30,12 @@ class BackupRequest:
     name: str
     uid: str
     location: str
-    included_namespaces: tuple[str, ...] = ()
-    excluded_namespaces: tuple[str, ...] = ()
-    volume_data: bool = True
+    selection: Selection = field(default_factory=Selection)
+    all_versions: bool = True
+    asked: dict[str, Any] = field(default_factory=dict)
     ttl: float = 30 * 24 * 3600.0
     labels: dict[str, str] = field(default_factory=dict)
     cluster: SourceCluster = field(default_factory=SourceCluster)
-    reserved: frozenset[str] = RESERVED_NAMESPACES
     hooks: tuple[Command, ...] = ()
     earlier: tuple[Problem, ...] = ()
 

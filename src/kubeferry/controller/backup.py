@@ -1,15 +1,17 @@
 """Reconciles `ApplicationBackup`: starts a new one, resumes one, leaves a synced one alone."""
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
+from kubeferry import codec
 from kubeferry.api.backup import ApplicationBackup
 from kubeferry.api.definition import SYNCED_FROM
 from kubeferry.api.metadata import read
-from kubeferry.backup.hooks import compile_hooks
+from kubeferry.backup.prepare import prepare
+from kubeferry.backup.preview import Preview, preview_backup
 from kubeferry.backup.request import BackupRequest
 from kubeferry.backup.run import run_backup
-from kubeferry.backup.select import check_namespaces
 from kubeferry.controller import vaults
 from kubeferry.controller.context import Context
 from kubeferry.controller.frozen import Debts, problems_told
@@ -17,14 +19,11 @@ from kubeferry.controller.resources import BACKUPS
 from kubeferry.controller.status import ProgressWriter, patch_status
 from kubeferry.controller.sync import LOCATION_LABEL, write_synced_status
 from kubeferry.controller.task import ending, keep_running, wait_for_vault, wants_running
-from kubeferry.durations import read_duration
 from kubeferry.errors import ApiError, ArchiveError, BackupMissing
-from kubeferry.kube.names import label_value, reserved_namespaces
+from kubeferry.kube.names import label_value
 from kubeferry.kube.objects import Object, annotations, metadata
+from kubeferry.report import Findings, Several
 from kubeferry.vault.metadata import load_backup
-
-SHORTEST_TTL = 1.0
-"""Seconds; a backup that has expired when it is done could never be restored."""
 
 
 class BackupReconciler:
@@ -64,9 +63,18 @@ class BackupReconciler:
         context = self._context
         backup = read(obj, ApplicationBackup)
         spec = backup.spec
-        reserved = reserved_namespaces(context.namespace)
-        check_namespaces(spec.included_namespaces, spec.excluded_namespaces, reserved=reserved)
-        ttl = read_duration(spec.ttl, place="spec.ttl", at_least=SHORTEST_TTL)
+        request = replace(
+            await prepare(
+                backup,
+                client=context.client,
+                namespace=context.namespace,
+                cluster=context.cluster,
+            ),
+            labels={LOCATION_LABEL: label_value(spec.storage_location)},
+            earlier=problems_told(obj),
+        )
+        if spec.dry_run:
+            return await self._preview(request, progress)
         await vaults.register_annotated(
             context.client,
             backup.metadata,
@@ -74,20 +82,6 @@ class BackupReconciler:
             used=spec.storage_location,
         )
         await wait_for_vault(context, spec.storage_location, place="spec.storageLocation")
-        request = BackupRequest(
-            name=backup.metadata.name,
-            uid=backup.metadata.uid,
-            location=spec.storage_location,
-            included_namespaces=tuple(spec.included_namespaces),
-            excluded_namespaces=tuple(spec.excluded_namespaces),
-            volume_data=spec.wants_volume_data,
-            ttl=ttl,
-            labels={LOCATION_LABEL: label_value(spec.storage_location)},
-            cluster=context.cluster,
-            reserved=reserved,
-            hooks=compile_hooks(spec.hooks),
-            earlier=problems_told(obj),
-        )
         debts = Debts(context, BACKUPS, obj)
         store = await vaults.open_registered(
             context.client,
@@ -126,4 +120,29 @@ class BackupReconciler:
             "bytes": result.size,
             "sourceCluster": context.cluster.name,
             "hooks": hooks if result.hooks_attempted else None,
+        }
+
+    async def _preview(self, request: BackupRequest, progress: ProgressWriter) -> dict[str, Any]:
+        """Tells what would be in the backup; nothing is written to the vault, no hook is run."""
+        context, findings = self._context, Findings()
+        reporter = Several((progress, findings))
+        with Preview() as preview:
+            await preview_backup(request, preview, client=context.client, reporter=reporter)
+            told = codec.to_builtins(preview.told())
+            count = preview.objects
+        first = next((one for one in findings.problems if one.level == "error"), None)
+        ends = ending(
+            warnings=findings.warnings,
+            errors=findings.errors,
+            first=str(first or next(iter(findings.problems), "")),
+        )
+        phase = "PartiallyFailed" if findings.errors else "Completed"
+        return {
+            "phase": "Completed",
+            "message": f"a dry run: the backup would end {phase}" + (f": {ends}" if ends else ""),
+            "progress": {"itemsDone": count, "totalItems": count},
+            "warnings": findings.warnings,
+            "errors": findings.errors,
+            "sourceCluster": context.cluster.name,
+            "preview": told,
         }

@@ -26,7 +26,7 @@ from kubeferry.vault.metadata import load_backup
 from tests.builders import Built, config_map, namespace, obj
 from tests.containers import Containers, containers
 from tests.execserver import Process, Program
-from tests.unit.backup.test_run import CLAIMS, MAPS, NAMESPACES, REQUEST, Ground, Seam
+from tests.unit.backup.test_run import CLAIMS, MAPS, NAMESPACES, REQUEST, WITHOUT_DATA, Ground, Seam
 
 PODS = Resource("", "v1", "pods", "Pod", True)
 PRE, POST = "pre.hook.backup.velero.io/", "post.hook.backup.velero.io/"
@@ -150,7 +150,7 @@ async def test_a_pod_is_archived_with_its_claims_between_its_hooks(shop: Shop) -
         await process.exit(0)
 
     shop.containers.programs |= {"freeze": program, "thaw": program}
-    result, findings = await shop.run(replace(REQUEST, volume_data=False))
+    result, findings = await shop.run(WITHOUT_DATA)
     assert shop.ran == ["db: freeze", "db: thaw"]
     assert (result.phase, findings.problems) == ("Completed", [])
     assert (result.hooks_attempted, result.hooks_failed) == (2, 0)
@@ -653,7 +653,7 @@ async def test_pods_of_a_group_are_frozen_and_thawed_together(shop: Shop) -> Non
     await shop.claim("data")
     for name in names:
         await shop.pod(name, claims=["data"])
-    result, findings = await shop.run(replace(REQUEST, volume_data=False))
+    result, findings = await shop.run(WITHOUT_DATA)
     assert (result.phase, findings.problems) == ("Completed", [])
 
 
@@ -732,7 +732,10 @@ async def test_a_claim_that_cannot_be_read_is_an_error_and_comes_with_the_list(
     await shop.claim("data")
     await shop.pod("db", claims=["data", "gone"])
     shop.client.unreadable = "data"
-    result, findings = await shop.run(replace(REQUEST, volume_data=False))
+    result, findings = await shop.run(WITHOUT_DATA)
     assert "persistentvolumeclaims/namespaces/shop/data" in shop.objects()
-    assert [one.subject for one in findings.problems] == ["persistentvolumeclaims shop/data"]
+    assert [(one.level, one.subject) for one in findings.problems] == [
+        ("error", "persistentvolumeclaims shop/data"),
+        ("warning", "persistentvolumeclaims shop/gone"),
+    ]
     assert (result.phase, shop.book.owed) == ("PartiallyFailed", [])

@@ -16,11 +16,12 @@ from kubeferry.backup.freeze import FrozenPods
 from kubeferry.backup.hooks import Hook
 from kubeferry.backup.request import BackupRequest, BackupResult
 from kubeferry.backup.run import run_backup
+from kubeferry.backup.selection import Selection
+from kubeferry.backup.volume_selection import VolumeSelection
 from kubeferry.errors import ApiUnreachable, BackupExists, Forbidden, InvalidInput
 from kubeferry.kube.client import Client
 from kubeferry.kube.config import ClusterConfig
 from kubeferry.kube.names import Resource
-from kubeferry.kube.objects import Object
 from kubeferry.kube.pages import Page
 from kubeferry.report import Findings
 from kubeferry.sandbox import Sandbox
@@ -28,7 +29,7 @@ from kubeferry.settings import Settings
 from kubeferry.vault.locations import Location, open_store
 from kubeferry.vault.metadata import SourceCluster
 from kubeferry.vault.store import Store
-from tests.builders import config_map, namespace, obj
+from tests.builders import Built, config_map, namespace, obj
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", False)
@@ -36,12 +37,23 @@ MAPS = Resource("", "v1", "configmaps", "ConfigMap", True)
 SECRETS = Resource("", "v1", "secrets", "Secret", True)
 CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", True)
 VOLUMES = Resource("", "v1", "persistentvolumes", "PersistentVolume", False)
+PODS = Resource("", "v1", "pods", "Pod", True)
 REQUEST = BackupRequest(
     name="nightly",
     uid="task-1",
     location="vault",
-    included_namespaces=("shop",),
+    selection=Selection(included_namespaces=("shop",)),
     cluster=SourceCluster(name="unit", uid="cluster-1"),
+)
+
+
+def asked(**selection: Any) -> BackupRequest:
+    """The same backup with another selection."""
+    return replace(REQUEST, selection=Selection(**selection))
+
+
+WITHOUT_DATA = asked(
+    included_namespaces=("shop",), volumes=VolumeSelection(refusal="it was not asked for")
 )
 
 
@@ -53,10 +65,10 @@ class Seam(Client):
     sent: Mapping[str, Page] = {}
     failure: Exception = Forbidden("not allowed", kubernetes_reason="Forbidden")
 
-    async def get(self, resource: Resource, name: str, **where: Any) -> Object:
+    async def read(self, resource: Resource, name: str, **where: Any) -> bytes:
         if resource.group_resource == self.failing or name == self.unreadable:
             raise self.failure
-        return await super().get(resource, name, **where)
+        return await super().read(resource, name, **where)
 
     def pages(self, resource: Resource, **where: Any) -> Any:
         if resource.group_resource == self.failing:
@@ -149,7 +161,7 @@ async def test_a_backup_holds_what_was_asked_for_as_the_server_has_it(ground: Gr
 
 
 async def test_everything_is_all_but_the_reserved_namespaces(ground: Ground) -> None:
-    await ground.run(replace(REQUEST, included_namespaces=(), excluded_namespaces=("other",)))
+    await ground.run(asked(excluded_namespaces=("other",)))
     spaces = {one.split("/")[2] for one in ground.objects() if "/namespaces/" in one}
     assert "shop" in spaces
     assert not spaces & {"other", "kube-system", "kube-public", "kube-node-lease"}
@@ -157,7 +169,7 @@ async def test_everything_is_all_but_the_reserved_namespaces(ground: Ground) -> 
 
 
 async def test_a_namespace_that_is_missing_makes_it_incomplete(ground: Ground) -> None:
-    result, findings = await ground.run(replace(REQUEST, included_namespaces=("shop", "gone")))
+    result, findings = await ground.run(asked(included_namespaces=("shop", "gone")))
     assert (result.phase, result.errors) == ("PartiallyFailed", 1)
     assert str(result.first_problem) == "gone: NamespaceMissing: was asked for and does not exist"
     assert "configmaps/namespaces/shop/a" in ground.objects()
@@ -167,7 +179,7 @@ async def test_a_namespace_that_is_missing_makes_it_incomplete(ground: Ground) -
 async def test_a_namespace_that_may_not_be_taken_is_told(ground: Ground) -> None:
     out = {"metadata": {"labels": {"velero.io/exclude-from-backup": "true"}}}
     await ground.client.patch(NAMESPACES, "other", out, kind="merge")
-    result, _ = await ground.run(replace(REQUEST, included_namespaces=("shop", "other")))
+    result, _ = await ground.run(asked(included_namespaces=("shop", "other")))
     assert (result.phase, result.warnings) == ("Completed", 1)
     assert "velero.io/exclude-from-backup" in str(result.first_problem)
 
@@ -183,7 +195,7 @@ async def test_what_cannot_be_backed_up_leaves_nothing(
     ground: Ground, included: tuple[str, ...], said: str
 ) -> None:
     with pytest.raises(InvalidInput, match=said):
-        await ground.run(replace(REQUEST, included_namespaces=included))
+        await ground.run(asked(included_namespaces=included))
     assert ground.files() == []
 
 
@@ -233,6 +245,12 @@ async def test_another_task_finds_the_name_taken(ground: Ground) -> None:
     assert {name: (ground.folder / name).read_bytes() for name in ground.files()} == before
 
 
+def mounting(claim: str) -> Built:
+    volume = {"name": "v", "persistentVolumeClaim": {"claimName": claim}}
+    spec = {"containers": [{"name": "main", "image": "nginx"}], "volumes": [volume]}
+    return obj("v1/Pod", "shop/db").with_(spec=spec)
+
+
 async def bound(ground: Ground) -> None:
     spec = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"]}
     policy = {"persistentVolumeReclaimPolicy": "Retain", "hostPath": {"path": "/x"}}
@@ -253,17 +271,18 @@ async def bound(ground: Ground) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "phase", "errors"),
+    ("is_asked", "phase", "errors"),
     [
         pytest.param(True, "PartiallyFailed", 1, id="asked for: an error"),
         pytest.param(False, "Completed", 0, id="not asked for: none"),
     ],
 )
 async def test_the_data_of_a_bound_claim(
-    ground: Ground, asked: bool, phase: str, errors: int
+    ground: Ground, is_asked: bool, phase: str, errors: int
 ) -> None:
     await bound(ground)
-    result, _ = await ground.run(replace(REQUEST, volume_data=asked))
+    await ground.client.create(PODS, mounting("data"), namespace="shop")
+    result, _ = await ground.run(REQUEST if is_asked else WITHOUT_DATA)
     assert (result.phase, result.errors) == (phase, errors)
     assert "persistentvolumes/cluster/disk" in ground.objects()
     info = ground.folder / "backups/nightly/nightly-volumeinfo.json.gz"
@@ -274,10 +293,10 @@ async def test_the_data_of_a_bound_claim(
 async def test_a_volume_that_cannot_be_read_is_one_error_more(ground: Ground) -> None:
     await bound(ground)
     ground.client.failing = "persistentvolumes"
-    result, findings = await ground.run(replace(REQUEST, volume_data=False))
+    result, findings = await ground.run(WITHOUT_DATA)
     assert result.phase == "PartiallyFailed"
     assert [one.subject for one in findings.problems if one.level == "error"] == [
-        "persistentvolumes"
+        "persistentvolumes disk"
     ]
 
 

@@ -5,7 +5,7 @@ from contextlib import aclosing
 import msgspec
 import pytest
 
-from kubeferry.backup.collect import Listed, Source, head, pages, sources
+from kubeferry.backup.lists import Listed, Source, head, pages
 from kubeferry.errors import ApiUnreachable, Forbidden, Unauthorized
 from kubeferry.kube.client import Client
 from kubeferry.kube.config import ClusterConfig
@@ -137,21 +137,6 @@ async def test_who_stops_reading_leaves_nothing_running() -> None:
 
 
 @pytest.mark.parametrize(
-    ("most", "wanted"),
-    [
-        pytest.param(True, [Source(MAPS), Source(PODS)], id="most namespaces: one list a kind"),
-        pytest.param(
-            False,
-            [Source(MAPS, "a"), Source(MAPS, "b"), Source(PODS, "a"), Source(PODS, "b")],
-            id="a few: one list a kind and namespace",
-        ),
-    ],
-)
-def test_which_lists_are_made(most: bool, wanted: list[Source]) -> None:
-    assert sources([MAPS, PODS], ["a", "b"], most=most) == wanted
-
-
-@pytest.mark.parametrize(
     ("kind", "secret_type"),
     [
         pytest.param("Opaque", "Opaque", id="a text"),
@@ -181,7 +166,7 @@ async def test_pages_that_nobody_has_consumed_are_bounded_by_their_bytes() -> No
                 read += 1 if number % 4 else 0
                 yield Page([raw] if number % 4 else [], "1", size=size)
 
-    found = pages(Big(), [Source(PODS, name) for name in "abcdef"])
+    found = pages(Big(), [Source(PODS, namespaces=(name,)) for name in "abcdef"])
     consumed = 0
     async with asyncio.timeout(10), aclosing(found):
         async for listed in found:

@@ -1,0 +1,123 @@
+"""What would be in a backup, without one: counts and bytes by kind, and why related objects came.
+
+The counts are in memory, a kind each; what came in by relation, and because of what, is on disk.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Self
+
+from kubeferry.api import backup as api
+from kubeferry.backup.choice import Choice, choose
+from kubeferry.backup.collect import collect
+from kubeferry.backup.request import BackupRequest
+from kubeferry.kube.client import Client
+from kubeferry.kube.names import Identity
+from kubeferry.report import Reporter
+from kubeferry.vault.writer import Entry
+
+_ROWS = 500
+
+
+@dataclass(slots=True)
+class Counted:
+    """How much of a kind: objects, and their bytes as JSON in all versions."""
+
+    objects: int = 0
+    bytes: int = 0
+
+
+class Preview:
+    """A sink that only counts; a context manager."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, Counted] = {}
+        self._related: list[tuple[str, ...]] = []
+        # The empty name is a private file that SQLite deletes itself.
+        self._rows = sqlite3.connect("", isolation_level=None)
+        for statement in (
+            "pragma journal_mode = off",
+            "pragma synchronous = off",
+            "create table related (kind, namespace, name, by_kind, by_namespace, by_name)",
+            "begin",
+        ):
+            self._rows.execute(statement)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._rows.close()
+
+    @property
+    def objects(self) -> int:
+        """How many objects there would be."""
+        return sum(one.objects for one in self.kinds.values())
+
+    @property
+    def bytes(self) -> int:
+        """Their bytes as JSON, in all versions, before compression."""
+        return sum(one.bytes for one in self.kinds.values())
+
+    def add(self, entry: Entry) -> None:
+        """Counts an object, or one more version of it."""
+        counted = self.kinds.get(entry.group_resource)
+        if counted is None:
+            counted = self.kinds[entry.group_resource] = Counted()
+        counted.objects += entry.preferred
+        counted.bytes += len(entry.body)
+
+    def came_in(self, one: Identity, because: Identity) -> None:
+        """Writes down why an object came in."""
+        self._related.append((*one, *because))
+
+    async def flush(self) -> None:
+        """Puts on disk what was written down."""
+        self._rows.executemany("insert into related values (?, ?, ?, ?, ?, ?)", self._related)
+        self._related.clear()
+
+    def related(self) -> Iterator[tuple[Identity, Identity]]:
+        """What came in and because of what, in the order it came."""
+        cursor = self._rows.execute("select * from related order by rowid")
+        while rows := cursor.fetchmany(_ROWS):
+            for row in rows:
+                yield Identity(*row[:3]), Identity(*row[3:])
+
+    def told(self) -> api.Preview:
+        """As a task's status shows it: every kind, some of what came in by relation."""
+        kinds = [
+            api.PreviewKind(kind=kind, objects=one.objects, bytes=one.bytes)
+            for kind, one in self.kinds.items()
+        ]
+        return api.Preview(
+            objects=self.objects,
+            bytes=self.bytes,
+            kinds=sorted(kinds, key=lambda one: (-one.objects, one.kind)),
+            related=[
+                api.PreviewRelated(object=str(one), because=str(because))
+                for one, because in islice(self.related(), api.MOST_RELATED)
+            ],
+        )
+
+
+async def preview_backup(
+    request: BackupRequest, preview: Preview, *, client: Client, reporter: Reporter
+) -> Choice:
+    """Fills a preview: lists and relates everything as the backup would. Runs no hook.
+
+    Returns what was chosen. Raises ``InvalidInput`` and ``ApiError`` as ``run_backup`` does.
+    """
+    reporter.phase("choosing what to back up")
+    choice = await choose(request, client=client, reporter=reporter)
+    await collect(
+        request,
+        choice,
+        client=client,
+        sink=preview,
+        reporter=reporter,
+        came_in=preview.came_in,
+    )
+    await preview.flush()
+    return choice

@@ -1,0 +1,138 @@
+"""The claims and volumes of a backup, kept on disk until it is known what becomes of their data.
+
+While volume data is not built, data that is asked for and not taken is an error for its claim:
+`Completed` means complete. Every bound claim is an entry of the backup's volumeinfo.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any, Self
+
+from kubeferry import codec
+from kubeferry.backup import related
+from kubeferry.backup.volume_facts import (
+    MARK,
+    Claim,
+    Mount,
+    Volume,
+    mounts_of,
+    read_claim,
+    read_volume,
+)
+from kubeferry.backup.volume_selection import VolumeSelection
+from kubeferry.report import Problem, Reporter
+from kubeferry.vault.commit import skipped_volume
+from kubeferry.vault.sidefiles import NOT_ASKED, NOT_TAKEN
+
+_ROWS = 500
+_claims = codec.Decoder(Claim)
+_volumes = codec.Decoder(Volume)
+_NAMES_CLAIMS = (b'"persistentVolumeClaim"', b'"ephemeral"')
+
+
+class Volumes:
+    """The claims, volumes and mounts of one backup; a context manager."""
+
+    def __init__(self, selection: VolumeSelection, reporter: Reporter) -> None:
+        self._selection = selection
+        self._reporter = reporter
+        # The empty name is a private file that SQLite deletes itself and keeps in a small cache.
+        self._rows = sqlite3.connect("", isolation_level=None)
+        for statement in (
+            "pragma journal_mode = off",
+            "pragma synchronous = off",
+            "pragma cache_size = -1024",
+            "create table claims (namespace, name, volume, facts, primary key (namespace, name))"
+            " without rowid",
+            "create table volumes (name primary key, facts) without rowid",
+            "create table mounts (namespace, claim, mount, primary key (namespace, claim))"
+            " without rowid",
+            "begin",
+        ):
+            self._rows.execute(statement)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._rows.close()
+
+    def add_claim(self, body: bytes) -> None:
+        """Writes a claim down. Raises ``msgspec.DecodeError`` for what is none."""
+        claim = read_claim(body)
+        self._rows.execute(
+            "insert or replace into claims values (?, ?, ?, ?)",
+            (claim.namespace, claim.name, claim.volume, codec.encode(claim)),
+        )
+
+    def add_volume(self, body: bytes) -> None:
+        """Writes a volume down. Raises ``msgspec.DecodeError`` for what is none."""
+        volume = read_volume(body)
+        self._rows.execute(
+            "insert or replace into volumes values (?, ?)", (volume.name, codec.encode(volume))
+        )
+
+    def add_mounts(self, namespace: str, pod: bytes) -> None:
+        """Writes down what a pod says of claims. Raises ``msgspec.DecodeError``."""
+        if not any(mark in pod for mark in _NAMES_CLAIMS):
+            return
+        if MARK in pod:
+            mounts = mounts_of(codec.decode(pod))
+        else:
+            claims = (one.target for one in related.references("pods", pod))
+            mounts = {
+                one.name: Mount.MOUNTED for one in claims if one.group_resource == related.CLAIMS
+            }
+        self._rows.executemany(
+            "insert into mounts values (?, ?, ?) on conflict do update"
+            " set mount = max(mount, excluded.mount)",
+            ((namespace, claim, int(mount)) for claim, mount in mounts.items()),
+        )
+
+    def selects(self, body: bytes) -> bool:
+        """Whether a claim is one of those that are selected; for a backup of claims alone.
+
+        Raises ``msgspec.DecodeError`` for what is none.
+        """
+        claim = read_claim(body)
+        query = "select mount from mounts where namespace = ? and claim = ?"
+        row = self._rows.execute(query, (claim.namespace, claim.name)).fetchone()
+        mount = Mount.NONE if row is None else Mount(row[0])
+        return not self._selection.refuses(claim, None, mount)
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """The entries of volumeinfo by claim; what is missing in the backup is reported."""
+        cursor = self._rows.execute(
+            "select claims.facts, volumes.facts, mount from claims"
+            " left join volumes on volumes.name = claims.volume"
+            " left join mounts on mounts.namespace = claims.namespace"
+            " and mounts.claim = claims.name order by claims.namespace, claims.name"
+        )
+        while rows := cursor.fetchmany(_ROWS):
+            for claim, volume, mount in rows:
+                told = self._entry(
+                    _claims.decode(claim),
+                    None if volume is None else _volumes.decode(volume),
+                    Mount.NONE if mount is None else Mount(mount),
+                )
+                if told is not None:
+                    yield told
+
+    def _entry(self, claim: Claim, volume: Volume | None, mount: Mount) -> dict[str, Any] | None:
+        if not claim.is_bound:
+            return None
+        choice = self._selection.choose(claim, volume, mount)
+        if choice.asked:
+            told = f"{NOT_TAKEN}; set pvBackup.defaultPvBackup to false to do without it"
+            where = f"{related.CLAIMS} {claim.namespace}/{claim.name}"
+            self._reporter.problem(
+                Problem("error", "VolumeDataNotTaken", told, claim.namespace, where)
+            )
+        return skipped_volume(
+            claim=claim.name,
+            namespace=claim.namespace,
+            volume=claim.volume,
+            reason=NOT_TAKEN if choice.asked else choice.reason or NOT_ASKED,
+            reclaim_policy=volume.reclaim_policy if volume else "",
+            labels=dict(volume.labels) if volume else None,
+        )
