@@ -60,6 +60,7 @@ GENERATED: tuple[Generated, ...] = (
             "leases.coordination.k8s.io",
             "leasecandidates.coordination.k8s.io",
             "controllerrevisions.apps",
+            "csistoragecapacities.storage.k8s.io",
             "resourceslices.resource.k8s.io",
         ),
         "controllers and drivers, for themselves",

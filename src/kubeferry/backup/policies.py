@@ -294,4 +294,7 @@ def _text_map(value: Any, place: str) -> dict[str, str]:
 
 
 def _texts_by_name(fields: Mapping[str, Any], place: str) -> dict[str, str]:
+    for key, value in fields.items():
+        if isinstance(value, bool):  # yes, on and true: Velero's reader keeps the word as it is
+            raise InvalidInput("is no text", place=f"{place}.{key}", remedy="put it in quotes")
     return {key: scalar_text(value, place=f"{place}.{key}") for key, value in fields.items()}
