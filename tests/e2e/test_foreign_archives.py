@@ -95,7 +95,7 @@ def test_sync_shows_what_the_backup_says_of_itself(synced: Machine) -> None:
 def test_a_variant_is_described_with_what_is_in_it(synced: Machine, name: str) -> None:
     done = synced.ferry("restore", "backup", "describe", name, "--details")
     assert done.exit_code == 0, done.output
-    for text in ("Completed", "apps/v1/Deployment", "shop/web", f"disk-{name}"):
+    for text in ("Completed", "Deployment (apps/v1): 1", f"disk-{name}"):
         assert text in done.stdout
 
 

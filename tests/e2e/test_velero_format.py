@@ -225,6 +225,12 @@ def test_another_version_s_copy_is_of_that_version(judged: Judged) -> None:
                 assert bare.exists(), file
 
 
+def test_every_served_version_of_an_object_is_there(judged: Judged) -> None:
+    assert judged.items["widgets.example.com"].versions == {"v1": True, "v1beta1": False}
+    file = judged.file("widgets.example.com", "shop", "blue", "v1beta1")
+    assert json.loads(file)["spec"] == shop.widget()["spec"]
+
+
 def test_an_object_says_what_its_path_says(judged: Judged) -> None:
     for resource, namespace, name, content in judged.objects():
         obj = json.loads(content)
