@@ -1,6 +1,8 @@
+import re
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -120,6 +122,42 @@ def test_only_the_internal_network_has_the_advice_of_public() -> None:
 def test_what_a_location_may_not_be(location: Location) -> None:
     with pytest.raises(InvalidInput):
         open_store(location, credentials=KEY, settings=Settings())
+
+
+@pytest.mark.parametrize(
+    ("location", "said"),
+    [
+        pytest.param(
+            replace(aws(region="r"), encryption="KMS"),
+            "'KMS' is none that aws knows; write AES256 or aws:kms",
+            id="OSS' word to S3",
+        ),
+        pytest.param(
+            replace(oss(), encryption="aws:kms"),
+            "'aws:kms' is none that alibabacloud knows; write AES256 or KMS",
+            id="S3's word to OSS",
+        ),
+        pytest.param(
+            Location(name="vault", provider="local", bucket="b-1", encryption="AES256"),
+            "'AES256' is none that local knows; leave it out",
+            id="a directory",
+        ),
+        pytest.param(
+            replace(aws(region="r"), kms_key_id="k"),
+            "names a key that this does not use",
+            id="none",
+        ),
+        pytest.param(
+            replace(aws(region="r"), encryption="AES256", kms_key_id="k"),
+            "names a key that this does not use",
+            id="a key for AES256",
+        ),
+    ],
+)
+def test_an_encryption_that_cannot_be_is_refused(location: Location, said: str) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(said)) as error:
+        open_store(location, credentials=KEY, settings=Settings())
+    assert error.value.place == "vault vault: config.serverSideEncryption"
 
 
 def test_without_credentials_nothing_is_guessed() -> None:
