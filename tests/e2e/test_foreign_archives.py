@@ -159,6 +159,42 @@ def test_a_variant_is_restored_field_by_field(synced: Machine, name: str) -> Non
     assert claim["spec"]["volumeName"] == f"disk-{name}"
 
 
+@pytest.mark.parametrize(
+    ("era", "method"),
+    [
+        pytest.param(writer.NOW, "PodVolumeBackup", id="from a pod"),
+        pytest.param(writer.NOW, "DataMover", id="by the data mover"),
+        pytest.param(writer.BEFORE_1_13, "CSISnapshot", id="a snapshot, before volumeinfo"),
+        pytest.param(writer.OLDEST, "NativeSnapshot", id="a disk's snapshot, oldest"),
+    ],
+)
+def test_data_that_velero_took_is_missed_by_name(
+    synced: Machine, era: writer.Era, method: writer.Method
+) -> None:
+    name = f"{method.lower()}-{era.server}"
+    disk = Volume("shop/data", f"disk-{name}", method, pod="web-0", reclaim_policy="Retain")
+    items = shop.items(disk, other_versions=False)
+    bucket = synced.folder / "vaults" / "velero"
+    writer.write(bucket, Backup(name, items, era=era, volumes=[disk]))
+    until = time.monotonic() + 20
+    while name not in listed(synced):
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    done = synced.ferry(
+        "restore", "restore", "create", name, "--from-backup", name,
+        "--namespace-mapping", f"shop=d-{method.lower()}", "--wait", "--timeout", "60s",
+    )  # fmt: skip
+    assert done.exit_code == 8, done.output
+    file = bucket / "restores" / name / f"restore-{name}-results.gz"
+    errors = json.loads(gzip.decompress(file.read_bytes()))["errors"]
+    [told] = errors.pop("namespaces")["shop"]
+    assert f"persistentvolumeclaims d-{method.lower()}/data: VolumeDataNotRestored" in told
+    assert errors == {}
+    assert disk.volume not in synced.objects("restore", "persistentvolumes", "")
+    claim = synced.objects("restore", "persistentvolumeclaims", f"d-{method.lower()}")["data"]
+    assert "volumeName" not in claim["spec"]
+
+
 def test_an_entry_of_velero_s_that_nobody_expects_is_told_and_nothing_else(
     synced: Machine,
 ) -> None:
