@@ -102,7 +102,10 @@ class Findings:
             self.problems.append(problem)
 
     def results(self) -> dict[str, Any]:
-        """What Velero's results file holds: ``{"warnings": R, "errors": R}`` (velero.md §1.2)."""
+        """What Velero's results file holds: ``{"warnings": R, "errors": R}`` (velero.md §1.2).
+
+        An entry is one line, as who prints them expects.
+        """
         return {
             "warnings": self._side("warning", self.warnings),
             "errors": self._side("error", self.errors),
@@ -115,10 +118,11 @@ class Findings:
         for one in self.problems:
             if one.level != level:
                 continue
+            line = " ".join(str(one).splitlines())
             if one.namespace:
-                namespaces.setdefault(one.namespace, []).append(str(one))
+                namespaces.setdefault(one.namespace, []).append(line)
             else:
-                (cluster if one.subject else task).append(str(one))
+                (cluster if one.subject else task).append(line)
         if count > self.keep:
             task.append(f"{count - self.keep} more: see the items files of this task")
         side = {"velero": task, "cluster": cluster, "namespaces": namespaces}

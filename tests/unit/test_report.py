@@ -33,6 +33,11 @@ def problem(
             {"velero": ["Reason: the vault is slow"]},
             id="the task's own is by itself",
         ),
+        pytest.param(
+            problem("said:\nno\r\nway", subject="namespaces shop"),
+            {"cluster": ["namespaces shop: Reason: said: no way"]},
+            id="an entry is one line",
+        ),
     ],
 )
 def test_results_have_velero_s_parts(found: Problem, part: dict[str, object]) -> None:
