@@ -14,10 +14,10 @@ from kubeferry.cli.command import (
 )
 from kubeferry.cli.completion import names_of
 from kubeferry.cli.options import (
-    create_options,
     duration_text,
     get_options,
     name_argument,
+    preview_or_create_options,
     vault_option,
 )
 from kubeferry.cli.selecting import selected, selection_options
@@ -47,7 +47,7 @@ def backup() -> None:
 @click.option(
     "--ttl", metavar="DURATION", callback=duration_text, help="Kept for so long; else 720h."
 )
-@create_options
+@preview_or_create_options
 def create(
     name: str | None,
     file: str | None,
@@ -56,25 +56,37 @@ def create(
     dry_run: Any,
     output: str,
     **spec: Any,
-) -> None:
-    """Take a backup. With --wait the exit code is 0 Completed, 7 Failed or 8 PartiallyFailed."""
+) -> int:
+    """Take a backup. With --wait the exit code is 0 Completed, 7 Failed or 8 PartiallyFailed.
+
+    With --dry-run alone nothing is written: what would be in the backup is found with your own
+    rights and shown, each object that others need with its cause; -o json has it for programs.
+    """
     import asyncio
 
     from kubeferry.api.backup import ApplicationBackup
     from kubeferry.cli import creating, waiting
     from kubeferry.controller.resources import BACKUPS
 
+    creation = creating.Creation(BACKUPS, ApplicationBackup, waiting.wait_for_task)
+
+    def built(said: str) -> "ApplicationBackup":
+        return build(said, spec)
+
+    if dry_run == "contents":
+        from kubeferry.cli import preview
+
+        preview.check_options(wait=wait, output=output)
+        name = name or (None if file else preview.UNNAMED)
+        body = creating.body_of(creation, file=file, name=name, options=spec, build=built)
+        return asyncio.run(preview.preview(flags(), body, output=output))
+    ending = creating.Ending(dry_run, output, wait, timeout)
     asyncio.run(
         creating.run(
-            creating.Creation(BACKUPS, ApplicationBackup, waiting.wait_for_task),
-            flags(),
-            file=file,
-            name=name,
-            options=spec,
-            build=lambda said: build(said, spec),
-            ending=creating.Ending(dry_run, output, wait, timeout),
+            creation, flags(), file=file, name=name, options=spec, build=built, ending=ending
         )
     )
+    return 0
 
 
 def build(name: str, options: dict[str, Any]) -> "ApplicationBackup":
@@ -236,10 +248,12 @@ def contents(
     examples=(
         "backup diff shop-1 shop-2",
         "backup diff shop-1 shop-2 --show --kind deploy",
+        "backup diff shop-1 --live --in-namespace shop",
     ),
 )
 @name_argument("BACKUPS")
-@click.argument("other", metavar="OTHER", shell_complete=names_of("BACKUPS"))
+@click.argument("other", metavar="[OTHER]", required=False, shell_complete=names_of("BACKUPS"))
+@click.option("--live", is_flag=True, help="In place of OTHER: what the cluster has now.")
 @click.option("--show", is_flag=True, help="Also each field that changed, before and after.")
 @click.option("--full", is_flag=True, help="With --show: whole values, however long.")
 @click.option("--status", is_flag=True, help="Compare what controllers report too.")
@@ -250,7 +264,8 @@ def contents(
 @connection_options
 def diff(
     name: str,
-    other: str,
+    other: str | None,
+    live: bool,
     show: bool,
     full: bool,
     status: bool,
@@ -259,7 +274,7 @@ def diff(
     output: str,
     vault: str | None,
 ) -> int:
-    """Show what was added, removed and changed from one backup to another.
+    """Show what was added, removed and changed from a backup to another, or to the cluster now.
 
     What the API server writes by itself does not count. The exit code is 0 when nothing differs,
     10 when something does.
@@ -268,5 +283,7 @@ def diff(
 
     from kubeferry.cli import diff as comparing
 
+    if live is (other is not None):
+        raise click.UsageError("name another backup, or give --live")
     how = comparing.How(output == "json", show, full, status, kind, in_namespace)
     return asyncio.run(comparing.diff(flags(), name, other, vault=vault, how=how))

@@ -18,7 +18,10 @@ from kubeferry.restore.spool import Spool, Spooled
 from kubeferry.transform.comparison import compare
 from kubeferry.transform.patch.differences import Difference
 
-Verdict = Literal["added", "removed", "changed", "same"]
+Verdict = Literal["added", "removed", "changed", "unread", "same"]
+"""``unread``: it may be gone or not, as it could not be read."""
+UNREAD = "unread"
+"""What the newer spool notes (``done``) of an object of which nobody knows whether it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,8 @@ def compared(old: Spool, new: Spool, *, status: bool = False) -> Iterator[Compar
         while one is not None or other is not None:
             if other is None or (one is not None and one.identity < other.identity):
                 assert one is not None
-                yield _alone(one, "removed")
+                is_known = new.done(one.identity) != UNREAD
+                yield _alone(one, "removed" if is_known else "unread")
                 one = next(before, None)
             elif one is None or other.identity < one.identity:
                 yield _alone(other, "added")

@@ -6,17 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from kubeferry.cli.cluster_now import read_cluster
 from kubeferry.cli.command import DIFFERS, Flags
 from kubeferry.cli.comparing import Compared, compared
 from kubeferry.cli.connection import Session, connect
 from kubeferry.cli.diff_view import Tally, diff_json, diff_lines
 from kubeferry.cli.kindwords import KindWord, resolved
-from kubeferry.cli.live import View, view
-from kubeferry.cli.output import emit, printable, say
+from kubeferry.cli.live import ViewReporter, view
+from kubeferry.cli.output import counted, emit, printable, say
 from kubeferry.cli.planning import look
 from kubeferry.cli.stores import vault_of_backup
 from kubeferry.clock import timestamp
+from kubeferry.errors import ApiError
+from kubeferry.report import Problem, Reporter
 from kubeferry.restore.spool import Spool
+from kubeferry.vault.metadata import BackupFacts
 from kubeferry.vault.reader import read_archive
 
 
@@ -58,10 +62,11 @@ class Side:
         return {key: value for key, value in (facts | {"taken": taken}).items() if value}
 
 
-async def diff(flags: Flags, old: str, new: str, *, vault: str | None, how: How) -> int:
-    """Prints what differs between two backups; the exit code says whether anything does.
+async def diff(flags: Flags, old: str, new: str | None, *, vault: str | None, how: How) -> int:
+    """Prints what differs between two backups, or (None) between one and the cluster now.
 
-    Raises ``BackupMissing``, ``ArchiveError``, ``VaultError``.
+    The exit code says whether anything does. Raises ``BackupMissing``, ``ArchiveError``,
+    ``VaultError``, ``ApiError`` for a cluster of which something could not be read.
     """
     tally = Tally()
     async with connect(flags) as session:
@@ -69,9 +74,21 @@ async def diff(flags: Flags, old: str, new: str, *, vault: str | None, how: How)
         with ExitStack() as stack:
             before, after = (stack.enter_context(_spool(session)) for _ in range(2))
             with view(f"diff of {old}") as shown:
-                one = await _read(session, old, vault, before, shown)
-                other = await _read(session, new, vault, after, shown)
+                reporter = ViewReporter(shown)
+                one, facts = await _read(session, old, vault, before, reporter)
+                if new is None:
+                    other = Side(cluster=session.cluster_name)
+                    await read_cluster(session, facts, old=before, new=after, reporter=reporter)
+                else:
+                    other, _ = await _read(session, new, vault, after, reporter)
             _print(one, other, before, after, words, how, tally)
+    unread = sum(problem.level == "error" for problem in reporter.problems)
+    if unread:
+        raise ApiError(
+            f"{counted(unread, 'error')}: what differs there is not known",
+            place=str(other),
+            remedy="each is told above; see whether you may read what the backup holds",
+        )
     return DIFFERS if tally.differs else 0
 
 
@@ -79,14 +96,17 @@ def _spool(session: Session) -> Spool:
     return Spool(parent=session.settings.spool_dir, limit=session.settings.spool_limit)
 
 
-async def _read(session: Session, name: str, vault: str | None, spool: Spool, shown: View) -> Side:
+async def _read(
+    session: Session, name: str, vault: str | None, spool: Spool, reporter: Reporter
+) -> tuple[Side, BackupFacts]:
     """Reads a backup's archive into a spool, verified; warns of what is to be known of it."""
-    shown.update(f"reading {name}", 0, None)
+    reporter.phase(f"reading {name}")
     async with vault_of_backup(session, name, vault=vault) as opened:
         read = await read_archive(opened.store, name, spool=spool.add)
     for note in read.notes:
-        say(f"warning: {name}: {note}")
-    return Side(backup=name, vault=opened.name, taken=read.facts.started)
+        reporter.problem(Problem("warning", "Archive", note, "", f"backup {name}"))
+    facts = read.facts
+    return Side(backup=name, vault=opened.name, taken=facts.started), facts
 
 
 def _print(

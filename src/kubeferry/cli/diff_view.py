@@ -23,7 +23,9 @@ _MARKS: dict[Verdict, tuple[str, str]] = {
     "added": ("+", "green"),
     "removed": ("-", "red"),
     "changed": ("~", "cyan"),
+    "unread": ("?", "yellow"),
 }
+_DIFFERENT: tuple[Verdict, ...] = ("added", "removed", "changed")
 _NAME = 50
 """Cells of a name, where it fits."""
 
@@ -37,7 +39,7 @@ class Tally:
     @property
     def differs(self) -> bool:
         """Whether anything differs."""
-        return any(self.verdicts[verdict] for verdict in _MARKS)
+        return any(self.verdicts[verdict] for verdict in _DIFFERENT)
 
     def through(self, found: Iterable[Compared]) -> Iterator[Compared]:
         """The objects that differ; all are counted."""
@@ -92,8 +94,10 @@ def _shown(one: Difference, look: Look) -> Shown:
 
 
 def _summary(tally: Tally) -> str:
-    counts = [f"{tally.verdicts[verdict]:,} {verdict}" for verdict in _MARKS]
-    return f"{', '.join(counts)}, {counted(tally.verdicts['same'], 'object')} the same"
+    counts = [f"{tally.verdicts[verdict]:,} {verdict}" for verdict in _DIFFERENT]
+    same = f"{counted(tally.verdicts['same'], 'object')} the same"
+    unread = tally.verdicts["unread"]
+    return ", ".join([*counts, same, *([f"{unread:,} could not be read"] if unread else [])])
 
 
 def diff_json(

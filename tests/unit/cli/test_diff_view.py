@@ -69,12 +69,23 @@ def test_nothing_differs() -> None:
     assert not tally.differs
 
 
+def test_what_could_not_be_read_is_no_difference_and_is_told() -> None:
+    tally = Tally()
+    one = Compared(WEB, "unread", "apps/v1", "Deployment")
+    assert list(diff_lines([one], Look(), tally, show=False))[2:] == [
+        "  ? shop/web",
+        "",
+        "0 added, 0 removed, 0 changed, 0 objects the same, 1 could not be read",
+    ]
+    assert not tally.differs
+
+
 def test_the_same_for_programs() -> None:
     lines = list(diff_json({"backup": "a"}, {"cluster": "b"}, FOUND, Tally()))
     said = json.loads("\n".join(lines))
     assert len(lines) == 2 + len(said["objects"])
     assert (said["old"], said["new"]) == ({"backup": "a"}, {"cluster": "b"})
-    assert said["summary"] == {"added": 1, "removed": 1, "changed": 1, "same": 2}
+    assert said["summary"] == {"added": 1, "removed": 1, "changed": 1, "unread": 0, "same": 2}
     assert said["objects"][2] == {
         "change": "changed",
         "name": "web",

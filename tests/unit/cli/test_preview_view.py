@@ -1,0 +1,104 @@
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from kubeferry.backup.preview import Preview
+from kubeferry.cli.plan_view import Look
+from kubeferry.cli.preview_view import Found, preview_json, preview_lines
+from kubeferry.kube.names import Identity
+from kubeferry.report import Problem
+from kubeferry.vault.writer import Entry
+
+FOUND = Found(
+    backup="shop-1",
+    vault="vault",
+    cluster="here",
+    namespaces=["shop"],
+    left_out={"being deleted": 2, "made anew by others": 1200},
+    problems=[
+        Problem("warning", "NothingSelected", "selects nothing", "", "x*"),
+        Problem("error", "Forbidden", "could not be read", "shop", "secrets"),
+    ],
+)
+CLAIM = Identity("persistentvolumeclaims", "shop", "data")
+VOLUME = Identity("persistentvolumes", "", "pv-1")
+
+
+@pytest.fixture
+async def preview() -> Iterator[Preview]:
+    with Preview() as counted:
+        for name in ("a", "b"):
+            counted.add(entry("pods", name, 1024))
+        counted.add(entry("persistentvolumes", "pv-1", 48))
+        counted.came_in(VOLUME, CLAIM)
+        await counted.flush()
+        yield counted
+
+
+def entry(kind: str, name: str, size: int) -> Entry:
+    return Entry(kind, "v1", f"v1/{kind}", "shop", name, b" " * size)
+
+
+def test_what_would_be_in_it_and_why(preview: Preview) -> None:
+    assert list(preview_lines(FOUND, preview, Look())) == [
+        "Backup shop-1 of here into vault vault, dry run",
+        "",
+        "Would be in it  3 objects of 2 kinds, 2.0 KiB before compression",
+        "  pods                        2      2.0 KiB",
+        "  persistentvolumes           1         48 B",
+        "",
+        "Namespaces  shop",
+        "",
+        "Needed by others",
+        "  persistentvolumes pv-1                               for "
+        "persistentvolumeclaims shop/data",
+        "",
+        "Left out",
+        "      1,200   made anew by others",
+        "          2   being deleted",
+        "",
+        "Problems  1 error, 1 warning",
+        "  ! warning: x*: NothingSelected: selects nothing",
+        "  ! error: secrets: Forbidden: could not be read",
+        "The backup would end PartiallyFailed",
+        "",
+        "Nothing was written. Without --dry-run it is done.",
+    ]
+
+
+def test_where_there_is_nothing_to_say_nothing_is_said() -> None:
+    with Preview() as nothing:
+        lines = list(preview_lines(replace(FOUND, left_out={}, problems=[]), nothing, Look()))
+    assert lines[2:] == [
+        "Would be in it  0 objects of 0 kinds, 0 B before compression",
+        "",
+        "Namespaces  shop",
+        "",
+        "Nothing was written. Without --dry-run it is done.",
+    ]
+
+
+def test_of_many_namespaces_some_are_named(preview: Preview) -> None:
+    many = replace(FOUND, namespaces=[f"n{number}" for number in range(1020)])
+    [line] = [one for one in preview_lines(many, preview, Look()) if one.startswith("Namespaces")]
+    assert line.startswith("Namespaces  n0, n1, ")
+    assert line.endswith("n19 and 1,000 more")
+
+
+def test_the_same_for_programs(preview: Preview) -> None:
+    said = json.loads("\n".join(preview_json(FOUND, preview)))
+    assert (said["objects"], said["bytes"]) == (3, 2096)
+    assert said["kinds"] == [
+        {"type": "persistentvolumes", "objects": 1, "bytes": 48},
+        {"type": "pods", "objects": 2, "bytes": 2048},
+    ]
+    assert said["leftOut"] == FOUND.left_out
+    assert [one["level"] for one in said["problems"]] == ["warning", "error"]
+    assert said["related"] == [
+        {
+            "object": {"type": "persistentvolumes", "namespace": "", "name": "pv-1"},
+            "because": {"type": "persistentvolumeclaims", "namespace": "shop", "name": "data"},
+        }
+    ]
