@@ -13,7 +13,7 @@ from operator import itemgetter
 from msgspec.structs import replace
 
 from kubeferry.api import metadata as api_metadata
-from kubeferry.api.backup import ApplicationBackup
+from kubeferry.api.backup import ApplicationBackup, VolumeBackup
 from kubeferry.api.definition import API_VERSION, SYNCED_FROM
 from kubeferry.backup.choice import choose
 from kubeferry.backup.collect import collect
@@ -22,7 +22,7 @@ from kubeferry.backup.prepare import prepare
 from kubeferry.cli.comparing import UNREAD
 from kubeferry.cli.connection import Session
 from kubeferry.controller.resources import BACKUPS
-from kubeferry.errors import ApiError, ApiLost, InvalidInput, NotFound
+from kubeferry.errors import ApiError, ApiLost, InvalidInput, NotFound, first_error
 from kubeferry.kube.client import Client
 from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import Identity, Resource, split_group_resource
@@ -86,11 +86,14 @@ async def _collect(
 
 def _objects_only(backup: ApplicationBackup) -> ApplicationBackup:
     """The task without what is no part of a comparison: versions, hooks, data of volumes."""
+    volumes = VolumeBackup()
+    if backup.spec.backup_type == "PvBackup":  # whose claims these are
+        volumes = backup.spec.pv_backup
     spec = replace(
         backup.spec,
         all_versions=False,
         hooks=None,
-        pv_backup=replace(backup.spec.pv_backup, default_pv_backup=False),
+        pv_backup=replace(volumes, default_pv_backup=False),
     )
     return replace(backup, spec=spec)
 
@@ -153,15 +156,21 @@ class _Rest:
                 for one in (*some, *rest) if is_broken else ():
                     self._new.mark_done(one, UNREAD)
             elif len(some) <= _FEW:
-                async with asyncio.TaskGroup() as group_of_reads:
-                    for one in some:
-                        group_of_reads.create_task(self._read(resource, one))
+                await self._read_all(resource, some)
             else:
                 await self._list(resource, namespace, some, missing)
 
     def _missing(self, kind: str) -> Iterator[tuple[str, str]]:
         """Namespace and name of each object that ``new`` lacks, sorted."""
         return (one for one in self._old.names(kind) if self._new.get(Identity(kind, *one)) is None)
+
+    async def _read_all(self, resource: Resource, objects: Sequence[Identity]) -> None:
+        try:
+            async with asyncio.TaskGroup() as reads:
+                for one in objects:
+                    reads.create_task(self._read(resource, one))
+        except* ApiLost as errors:
+            raise first_error(errors) from None
 
     async def _read(self, resource: Resource, one: Identity) -> None:
         try:

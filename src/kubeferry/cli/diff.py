@@ -62,6 +62,10 @@ class Side:
         return {key: value for key, value in (facts | {"taken": taken}).items() if value}
 
 
+_NO_DOUBT = frozenset({"NamespaceMissing"})
+"""Errors of a selection that leave no doubt of what is there: nothing."""
+
+
 async def diff(flags: Flags, old: str, new: str | None, *, vault: str | None, how: How) -> int:
     """Prints what differs between two backups, or (None) between one and the cluster now.
 
@@ -82,7 +86,10 @@ async def diff(flags: Flags, old: str, new: str | None, *, vault: str | None, ho
                 else:
                     other, _ = await _read(session, new, vault, after, reporter)
             _print(one, other, before, after, words, how, tally)
-    unread = sum(problem.level == "error" for problem in reporter.problems)
+    unread = sum(
+        problem.level == "error" and problem.reason not in _NO_DOUBT
+        for problem in reporter.problems
+    )
     if unread:
         raise ApiError(
             f"{counted(unread, 'error')}: what differs there is not known",
