@@ -1,13 +1,15 @@
 """The pages and parts of pages that are made from the code; ``make golden`` writes them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
 
 from kubeferry.api import crd, rights
 from kubeferry.api.definition import GROUP, VERSION, Definition
+from kubeferry.backup import related
+from kubeferry.backup.generated import GENERATED, Generated
 from kubeferry.cli.command import EXIT_CODES
 from kubeferry.cli.main import root
 from kubeferry.durations import PATTERN
@@ -167,6 +169,62 @@ def waves() -> str:
         f"| {wave} | {title} | {', '.join(found)} |\n" for (wave, title), found in kinds.items()
     )
     return "| wave | what | kinds |\n|---|---|---|\n" + "".join(rows)
+
+
+def generated_objects() -> str:
+    """The table of what others generate."""
+    rows = (f"| {_objects(one)} | {one.made_by} |\n" for one in GENERATED)
+    return "| left out | made by |\n|---|---|\n" + "".join(rows)
+
+
+def _objects(one: Generated) -> str:
+    """The objects of a rule, as a person recognises them."""
+    marks = [f"the name {_either(one.names)}"] if one.names else []
+    for label, values in one.labels.items():
+        written = [f"{label}={value}" for value in sorted(values)] or [label]
+        marks.append(f"the label {_either(written)}")
+    marks += [f"the type `{one.secret_type}`"] if one.secret_type else []
+    marks += [f"the field manager `{one.manager}`"] if one.manager else []
+    kinds = ", ".join(f"`{kind}`" for kind in one.kinds)
+    return f"{kinds} with {' or '.join(marks)}" if marks else kinds
+
+
+def _either(words: Iterable[str]) -> str:
+    *rest, last = (f"`{word}`" for word in words)
+    return f"{', '.join(rest)} or {last}" if rest else last
+
+
+_BY_TRACE = {
+    related.ROLE_BINDINGS: f"`{related.ACCOUNTS}`",
+    related.CLUSTER_ROLE_BINDINGS: f"`{related.ACCOUNTS}`",
+    related.SNAPSHOT_CLASSES: f"`{related.STORAGE_CLASSES}`",
+}
+"""Whose object makes one of these kinds come in; what is new in ``SEEKERS`` is a KeyError here."""
+
+
+def related_objects() -> str:
+    """The table of what an object brings in."""
+    named: dict[tuple[str, ...], list[str]] = {}
+    for kind, rule in related.RULES.items():
+        named.setdefault(rule.kinds, []).append(f"`{kind}`")
+    rows = [(", ".join(sources), _targets(kinds)) for kinds, sources in named.items()]
+    naming: dict[str, list[str]] = {}
+    for kind in sorted(related.SEEKERS):
+        naming.setdefault(_BY_TRACE[kind], []).append(kind)
+    rows += [
+        (source, f"{_targets(kinds)} that are for them") for source, kinds in sorted(naming.items())
+    ]
+    rows += [
+        ("any custom resource", f"its definition, of `{related.DEFINITIONS}`"),
+        ("anything in a namespace", "its Namespace object"),
+    ]
+    lines = (f"| {source} | {targets} |\n" for source, targets in rows)
+    return "| an object of | brings in |\n|---|---|\n" + "".join(lines)
+
+
+def _targets(kinds: Iterable[str]) -> str:
+    of_volumes = {related.SECRETS: " of its volumes"}
+    return ", ".join(f"`{kind}`{of_volumes.get(kind, '')}" for kind in kinds)
 
 
 _COMPARED = {

@@ -15,7 +15,9 @@ from kubeferry.api.backup import ApplicationBackup
 from kubeferry.api.location import ANNOTATION, BackupLocation, annotated_vault
 from kubeferry.api.metadata import Metadata, read
 from kubeferry.api.restore import ApplicationRestore
-from kubeferry.backup import select
+from kubeferry.backup.kinds import NEVER_KINDS
+from kubeferry.backup.policies import ACTIONS, CONDITIONS, parse_policies
+from kubeferry.backup.select import EXCLUDE_LABEL
 from kubeferry.controller.vaults import CREDENTIAL_SECRETS
 from kubeferry.durations import format_duration
 from kubeferry.kube.names import RESERVED_NAMESPACES
@@ -77,6 +79,8 @@ def test_a_generated_page_is_up_to_date(
 @pytest.mark.parametrize(
     ("page", "name", "make"),
     [
+        pytest.param("backups.md", "generated", generate.generated_objects, id="by others"),
+        pytest.param("backups.md", "related", generate.related_objects, id="related objects"),
         pytest.param("errors.md", "exit-codes", generate.exit_codes, id="exit codes"),
         pytest.param("restores.md", "waves", generate.waves, id="waves"),
         pytest.param("modifiers.md", "protected", generate.protected_fields, id="protected fields"),
@@ -236,19 +240,10 @@ def test_every_automatic_cause_is_documented() -> None:
     ("page", "names"),
     [
         pytest.param("backups.md", RESERVED_NAMESPACES, id="reserved namespaces"),
-        pytest.param("backups.md", select.GENERATED_KINDS, id="kinds others generate"),
-        pytest.param("backups.md", select.GENERATED_LABELS, id="objects others generate"),
-        pytest.param(
-            "backups.md",
-            [
-                f"{label}={value}"
-                for label, values in select.GENERATED_LABELS.values()
-                for value in values
-            ],
-            id="their labels",
-        ),
-        pytest.param("backups.md", select._NEVER_KINDS, id="kinds never archived"),
-        pytest.param("backups.md", [f"{select.EXCLUDE_LABEL}=true"], id="the excluding label"),
+        pytest.param("backups.md", NEVER_KINDS, id="kinds never archived"),
+        pytest.param("backups.md", ACTIONS, id="actions of a volume policy"),
+        pytest.param("backups.md", CONDITIONS, id="conditions of a volume policy"),
+        pytest.param("backups.md", [f"{EXCLUDE_LABEL}=true"], id="the excluding label"),
         pytest.param("restores.md", NEVER_RESTORED, id="kinds never restored"),
         pytest.param("modifiers.md", OPERATIONS, id="operations"),
         pytest.param("vaults.md", CREDENTIAL_SECRETS, id="Secrets with keys"),
@@ -266,6 +261,8 @@ def test_a_manifest_of_a_page_is_right(block: pages.Block) -> None:
         assert isinstance(found, dict)
         if found.get("kind") in KINDS:
             read(found, KINDS[found["kind"]])
+        elif found.get("kind") == "ConfigMap" and "volumePolicies" in str(found["data"]):
+            assert parse_policies(found["data"], place="page").volumes
         elif found.get("kind") == "ConfigMap":
             assert parse_modifiers(found["data"], place="page").notes == ()
         else:

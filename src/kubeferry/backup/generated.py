@@ -18,7 +18,7 @@ class Generated:
     Attributes:
         kinds: group resources.
         made_by: who makes them, for people.
-        names: of the objects; a name that ends in ``*`` is a prefix.
+        names: of the objects.
         labels: a label with the values that tell it, any value where there are none.
         secret_type: of a Secret.
         manager: the field manager that wrote it.
@@ -46,9 +46,8 @@ class Generated:
             value = labels.get(label)
             if value is not None and (not values or value in values):
                 return True
-        for text in self.names:
-            if name == text or (text.endswith("*") and name.startswith(text[:-1])):
-                return True
+        if name in self.names:
+            return True
         return bool(self.manager) and f'"manager":"{self.manager}"'.encode() in bytes(raw)
 
 
@@ -97,7 +96,6 @@ GENERATED: tuple[Generated, ...] = (
             "clusterrolebindings.rbac.authorization.k8s.io",
         ),
         "each cluster, when its API server starts",
-        names=("system:*",),
         labels={"kubernetes.io/bootstrapping": frozenset({"rbac-defaults"})},
     ),
     Generated(

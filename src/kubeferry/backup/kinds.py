@@ -23,17 +23,21 @@ from kubeferry.backup.filters import (
     Words,
 )
 from kubeferry.backup.generated import GENERATED_KINDS
+from kubeferry.backup.related import (
+    CLAIMS,
+    DEFINITIONS,
+    NAMESPACES,
+    SECRETS,
+    SNAPSHOT_CLASSES,
+    STORAGE_CLASSES,
+    TARGETS,
+    VOLUMES,
+)
 from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import Resource
 from kubeferry.transform.automatic.finished import NEVER_RESTORED
 
-NAMESPACES = "namespaces"
 PODS = "pods"
-CLAIMS = "persistentvolumeclaims"
-VOLUMES = "persistentvolumes"
-DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
-STORAGE_CLASSES = "storageclasses.storage.k8s.io"
-SNAPSHOT_CLASSES = "volumesnapshotclasses.snapshot.storage.k8s.io"
 
 NEVER_KINDS = frozenset(
     {
@@ -43,25 +47,13 @@ NEVER_KINDS = frozenset(
 )
 """Handles of the source's storage (velero.md §2.4)."""
 
-RELATED_KINDS = frozenset(
-    {
-        NAMESPACES,
-        VOLUMES,
-        DEFINITIONS,
-        STORAGE_CLASSES,
-        SNAPSHOT_CLASSES,
-        "priorityclasses.scheduling.k8s.io",
-        "clusterroles.rbac.authorization.k8s.io",
-        "clusterrolebindings.rbac.authorization.k8s.io",
-        "ingressclasses.networking.k8s.io",
-    }
-)
-"""Cluster-scoped kinds that a relation may bring in."""
+RELATED_KINDS = TARGETS | {DEFINITIONS, NAMESPACES}
+"""Kinds that a relation may bring in."""
 
 _VERBS = frozenset({"list", "get", "create", "delete"})
 _FIRST = (PODS, CLAIMS, VOLUMES)
 _FOR_CLAIMS = frozenset(
-    {NAMESPACES, CLAIMS, VOLUMES, "secrets", STORAGE_CLASSES, SNAPSHOT_CLASSES, DEFINITIONS}
+    {NAMESPACES, CLAIMS, VOLUMES, SECRETS, STORAGE_CLASSES, SNAPSHOT_CLASSES, DEFINITIONS}
 )
 
 

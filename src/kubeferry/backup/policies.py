@@ -19,7 +19,8 @@ from kubeferry.transform.modifiers.values import scalar_text
 
 Action = Literal["skip", "fs-backup", "snapshot", "custom"]
 
-_ACTIONS: tuple[Action, ...] = ("skip", "fs-backup", "snapshot", "custom")
+ACTIONS: tuple[Action, ...] = ("skip", "fs-backup", "snapshot", "custom")
+"""What a volume policy may do."""
 _PHASES = ("Pending", "Bound", "Lost")
 _POD_SOURCES = frozenset(
     {"configMap", "downwardAPI", "emptyDir", "ephemeral", "gitRepo", "image", "projected", "secret"}
@@ -110,12 +111,12 @@ def _policy(number: int, value: Any, place: str) -> VolumePolicy:
     fields = _fields(value, ("conditions", "action"), place)
     action = _fields(fields.get("action"), ("type", "parameters"), f"{place}.action")
     kind = scalar_text(action.get("type"), place=f"{place}.action.type")
-    chosen = next((one for one in _ACTIONS if one == kind), None)
+    chosen = next((one for one in ACTIONS if one == kind), None)
     if chosen is None:
         raise InvalidInput(
             f"{kind!r} is no action" if kind else "is missing",
             place=f"{place}.action.type",
-            remedy=f"use one of {', '.join(_ACTIONS)}",
+            remedy=f"use one of {', '.join(ACTIONS)}",
         )
     if action.get("parameters") and chosen != "custom":
         raise InvalidInput(
@@ -123,9 +124,9 @@ def _policy(number: int, value: Any, place: str) -> VolumePolicy:
             place=f"{place}.action.parameters",
             remedy="leave them out",
         )
-    given = _fields(fields.get("conditions"), tuple(_CONDITIONS), f"{place}.conditions")
+    given = _fields(fields.get("conditions"), tuple(CONDITIONS), f"{place}.conditions")
     conditions = tuple(
-        _CONDITIONS[name](inner, f"{place}.conditions.{name}")
+        CONDITIONS[name](inner, f"{place}.conditions.{name}")
         for name, inner in given.items()
         if inner is not None
     )
@@ -207,7 +208,7 @@ def _claim_phase(value: Any, place: str) -> Condition:
     return lambda claim, volume: claim.phase in names
 
 
-_CONDITIONS: Mapping[str, Callable[[Any, str], Condition]] = {
+CONDITIONS: Mapping[str, Callable[[Any, str], Condition]] = {
     "capacity": _capacity,
     "storageClass": _storage_class,
     "nfs": _nfs,
@@ -216,6 +217,7 @@ _CONDITIONS: Mapping[str, Callable[[Any, str], Condition]] = {
     "pvcLabels": _claim_labels,
     "pvcPhase": _claim_phase,
 }
+"""What a volume policy may ask, each with how it is read."""
 
 
 def _has(volume: Volume | None, source: str, wanted: Mapping[str, str]) -> bool:

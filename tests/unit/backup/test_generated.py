@@ -38,7 +38,10 @@ WRITTEN = b'{"metadata":{"managedFields":[{"manager":"kubectl","fieldsV1":{}}]}}
             id="a role that each cluster has",
         ),
         pytest.param(
-            "clusterrolebindings.rbac.authorization.k8s.io", "system:x", {}, id="a system binding"
+            "clusterrolebindings.rbac.authorization.k8s.io",
+            "system:discovery",
+            {"kubernetes.io/bootstrapping": "rbac-defaults"},
+            id="a binding that each cluster has",
         ),
         pytest.param(
             "apiservices.apiregistration.k8s.io",
@@ -67,7 +70,10 @@ def test_what_others_make(kind: str, name: str, labels: dict[str, str]) -> None:
         pytest.param("jobs.batch", "nightly-1", {}, id="a Job"),
         pytest.param("clusterroles.rbac.authorization.k8s.io", "shop", {}, id="a person's role"),
         pytest.param(
-            "clusterroles.rbac.authorization.k8s.io", "a-system:b", {}, id="a prefix is in front"
+            "clusterrolebindings.rbac.authorization.k8s.io",
+            "system:metrics-server",
+            {},
+            id="an add-on's binding, whatever its name begins with",
         ),
         pytest.param("apiservices.apiregistration.k8s.io", "v1.metrics", {}, id="an extension"),
     ],
