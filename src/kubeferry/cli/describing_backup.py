@@ -11,7 +11,7 @@ from kubeferry.api.definition import SYNCED_FROM
 from kubeferry.api.labels import Labels
 from kubeferry.api.metadata import read
 from kubeferry.cli.command import Flags, program
-from kubeferry.cli.connection import connect
+from kubeferry.cli.connection import Session, connect
 from kubeferry.cli.contents_view import CLUSTER_SCOPED
 from kubeferry.cli.description import (
     Pairs,
@@ -28,9 +28,9 @@ from kubeferry.clock import utc_now
 from kubeferry.controller.resources import BACKUPS
 from kubeferry.kube.names import split_api_version
 from kubeferry.kube.selectors import parse_selector
+from kubeferry.vault.metadata import load_backup
 from kubeferry.vault.sidefiles import load_side_file
 
-_VOLUME_DATA = "volumeinfo.json.gz"
 _SIZES = (
     ("csiSnapshotInfo", "size"),
     ("snapshotDataMovementInfo", "size"),
@@ -48,14 +48,35 @@ async def backup(flags: Flags, name: str, *, details: bool) -> None:
         if found.status.preview is not None:
             emit(preview_lines(found.status.preview))
         elif details:
-            async with vault_of_backup(session, name) as opened:
-                files = [
-                    decoded(await load_side_file(opened.store, name, kind), f"backup {name}")
-                    for kind in ("resource-list.json.gz", _VOLUME_DATA, "results.gz")
-                ]
-            emit(details_lines(*files))
-            say(f"{program()} backup contents {name} tells sizes and dates")
+            await _details(session, found)
         await events(session, BACKUPS, obj)
+
+
+async def _details(session: Session, found: ApplicationBackup) -> None:
+    name = found.metadata.name
+    async with vault_of_backup(session, name) as opened:
+        if is_synced(found):
+            emit(asked_lines((await load_backup(opened.store, name)).asked))
+        listed, volumes, results = [
+            decoded(await load_side_file(opened.store, name, kind), f"backup {name}")
+            for kind in ("resource-list.json.gz", "volumeinfo.json.gz", "results.gz")
+        ]
+    emit(details_lines(listed, volumes, results))
+    say(f"{program()} backup contents {name} tells sizes and dates")
+
+
+def is_synced(found: ApplicationBackup) -> bool:
+    """Whether it appeared by sync: its spec is no task's, and tells little of what was asked."""
+    return SYNCED_FROM in found.metadata.annotations
+
+
+def asked_lines(asked: Mapping[str, Any]) -> Iterator[str]:
+    """What was asked for beside namespaces, as the vault tells it by the names of Velero."""
+    if asked:
+        yield ""
+        yield "Asked for:"
+        texts = ((f"  {name}", codec.encode(value).decode()) for name, value in asked.items())
+        yield from fields(texts)
 
 
 def details_lines(listed: Any, volumes: Any, results: Any) -> Iterator[str]:
@@ -72,7 +93,10 @@ def backup_fields(found: ApplicationBackup, *, now: datetime) -> Pairs:
     yield "Synced from", found.metadata.annotations.get(SYNCED_FROM, "")
     yield "Vault", spec.storage_location
     yield "Source cluster", status.source_cluster
-    yield from selection_fields(spec)
+    if is_synced(found):
+        yield from _namespaces(spec)
+    else:
+        yield from selection_fields(spec)
     yield "Hooks", ", ".join(one.name for one in spec.hooks.resources) if spec.hooks else ""
     yield "Kept for", spec.ttl
     yield "Expires", moment(status.expiration, now)
@@ -88,8 +112,7 @@ def backup_fields(found: ApplicationBackup, *, now: datetime) -> Pairs:
 def selection_fields(spec: BackupSpec) -> Pairs:
     """What was asked for; what is as it is by default goes without saying, volume data aside."""
     yield "Type", spec.backup_type + (", dry run" if spec.dry_run else "")
-    yield "Namespaces", ", ".join(spec.included_namespaces) or "all but the reserved ones"
-    yield "Namespaces left out", ", ".join(spec.excluded_namespaces)
+    yield from _namespaces(spec)
     for label, words in (
         ("Kinds", spec.included_resources),
         ("Kinds left out", spec.excluded_resources),
@@ -111,6 +134,11 @@ def selection_fields(spec: BackupSpec) -> Pairs:
     yield "  of classes", ", ".join(volumes.included_storage_classes)
     yield "  of claims", [_text(one) for one in volumes.label_selectors]
     yield "  mounted", _MOUNTED[volumes.mounted_only]
+
+
+def _namespaces(spec: BackupSpec) -> Pairs:
+    yield "Namespaces", ", ".join(spec.included_namespaces) or "all but the reserved ones"
+    yield "Namespaces left out", ", ".join(spec.excluded_namespaces)
 
 
 _CLUSTER = {None: "", True: "all", False: "none"}

@@ -4,6 +4,7 @@ from typing import Any
 from kubeferry.api.backup import ApplicationBackup, Preview, PreviewKind, PreviewRelated
 from kubeferry.api.metadata import read
 from kubeferry.cli.describing_backup import (
+    asked_lines,
     backup_fields,
     details_lines,
     objects_lines,
@@ -135,6 +136,28 @@ def test_what_was_asked_for_of_volumes_and_scopes() -> None:
         "                       any",
         "  mounted:             or not",
     ]
+
+
+def test_of_a_backup_that_appeared_by_sync_only_what_is_known_is_told() -> None:
+    about = {"name": "a", "annotations": {"csdr.alibabacloud.com/synced-from": "vault"}}
+    spec = {"storageLocation": "vault", "includedNamespaces": ["x"]}
+    found = read(
+        HEAD | {"kind": "ApplicationBackup", "metadata": about, "spec": spec}, ApplicationBackup
+    )
+    labels = [label for label, _ in backup_fields(found, now=NOW)]
+    assert "Namespaces" in labels
+    assert not {"Type", "Volume data", "Versions"} & set(labels)
+
+
+def test_what_the_vault_tells_of_what_was_asked_for() -> None:
+    asked = {"includedResources": ["pods"], "includeClusterResources": False}
+    assert list(asked_lines(asked)) == [
+        "",
+        "Asked for:",
+        '  includedResources:        ["pods"]',
+        "  includeClusterResources:  false",
+    ]
+    assert list(asked_lines({})) == []
 
 
 def test_contents_by_namespace_and_kind() -> None:
