@@ -14,6 +14,7 @@ from kubeferry.backup import related
 from kubeferry.backup.ledger import Ledger, Wanted
 from kubeferry.backup.related import Reference
 from kubeferry.backup.sink import CameIn, Sink
+from kubeferry.errors import InvalidInput
 from kubeferry.kube.names import Identity, Resource
 from kubeferry.report import Problem, Reporter
 from kubeferry.vault.writer import Entry
@@ -144,10 +145,9 @@ class Kind:
         What it refers to is written down.
         """
         contents = self._contents
-        contents.sink.add(
-            Entry(self.name, self._version, self._type_key, namespace, name, body, created)
-        )
-        self.count += 1
+        entry = Entry(self.name, self._version, self._type_key, namespace, name, body, created)
+        if not self._put(entry):
+            return
         if self._is_plain and self.count > 1 and namespace in contents._namespaces:
             return
         one = Identity(self.name, namespace, name)
@@ -164,10 +164,20 @@ class Kind:
 
     def add_version(self, namespace: str, name: str, body: bytes, created: str) -> None:
         """Adds an object in a version that is not the preferred one; it is there in that too."""
-        self._contents.sink.add(
+        self._put(
             Entry(self.name, self._version, self._type_key, namespace, name, body, created, False)
         )
+
+    def _put(self, entry: Entry) -> bool:
+        try:
+            self._contents.sink.add(entry)
+        except InvalidInput as error:
+            subject = str(Identity(self.name, entry.namespace, entry.name))
+            problem = Problem("error", "Malformed", error.problem, entry.namespace, subject)
+            self._contents.reporter.problem(problem)
+            return False
         self.count += 1
+        return True
 
     def _follow(self, one: Identity, body: bytes) -> None:
         contents = self._contents

@@ -91,7 +91,7 @@ class Listed:
         same: whether all of this kind so far is of one moment.
         mixed: it was not, when all of the preferred version was listed; told once, without items.
         error: why the rest of a list, or all of it, could not be had.
-        where: the namespaces of the lists that failed so; none for a list of all.
+        where: the namespaces of the lists that failed so; none where all of them did.
         size: the bytes of the page.
     """
 
@@ -202,7 +202,8 @@ class _Lists:
                             where.append(namespace)
             self._same = self._same and not failed
             for failure, where in failed.values():
-                named = tuple(name for name in where if name)
+                everywhere = len(where) == len(self._source.namespaces)
+                named = () if everywhere else tuple(where)
                 yield Listed(self._source, resource, error=failure, where=named)
             if not self._begun:  # not one list of the kind could be had
                 return

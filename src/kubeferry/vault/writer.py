@@ -161,12 +161,13 @@ class ArchiveWriter:
 
     @property
     def objects(self) -> int:
-        """How many objects were added."""
+        """How many objects were added; one in several versions counts once."""
         return self._objects
 
     def add(self, entry: Entry) -> None:
-        """Adds one object; returns at once. Raises ``InvalidInput`` for a name that is no file
-        name.
+        """Adds one object in one version; returns at once.
+
+        Raises ``InvalidInput`` for a name that is no file name.
         """
         group_resource, version, type_key, namespace, name, body, created, preferred = entry
         folders = _folders(group_resource, version, namespace, preferred)
@@ -179,8 +180,9 @@ class ArchiveWriter:
             self._parts += (first, body, fill, second, body, fill)
         else:
             self._parts += (first, body, fill)
-        self._lines.append(Line(type_key, group_resource, namespace, name, size, created))
-        self._objects += 1
+        if preferred:  # the same object in another version is no other object
+            self._lines.append(Line(type_key, group_resource, namespace, name, size, created))
+            self._objects += 1
 
     async def flush(self) -> None:
         """Sends what was added, when the last flush is through; renews the claim when it is time.

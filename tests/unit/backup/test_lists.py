@@ -1,12 +1,13 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 import msgspec
 import pytest
 
 from kubeferry.backup.lists import Listed, Source, head, pages
-from kubeferry.errors import ApiUnreachable, Forbidden, Unauthorized
+from kubeferry.errors import ApiUnreachable, Expired, Forbidden, Unauthorized
 from kubeferry.kube.client import Client
 from kubeferry.kube.config import ClusterConfig
 from kubeferry.kube.limiter import MIB, Limits
@@ -204,3 +205,93 @@ async def test_a_server_that_is_away_leaves_no_room_taken() -> None:
     with pytest.raises(ApiUnreachable):
         await collected(client, MAPS, PODS)
     assert client.room.used == 0
+
+
+class Moments(Client):
+    """A client whose every list is of a moment; ``forgets`` those of an earlier one."""
+
+    def __init__(self, *moments: str, forgets: bool = False) -> None:
+        super().__init__(ClusterConfig(server="http://127.0.0.1:1"))
+        self._moments = iter(moments)
+        self._forgets = forgets
+        self.asked: list[tuple[str, str, str, str]] = []
+
+    async def pages(  # type: ignore[override]
+        self,
+        resource: Resource,
+        *,
+        namespace: str,
+        label_selector: str,
+        resource_version: str,
+        limit: int,
+    ) -> AsyncGenerator[Page, None]:
+        self.asked.append((resource.version, namespace, label_selector, resource_version))
+        if resource_version and self._forgets:
+            raise Expired("too old")
+        moment = next(self._moments)
+        yield replace(page(config_map(f"{namespace or 'a'}/x")), resource_version=moment)
+
+
+V2 = replace(MAPS, version="v2")
+
+
+async def test_all_lists_of_a_kind_are_of_the_moment_of_the_first() -> None:
+    client = Moments(*["7"] * 8)
+    source = Source(MAPS, (V2,), namespaces=("a", "b"), queries=("x", "y"))
+    async with aclosing(pages(client, [source])) as found:
+        listed = [one async for one in found]
+    assert client.asked == [
+        (version, where, query, "" if number == 0 else "7")
+        for number, (version, where, query) in enumerate(
+            (version, where, query) for version in ("v1", "v2") for where in "ab" for query in "xy"
+        )
+    ]
+    assert [(one.resource.version, one.query) for one in listed] == [
+        (version, query) for version in ("v1", "v2") for _ in "ab" for query in (0, 1)
+    ]
+    assert all(one.same and not one.mixed for one in listed)
+
+
+async def test_a_server_that_has_forgotten_the_moment_answers_with_a_newer_one() -> None:
+    client = Moments("7", "8", "9", "10", forgets=True)
+    source = Source(MAPS, (V2,), namespaces=("a", "b"))
+    async with aclosing(pages(client, [source])) as found:
+        listed = [one async for one in found]
+    assert [one[3] for one in client.asked] == ["", "7", "", "8", "", "9", ""]
+    assert [(one.resource.version, one.same, one.mixed) for one in listed] == [
+        ("v1", True, False),
+        ("v1", False, False),
+        ("v1", True, True),
+        ("v2", False, False),
+        ("v2", False, False),
+    ]
+
+
+async def test_a_server_that_does_not_know_moments_is_never_the_same_and_nobody_is_told() -> None:
+    client = Moments("", "", "")
+    source = Source(MAPS, (V2,))
+    async with aclosing(pages(client, [source])) as found:
+        listed = [one async for one in found]
+    assert [one[3] for one in client.asked] == ["", ""]
+    assert [(one.same, one.mixed) for one in listed] == [(False, False), (False, False)]
+
+
+async def test_what_fails_in_some_namespaces_is_told_with_them_and_the_others_go_on() -> None:
+    class Partly(Moments):
+        async def pages(  # type: ignore[override]
+            self, resource: Resource, *, namespace: str, **where: str
+        ) -> AsyncGenerator[Page, None]:
+            if namespace in ("a", "c"):
+                raise Forbidden("no")
+            async for one in super().pages(resource, namespace=namespace, **where):  # type: ignore[arg-type]
+                yield one
+
+    source = Source(MAPS, (V2,), namespaces=("a", "b", "c"))
+    async with aclosing(pages(Partly("7", "7"), [source])) as found:
+        listed = [one async for one in found]
+    assert [(one.resource.version, one.where, one.same) for one in listed] == [
+        ("v1", (), True),
+        ("v1", ("a", "c"), True),
+        ("v2", (), False),
+        ("v2", ("a", "c"), True),
+    ]

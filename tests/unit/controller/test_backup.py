@@ -52,6 +52,36 @@ async def test_a_backup_is_taken_and_its_status_tells_what_was_done(ground: Grou
     assert facts.storage_location == "vault"
 
 
+async def test_a_dry_run_tells_what_would_be_taken_and_writes_nothing(ground: Ground) -> None:
+    await ground.client.create(NAMESPACES, namespace("shop"))
+    await ground.vault()
+    await ground.create(
+        BACKUPS, "nightly", storageLocation="vault", includedNamespaces=["shop"], dryRun=True
+    )
+    status = await ended(ground, "nightly")
+    assert status["phase"] == "Completed"
+    assert status["message"] == "a dry run: the backup would end Completed"
+    assert {"kind": "namespaces", "objects": 1} in [
+        {key: one[key] for key in ("kind", "objects")} for one in status["preview"]["kinds"]
+    ]
+    assert status["preview"]["objects"] == status["progress"]["itemsDone"] > 0
+    assert "expiration" not in status
+    assert [one async for one in ground.store().list("backups/")] == []
+
+
+async def test_a_dry_run_tells_how_the_backup_would_end(ground: Ground) -> None:
+    await ground.client.create(NAMESPACES, namespace("shop"))
+    await ground.create(
+        BACKUPS, "n", storageLocation="vault", includedNamespaces=["shop", "gone"], dryRun=True
+    )
+    status = await ended(ground, "n")
+    assert (status["phase"], status["errors"]) == ("Completed", 1)
+    assert status["message"] == (
+        "a dry run: the backup would end PartiallyFailed: 1 error; the first: gone: "
+        "NamespaceMissing: was asked for and does not exist"
+    )
+
+
 async def test_an_annotation_registers_the_vault_and_the_backup_waits_for_it(
     ground: Ground,
 ) -> None:

@@ -69,9 +69,10 @@ async def test_entries_are_veleros_in_veleros_order(store: Store, folder: Path) 
 
 async def test_a_version_that_is_not_preferred_is_written_once(store: Store, folder: Path) -> None:
     entry = pod("web")._replace(version="v1beta1", preferred=False)
-    await write_archive(store, "b", [entry])
+    facts = await write_archive(store, "b", [pod("web"), entry])
     names = [member.name for member, _ in members(folder)]
-    assert names[1:-1] == ["resources/pods/v1beta1/namespaces/default/web.json"]
+    assert names[3:-1] == ["resources/pods/v1beta1/namespaces/default/web.json"]
+    assert facts.objects == len(json.loads(members(folder)[-1][1])) == 1
 
 
 async def test_the_catalogue_lists_every_object_in_order(store: Store, folder: Path) -> None:

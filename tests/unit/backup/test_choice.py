@@ -1,0 +1,77 @@
+"""What is chosen before anything is listed, and what is told of it."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from kubeferry.backup.choice import Choice, choose
+from kubeferry.backup.request import BackupRequest
+from kubeferry.backup.selection import Selection
+from kubeferry.errors import InvalidInput
+from kubeferry.kube.client import Client
+from kubeferry.kube.config import ClusterConfig
+from kubeferry.kube.discovery import BrokenGroup, Discovery
+from kubeferry.report import Findings
+from kubeferry.sandbox import Sandbox
+from tests.builders import namespace
+from tests.unit.backup.test_run import NAMESPACES
+
+
+class Broken(Client):
+    """A client of a server with groups that do not answer."""
+
+    async def discover(self) -> Discovery:
+        found = await super().discover()
+        parts = [("metrics.x.io", "v1"), ("metrics.x.io", "v2"), ("other.x.io", "v1")]
+        broken = tuple(BrokenGroup(*part, "the service does not answer") for part in parts)
+        return Discovery(found.all_versions, broken)
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Broken]:
+    async with Sandbox() as sandbox, Broken(ClusterConfig(server=sandbox.server)) as made:
+        for name in ("shop", "shop-2", "other"):
+            await made.create(NAMESPACES, namespace(name))
+        yield made
+
+
+async def chosen(client: Client, **selection: Any) -> tuple[Choice, list[str]]:
+    findings = Findings()
+    request = BackupRequest("b", "u", "vault", Selection(**selection))
+    choice = await choose(request, client=client, reporter=findings)
+    return choice, [f"{one.level} {one}" for one in findings.problems]
+
+
+async def test_a_group_that_does_not_answer_is_one_error(client: Broken) -> None:
+    _, told = await chosen(client)
+    assert told == [
+        "error metrics.x.io: GroupUnavailable: its objects in v1, v2 may be missing: the service "
+        "does not answer",
+        "error other.x.io: GroupUnavailable: its objects in v1 may be missing: the service does "
+        "not answer",
+    ]
+
+
+async def test_namespaces_are_chosen_by_name_and_by_pattern(client: Broken) -> None:
+    choice, told = await chosen(client, included_namespaces=("shop*", "nothing-*", "gone"))
+    assert choice.scope.namespaces == ("shop", "shop-2")
+    assert told[2:] == [
+        "error gone: NamespaceMissing: was asked for and does not exist",
+        "warning nothing-*: NothingSelected: selects no namespace",
+    ]
+
+
+async def test_nothing_at_all_is_refused(client: Broken) -> None:
+    with pytest.raises(InvalidInput, match="none of nothing-"):
+        await chosen(client, included_namespaces=("nothing-*",))
+
+
+async def test_the_other_versions_of_a_kind(client: Broken) -> None:
+    choice, _ = await chosen(client)
+    scaler = choice.discovery.find("horizontalpodautoscalers.autoscaling")
+    maps = choice.discovery.find("configmaps")
+    assert scaler is not None
+    assert maps is not None
+    assert (scaler.version, [one.version for one in choice.others(scaler)]) == ("v2", ["v1"])
+    assert choice.others(maps) == ()
