@@ -14,6 +14,11 @@ from kubeferry.backup.generated import is_generated
 EXCLUDE_LABEL = "velero.io/exclude-from-backup"
 """Leaves an object or a whole namespace out; only with the value ``true`` (velero.md §2.4)."""
 
+LABELLED = f"label {EXCLUDE_LABEL}"
+NEVER = "never archived"
+GENERATED = "made anew by others"
+"""Why objects are left out, as reports count them."""
+
 NEVER_OBJECTS = frozenset(
     {
         ("services", "default", "kubernetes"),
@@ -24,7 +29,7 @@ NEVER_OBJECTS = frozenset(
 """Group resource, namespace and name."""
 
 
-def is_taken(
+def why_left_out(
     group_resource: str,
     namespace: str,
     name: str,
@@ -33,15 +38,17 @@ def is_taken(
     raw: bytes | msgspec.Raw = b"",
     *,
     generated: bool = False,
-) -> bool:
-    """Whether an object is archived that was listed, or that another one needs.
+) -> str:
+    """Why an object is not archived that was listed, or that another needs; empty if it is.
 
     ``secret_type`` is a Secret's; ``raw`` are the object's bytes (looked at for Endpoints alone);
     ``generated`` says that what others make anew is wanted too. That it is being deleted, and what
     label selectors say, is not asked here.
     """
     if labels.get(EXCLUDE_LABEL) == "true":
-        return False
+        return LABELLED
     if (group_resource, namespace, name) in NEVER_OBJECTS:
-        return False
-    return generated or not is_generated(group_resource, name, labels, secret_type, raw)
+        return NEVER
+    if not generated and is_generated(group_resource, name, labels, secret_type, raw):
+        return GENERATED
+    return ""

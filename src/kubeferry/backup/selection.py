@@ -13,7 +13,7 @@ from kubeferry.backup.kinds import Kinds, choose_kinds, claim_kinds
 from kubeferry.backup.labels import LabelSelection, compile_label, compile_labels
 from kubeferry.backup.namespaces import Scope, check_namespaces, choose_namespaces, is_everything
 from kubeferry.backup.policies import Policies
-from kubeferry.backup.select import is_taken
+from kubeferry.backup.select import why_left_out
 from kubeferry.backup.volume_selection import VolumeSelection
 from kubeferry.errors import InvalidInput
 from kubeferry.kube.discovery import Discovery
@@ -77,8 +77,23 @@ class Selection:
         secret_type: str = "",
         raw: bytes | msgspec.Raw = b"",
     ) -> bool:
-        """Whether an object is archived that was listed, or that another needs: ``is_taken``."""
-        return is_taken(
+        """Whether an object is archived that was listed, or that another needs."""
+        return not self.why_left_out(
+            group_resource, namespace, name, labels, secret_type=secret_type, raw=raw
+        )
+
+    def why_left_out(
+        self,
+        group_resource: str,
+        namespace: str,
+        name: str,
+        labels: Mapping[str, str],
+        *,
+        secret_type: str = "",
+        raw: bytes | msgspec.Raw = b"",
+    ) -> str:
+        """Why it is not, empty if it is: ``select.why_left_out``."""
+        return why_left_out(
             group_resource, namespace, name, labels, secret_type, raw, generated=self.generated
         )
 

@@ -1,29 +1,29 @@
 import pytest
 
-from kubeferry.backup.select import is_taken
+from kubeferry.backup.select import GENERATED, LABELLED, NEVER, why_left_out
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "labels", "taken"),
+    ("kind", "name", "labels", "why"),
     [
-        pytest.param("pods", "shop/web", {}, True, id="an ordinary object"),
+        pytest.param("pods", "shop/web", {}, "", id="an ordinary object is taken"),
         pytest.param(
-            "pods", "shop/web", {"velero.io/exclude-from-backup": "true"}, False, id="labelled out"
+            "pods", "shop/web", {"velero.io/exclude-from-backup": "true"}, LABELLED, id="its label"
         ),
         pytest.param(
-            "pods", "shop/web", {"velero.io/exclude-from-backup": "1"}, True, id="only by true"
+            "pods", "shop/web", {"velero.io/exclude-from-backup": "1"}, "", id="only true"
         ),
-        pytest.param("services", "default/kubernetes", {}, False, id="the API server's Service"),
-        pytest.param("endpoints", "default/kubernetes", {}, False, id="its Endpoints"),
+        pytest.param("services", "default/kubernetes", {}, NEVER, id="the API server's Service"),
+        pytest.param("endpoints", "default/kubernetes", {}, NEVER, id="its Endpoints"),
         pytest.param(
-            "endpointslices.discovery.k8s.io", "default/kubernetes", {}, False, id="its slice"
+            "endpointslices.discovery.k8s.io", "default/kubernetes", {}, NEVER, id="its slice"
         ),
-        pytest.param("services", "shop/kubernetes", {}, True, id="another one of that name"),
+        pytest.param("services", "shop/kubernetes", {}, "", id="another one of that name"),
     ],
 )
-def test_which_objects_are_taken(kind: str, name: str, labels: dict[str, str], taken: bool) -> None:
-    assert is_taken(kind, *name.split("/"), labels) is taken
-    assert is_taken(kind, *name.split("/"), labels, generated=True) is taken
+def test_why_an_object_is_left_out(kind: str, name: str, labels: dict[str, str], why: str) -> None:
+    assert why_left_out(kind, *name.split("/"), labels) == why
+    assert why_left_out(kind, *name.split("/"), labels, generated=True) == why
 
 
 @pytest.mark.parametrize(
@@ -39,5 +39,5 @@ def test_which_objects_are_taken(kind: str, name: str, labels: dict[str, str], t
 def test_what_others_make_is_taken_only_if_it_is_wanted(
     kind: str, name: str, secret_type: str, raw: bytes
 ) -> None:
-    assert not is_taken(kind, "shop", name, {}, secret_type, raw)
-    assert is_taken(kind, "shop", name, {}, secret_type, raw, generated=True)
+    assert why_left_out(kind, "shop", name, {}, secret_type, raw) == GENERATED
+    assert why_left_out(kind, "shop", name, {}, secret_type, raw, generated=True) == ""
