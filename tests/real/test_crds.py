@@ -92,9 +92,140 @@ def test_defaults_are_filled_in(cluster, namespace):
     assert cluster.get("applicationbackup", "nginx-backup", "-n", namespace)["spec"] == {
         "storageLocation": "vault",
         "backupType": "AppAndPvBackup",
+        "generatedObjects": "Skip",
+        "allVersions": True,
         "pvBackup": {"defaultPvBackup": True},
         "ttl": "720h0m0s",
     }
+
+
+SELECTED: dict[str, Any] = {
+    "includedNamespaces": ["shop-*", "team-[a-c]", "a?"],
+    "excludedNamespaces": ["shop-old-*"],
+    "labelSelector": {"matchLabels": {"app": "web"}},
+    "pvBackup": {"mountedOnly": False, "includedStorageClasses": ["fast"]},
+    "resourcePolicy": {"kind": "configmap", "name": "policy"},
+}
+WEB = {"matchLabels": {"app": "web"}}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param(
+            SELECTED
+            | {
+                "includedResources": ["deploy", "Deployment.apps", "*.apps", "{a,b}.[!c]?"],
+                "excludedResources": ["pvc", "pv"],
+                "includeClusterResources": False,
+            },
+            id="old filters",
+        ),
+        pytest.param(
+            SELECTED
+            | {
+                "includedClusterScopedResources": ["*"],
+                "excludedClusterScopedResources": ["pv"],
+                "includedNamespaceScopedResources": ["pods"],
+                "excludedNamespaceScopedResources": ["secrets"],
+                "includedResources": [],
+            },
+            id="scoped filters beside empty old ones",
+        ),
+        pytest.param(
+            {
+                "backupType": "PvBackup",
+                "orLabelSelectors": [WEB, WEB],
+                "pvBackup": {"labelSelectors": [WEB], "mountedOnly": True},
+            },
+            id="data protection",
+        ),
+        pytest.param(
+            {
+                "backupType": "AppBackup",
+                "pvBackup": {"labelSelectors": [], "defaultPvBackup": True},
+            },
+            id="objects only",
+        ),
+        pytest.param({"includedNamespaces": ["*"], "dryRun": True}, id="a dry run of everything"),
+    ],
+)
+def test_a_selection_is_kept_as_it_was_written(cluster, namespace, spec):
+    applied(cluster, backup(namespace, **spec))
+    kept = cluster.get("applicationbackup", "nginx-backup", "-n", namespace)["spec"]
+    default = {"defaultPvBackup": True}
+    assert {name: kept[name] for name in spec if name != "pvBackup"} == {
+        name: value for name, value in spec.items() if name != "pvBackup"
+    }
+    assert kept["pvBackup"] == default | spec.get("pvBackup", {})
+
+
+OLD_AND_SCOPED = "do not go together"
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        pytest.param(
+            {"labelSelector": WEB, "orLabelSelectors": [WEB]}, "exclude each other", id="selectors"
+        ),
+        pytest.param(
+            {"includedResources": ["po"], "excludedNamespaceScopedResources": ["svc"]},
+            OLD_AND_SCOPED,
+            id="old and scoped filters",
+        ),
+        pytest.param(
+            {"includeClusterResources": False, "includedClusterScopedResources": ["pv"]},
+            OLD_AND_SCOPED,
+            id="includeClusterResources is an old filter",
+        ),
+        pytest.param(
+            {"backupType": "PvBackup", "excludedResources": ["pv"]}, "has no lists", id="PvBackup"
+        ),
+        pytest.param(
+            {"backupType": "PvBackup", "includeClusterResources": True},
+            "has no lists",
+            id="PvBackup and cluster-scoped objects",
+        ),
+        pytest.param(
+            {"backupType": "AppBackup", "pvBackup": {"mountedOnly": True}},
+            "this backup takes none",
+            id="whose data, where none is taken",
+        ),
+        pytest.param(
+            {"pvBackup": {"defaultPvBackup": False, "includedStorageClasses": ["fast"]}},
+            "this backup takes none",
+            id="whose data, where it is disabled",
+        ),
+        pytest.param(
+            {"excludedNamespaces": ["*"]}, "spec.excludedNamespaces[0]", id="nothing left"
+        ),
+        pytest.param(
+            {"includedNamespaces": ["shop-**"]}, "spec.includedNamespaces[0]", id="no pattern"
+        ),
+        pytest.param(
+            {"includedNamespaces": ["{a,b}"]}, "spec.includedNamespaces[0]", id="alternatives"
+        ),
+        pytest.param(
+            {"includedResources": ["pods, services"]}, "spec.includedResources[0]", id="no kind"
+        ),
+        pytest.param(
+            {"orLabelSelectors": [{"matchExpressions": [{"key": "a", "operator": "Is"}]}]},
+            "spec.orLabelSelectors[0].matchExpressions[0].operator: Unsupported value",
+            id="no operator",
+        ),
+        pytest.param(
+            {"resourcePolicy": {"kind": "Secret", "name": "p"}},
+            "spec.resourcePolicy.kind",
+            id="a policy that is no ConfigMap",
+        ),
+        pytest.param(
+            {"generatedObjects": "Yes"}, "spec.generatedObjects: Unsupported value", id="no enum"
+        ),
+    ],
+)
+def test_a_selection_that_contradicts_itself_is_refused(cluster, namespace, spec, message):
+    assert message in refused(cluster, backup(namespace, **spec))
 
 
 @pytest.mark.parametrize(

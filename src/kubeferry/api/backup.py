@@ -262,6 +262,13 @@ _SCOPED = _are_given(
     "excludedNamespaceScopedResources",
 )
 
+_SELECTS_DATA = " || ".join(
+    (
+        "has(self.pvBackup.mountedOnly)",
+        _are_given("pvBackup.includedStorageClasses", "pvBackup.labelSelectors"),
+    )
+)
+
 DEFINITION = Definition(
     type=ApplicationBackup,
     plural="applicationbackups",
@@ -281,6 +288,12 @@ DEFINITION = Definition(
             Rule(
                 f"self.backupType != 'PvBackup' || !({_OLD} || {_SCOPED})",
                 "a PvBackup takes claims and what they need: it has no lists of resources",
+            ),
+            Rule(
+                "self.backupType == 'PvBackup' || "
+                "(self.backupType == 'AppAndPvBackup' && self.pvBackup.defaultPvBackup) || "
+                f"!({_SELECTS_DATA})",
+                "pvBackup selects whose data is taken, and this backup takes none",
             ),
         ),
     },
