@@ -3,6 +3,7 @@ import gzip
 import io
 import json
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -221,6 +222,28 @@ async def test_another_clusters_unfinished_backup_is_not_touched(store: Store) -
 async def test_the_same_clusters_older_task_gives_way(store: Store) -> None:
     await write_archive(store, "b", [pod("old")])
     await write_archive(store, "b", [pod("new")], owner=Owner("task-2", "cluster-1"))
+
+
+async def test_what_a_writer_remembers_does_not_grow_with_namespaces(store: Store) -> None:
+    async with open_archive(store, "b", clock=lambda: NOW, owner=OWNER) as archive:
+
+        async def add(first: int, count: int) -> int:
+            for number in range(first, first + count):
+                archive.add(pod("web", namespace=f"team-{number}", body=b"{}"))
+                if number % 500 == 0:
+                    await archive.flush()
+            await archive.flush()
+            await archive.flush()
+            return tracemalloc.get_traced_memory()[0]
+
+        tracemalloc.start()
+        try:
+            before = await add(0, 2_000)
+            after = await add(2_000, 10_000)
+        finally:
+            tracemalloc.stop()
+        await archive.finish()
+    assert after - before < 500_000
 
 
 NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1)
