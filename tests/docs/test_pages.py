@@ -263,6 +263,8 @@ def test_a_manifest_of_a_page_is_right(block: pages.Block) -> None:
             read(found, KINDS[found["kind"]])
         elif found.get("kind") == "ConfigMap" and "volumePolicies" in str(found["data"]):
             assert parse_policies(found["data"], place="page").volumes
+        elif found["metadata"].get("namespace") == "shop":
+            assert found["metadata"]["name"], "an object of the application"
         elif found.get("kind") == "ConfigMap":
             assert parse_modifiers(found["data"], place="page").notes == ()
         else:

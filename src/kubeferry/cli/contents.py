@@ -138,7 +138,10 @@ async def _show_objects(
             read = await read_archive(opened.store, name, spool=keep)
         _warn(read)
         found = find(spool, wanted, backup=name)
-        emit(object_lines(spool, found, how))
+        hidden: list[Identity] = []
+        emit(object_lines(spool, found, how, hidden))
+        if hidden:
+            say("values of Secrets are masked: --show-secrets shows them")
 
 
 def find(spool: Spool, wanted: Sequence[Wanted], *, backup: str) -> list[Identity]:
@@ -178,19 +181,21 @@ def _kind(body: bytes) -> str:
         return ""
 
 
-def object_lines(spool: Spool, found: Sequence[Identity], how: How) -> Iterator[str]:
+def object_lines(
+    spool: Spool, found: Sequence[Identity], how: How, hidden: list[Identity]
+) -> Iterator[str]:
     """The objects as YAML or JSON, values of Secrets masked unless they are asked for.
 
-    Raises ``ArchiveDamaged`` for one that does not decode.
+    What was masked is added to ``hidden``. Raises ``ArchiveDamaged`` for one that does not decode.
     """
-    masks = False
     as_list = how.output == "json" and len(found) > 1
     if as_list:
         yield '{"apiVersion":"v1","kind":"List","metadata":{},"items":['
     for number, identity in enumerate(found):
         obj = _decoded(spool, identity)
         if not how.show_secrets and is_secret(identity, obj):
-            obj, masks = masked(identity, obj), True
+            obj = masked(identity, obj)
+            hidden.append(identity)
         if as_list:
             yield codec.encode(tidy(obj)).decode() + ("," if number < len(found) - 1 else "")
             continue
@@ -199,8 +204,6 @@ def object_lines(spool: Spool, found: Sequence[Identity], how: How) -> Iterator[
         yield document(tidy(obj), "json" if how.output == "json" else "yaml")
     if as_list:
         yield "]}"
-    if masks:
-        say("values of Secrets are masked: --show-secrets shows them")
 
 
 def _decoded(spool: Spool, identity: Identity) -> Object:

@@ -59,7 +59,7 @@ def test_a_named_object_that_is_not_in_it_is_an_error(spool: Spool) -> None:
 
 def test_objects_as_yaml(spool: Spool) -> None:
     other = SETTINGS._replace(namespace="other")
-    text = "\n".join(object_lines(spool, [SETTINGS, other], How()))
+    text = "\n".join(object_lines(spool, [SETTINGS, other], How(), []))
     assert list(codec.load_yaml_documents(text)) == [
         config_map("shop/settings", a="1"),
         config_map("other/settings", a="2"),
@@ -67,33 +67,33 @@ def test_objects_as_yaml(spool: Spool) -> None:
 
 
 def test_several_objects_as_json_are_a_list_and_one_is_itself(spool: Spool) -> None:
-    one = json.loads("\n".join(object_lines(spool, [SETTINGS], How("json"))))
+    one = json.loads("\n".join(object_lines(spool, [SETTINGS], How("json"), [])))
     assert one == config_map("shop/settings", a="1")
-    both = json.loads("\n".join(object_lines(spool, [SETTINGS, SECRET], How("json"))))
+    both = json.loads("\n".join(object_lines(spool, [SETTINGS, SECRET], How("json"), [])))
     assert both["kind"] == "List"
     assert [item["kind"] for item in both["items"]] == ["ConfigMap", "Secret"]
 
 
-def test_secrets_are_masked_and_it_is_said(
-    spool: Spool, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_secrets_are_masked_and_it_is_known_which(spool: Spool) -> None:
     for output in ("", "json"):
-        assert "c2VjcmV0" not in "\n".join(object_lines(spool, [SECRET], How(output)))
-        assert "--show-secrets shows them" in capsys.readouterr().err
+        hidden: list[Identity] = []
+        lines = object_lines(spool, [SETTINGS, SECRET], How(output), hidden)
+        assert "c2VjcmV0" not in "\n".join(lines)
+        assert hidden == [SECRET]
 
 
-def test_secrets_are_shown_to_who_asks_for_them(
-    spool: Spool, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert "c2VjcmV0" in "\n".join(object_lines(spool, [SECRET], How(show_secrets=True)))
-    assert not capsys.readouterr().err
+def test_secrets_are_shown_to_who_asks_for_them(spool: Spool) -> None:
+    hidden: list[Identity] = []
+    lines = object_lines(spool, [SECRET], How(show_secrets=True), hidden)
+    assert "c2VjcmV0" in "\n".join(lines)
+    assert not hidden
 
 
 @pytest.mark.parametrize("body", [b"{", b"[1]"])
 def test_what_is_no_object_is_named(spool: Spool, body: bytes) -> None:
     spool.add(SETTINGS, body)
     with pytest.raises(ArchiveDamaged, match="configmaps shop/settings"):
-        list(object_lines(spool, [SETTINGS], How()))
+        list(object_lines(spool, [SETTINGS], How(), []))
 
 
 def test_a_list_is_narrowed_and_what_matches_nothing_is_said(
