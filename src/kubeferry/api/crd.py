@@ -1,9 +1,9 @@
 """The CustomResourceDefinitions of our resources, generated from their types.
 
 A schema of msgspec becomes a *structural* one, as an API server wants it: references are put in
-place, an optional part is one that may be missing (null is pruned by the server, so nothing is
-nullable), titles and empty defaults go. Unknown fields are pruned; who sends
-``fieldValidation=Strict``, as kubectl and our commands do, is told of them.
+place, an optional part is one that may be missing (null is pruned by the server, so no field is
+nullable; a value of a map may be), titles and empty defaults go. Unknown fields are pruned; who
+sends ``fieldValidation=Strict``, as kubectl and our commands do, is told of them.
 """
 
 from typing import Any
@@ -135,6 +135,8 @@ def _structural(given: Schema, parts: dict[str, Schema], *, defaults: bool) -> S
         result["additionalProperties"] = _structural(
             given["additionalProperties"], parts, defaults=defaults
         )
+        if {"type": "null"} in given["additionalProperties"].get("anyOf", ()):
+            result["additionalProperties"]["nullable"] = True
     if given.get("required"):
         result["required"] = list(given["required"])
     if "properties" in given:

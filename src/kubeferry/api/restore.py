@@ -1,17 +1,34 @@
 """``ApplicationRestore``: one run of a restore (ack-backup-center.md §1.4)."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from kubeferry.api.backup import TaskPhase
-from kubeferry.api.definition import FROZEN_ONCE_STARTED, TASK_COLUMNS, Definition
-from kubeferry.api.fields import Count, Namespace, ObjectName, Progress, Strict, Time, Tolerant
+from kubeferry.api.backup import MOST_SELECTORS, Kinds, TaskPhase
+from kubeferry.api.definition import FROZEN_ONCE_STARTED, TASK_COLUMNS, Definition, Rule
+from kubeferry.api.fields import (
+    Count,
+    Namespace,
+    NamespacePattern,
+    NamespacePatternOrAll,
+    ObjectName,
+    Progress,
+    Strict,
+    Time,
+    Tolerant,
+)
 from kubeferry.api.hooks import HookCounts
+from kubeferry.api.labels import Labels
 from kubeferry.api.metadata import Metadata
 from kubeferry.api.restore_hooks import RULES as HOOK_RULES
 from kubeferry.api.restore_hooks import RestoreHooks
 
+AccessMode = Literal["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"]
+Annotations = Annotated[dict[str, str | None], Meta(max_length=100)]
+Capacity = Annotated[
+    str, Meta(pattern=r"^([0-9]+(\.[0-9]+)?([kMGTPE]|[KMGTPE]i)?)?$", max_length=32)
+]
+"""A quantity of bytes such as ``20Gi``, or empty."""
 ImagePrefix = Annotated[str, Meta(pattern=r"^[^\s]+$", min_length=1, max_length=512)]
 
 
@@ -33,10 +50,112 @@ class ModifierReference(Strict, kw_only=True, frozen=True):
     ] = ""
 
 
+class References(Strict, kw_only=True, frozen=True):
+    """Which references to namespaces follow the namespace mapping: all, unless one is false."""
+
+    subjects: Annotated[
+        bool, Meta(description="Accounts that role bindings and flow schemas name.")
+    ] = True
+    volume_claims: Annotated[
+        bool, Meta(description="The claim of a volume, the snapshot of a snapshot's content.")
+    ] = True
+    volume_secrets: Annotated[
+        bool, Meta(description="Secrets that volumes and storage classes name.")
+    ] = True
+    data_sources: Annotated[
+        bool, Meta(description="What a claim is filled from: dataSourceRef.")
+    ] = True
+    webhooks: Annotated[
+        bool, Meta(description="Services and namespace selectors of admission webhooks.")
+    ] = True
+    api_services: Annotated[bool, Meta(description="The Service behind an APIService.")] = True
+    conversion_webhooks: Annotated[
+        bool, Meta(description="The Service that converts a custom resource.")
+    ] = True
+    admission_policies: Annotated[
+        bool, Meta(description="Namespaces of admission policies and their bindings.")
+    ] = True
+    network_policies: Annotated[
+        bool, Meta(description="Namespaces that a NetworkPolicy selects by name.")
+    ] = True
+    affinity: Annotated[
+        bool, Meta(description="Namespaces of affinity and anti-affinity between pods.")
+    ] = True
+    endpoints: Annotated[
+        bool, Meta(description="Pods behind Endpoints and EndpointSlices made by hand.")
+    ] = True
+    ingress_classes: Annotated[bool, Meta(description="Parameters of an IngressClass.")] = True
+    gateways: Annotated[
+        bool, Meta(description="Gateways, certificates and Services that routes name.")
+    ] = True
+    reference_grants: Annotated[
+        bool, Meta(description="From where a ReferenceGrant lets references come.")
+    ] = True
+    service_monitors: Annotated[
+        bool, Meta(description="Namespaces that ServiceMonitors, PodMonitors and Probes watch.")
+    ] = True
+
+
+class ConvertedClaim(Strict, kw_only=True, frozen=True):
+    """One claim that gets another storage class, access modes or capacity."""
+
+    namespace: Annotated[Namespace, Meta(description="Source namespace of the claim.")]
+    persistent_volume_claim: Annotated[ObjectName, Meta(description="Name of the claim.")]
+    convert_to_storage_class_type: Annotated[
+        str, Meta(max_length=253, description="Its storage class; empty: as it is.")
+    ] = ""
+    convert_to_access_modes: Annotated[
+        list[AccessMode], Meta(max_length=4, description="Its access modes; empty: as they are.")
+    ] = field(default_factory=list)
+    convert_to_capacity: Annotated[
+        Capacity, Meta(description="The size it asks for, such as 20Gi; empty: as it is.")
+    ] = ""
+
+
 class RestoreSpec(Strict, kw_only=True, frozen=True):
     """Which backup to restore, and what to change on the way."""
 
     backup_name: Annotated[ObjectName, Meta(description="Name of the backup to restore.")]
+    included_namespaces: Annotated[
+        list[NamespacePatternOrAll],
+        Meta(
+            max_length=5000,
+            description="Source namespaces to restore, or patterns such as shop-*; empty or * "
+            "means all of the backup.",
+        ),
+    ] = field(default_factory=list)
+    excluded_namespaces: Annotated[
+        list[NamespacePattern],
+        Meta(max_length=5000, description="Source namespaces, or patterns, left out of those."),
+    ] = field(default_factory=list)
+    included_resources: Annotated[
+        Kinds,
+        Meta(description="Kinds to restore, or patterns such as *.apps; empty or * means all."),
+    ] = field(default_factory=list)
+    excluded_resources: Annotated[
+        Kinds, Meta(description="Kinds left out, by relation too; they win.")
+    ] = field(default_factory=list)
+    include_cluster_resources: Annotated[
+        bool | None,
+        Meta(
+            description="Cluster-scoped objects. true: all of the backup; false: none; unset: all, "
+            "or where something is selected those that selected objects need."
+        ),
+    ] = None
+    label_selector: Annotated[
+        Labels | None,
+        Meta(
+            description="Only objects with these labels, and what those need. Not with "
+            "orLabelSelectors."
+        ),
+    ] = None
+    or_label_selectors: Annotated[
+        list[Labels],
+        Meta(
+            max_length=MOST_SELECTORS,
+            description="Only objects that one of these selects, and what those need.",
+        ),
+    ] = field(default_factory=list)
     namespace_mapping: Annotated[
         dict[str, Namespace],
         Meta(
@@ -52,6 +171,63 @@ class RestoreSpec(Strict, kw_only=True, frozen=True):
             "that ends where a part of the path ends is taken. Images are not copied.",
         ),
     ] = field(default_factory=dict)
+    image_paths: Annotated[
+        dict[str, list[Annotated[str, Meta(pattern="^/", max_length=512)]]],
+        Meta(
+            max_length=100,
+            description="Where custom resources name images: group resource, such as "
+            "prometheuses.monitoring.coreos.com, to paths, such as /spec/containers/*/image.",
+        ),
+    ] = field(default_factory=dict)
+    references: Annotated[References | None, Meta(description=References.__doc__)] = None
+    rewrite_service_names: Annotated[
+        bool,
+        Meta(
+            description="Whether DNS names of Services in containers' commands, arguments and "
+            "environment, in ConfigMaps and in Services follow the namespace mapping."
+        ),
+    ] = False
+    storage_class_mapping: Annotated[
+        dict[str, ObjectName],
+        Meta(
+            max_length=1000,
+            description="Storage class to storage class; the new one must be in the target or in "
+            "the backup.",
+        ),
+    ] = field(default_factory=dict)
+    convertedarg: Annotated[
+        list[ConvertedClaim], Meta(max_length=1000, description=ConvertedClaim.__doc__)
+    ] = field(default_factory=list)
+    overwrite_service_annotations: Annotated[
+        Annotations,
+        Meta(description="Annotations that every Service gets; null takes one out."),
+    ] = field(default_factory=dict)
+    overwrite_ingress_annotations: Annotated[
+        Annotations,
+        Meta(
+            description="Annotations that every Ingress gets; null takes one out. Parts of an "
+            "ingress controller's configuration are refused."
+        ),
+    ] = field(default_factory=dict)
+    preserve_node_ports: Annotated[
+        bool | None,
+        Meta(
+            description="Node ports of Services. true: all are kept, the health check's too; "
+            "false: all are drawn anew; unset: kept, but the health check's."
+        ),
+    ] = None
+    app_restore_only: Annotated[
+        bool,
+        Meta(description="Objects only: that claims stay empty is no error then."),
+    ] = False
+    privileged_resources: Annotated[
+        Literal["Restore", "Skip"],
+        Meta(
+            description="Skip: what gives rights over the cluster is left out: RBAC, webhooks, "
+            "definitions, API services, admission policies, priority classes, and pods beyond "
+            "the baseline Pod Security Standard."
+        ),
+    ] = "Restore"
     resource_modifier: Annotated[
         ModifierReference | None, Meta(description=ModifierReference.__doc__)
     ] = None
@@ -108,5 +284,24 @@ DEFINITION = Definition(
     type=ApplicationRestore,
     plural="applicationrestores",
     columns=TASK_COLUMNS,
-    rules={"": (FROZEN_ONCE_STARTED,), **HOOK_RULES},
+    rules={
+        "": (FROZEN_ONCE_STARTED,),
+        "spec": (
+            Rule(
+                "!(has(self.labelSelector) && has(self.orLabelSelectors) && "
+                "size(self.orLabelSelectors) > 0)",
+                "labelSelector and orLabelSelectors exclude each other",
+            ),
+        ),
+        "spec.convertedarg[]": (
+            Rule(
+                "(has(self.convertToStorageClassType) && size(self.convertToStorageClassType) > 0)"
+                " || (has(self.convertToAccessModes) && size(self.convertToAccessModes) > 0)"
+                " || (has(self.convertToCapacity) && size(self.convertToCapacity) > 0)",
+                "a conversion needs convertToStorageClassType, convertToAccessModes or "
+                "convertToCapacity",
+            ),
+        ),
+        **HOOK_RULES,
+    },
 )

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubeferry.api.restore import ApplicationRestore
-from kubeferry.api.restore_hooks import RestoreHooks
 from kubeferry.cli.command import Flags, program
 from kubeferry.cli.connection import connect
 from kubeferry.cli.creating import ordered
@@ -19,6 +18,7 @@ from kubeferry.cli.manifests import load, placed, refuse_beside_file
 from kubeferry.cli.output import emit, printable
 from kubeferry.cli.plan_summary import Tally, json_lines, plan_lines
 from kubeferry.cli.plan_view import WIDTH, Look
+from kubeferry.cli.restoring import rows, words_of
 from kubeferry.cli.stores import vault_of_backup
 from kubeferry.clock import utc_now
 from kubeferry.controller.resources import RESTORES
@@ -104,20 +104,9 @@ def heading(
     """What is planned: the backup, the cluster, and everything that changes objects."""
     spec = restore.spec
     yield printable(f"Plan  backup {spec.backup_name} of vault {vault} into {cluster}")
-    mappings = (
-        ("namespaceMapping", spec.namespace_mapping),
-        ("imageRegistryMapping", spec.image_registry_mapping),
-    )
-    rows = [
-        (name, printable(source), printable(target))
-        for name, mapping in mappings
-        for source, target in mapping.items()
-    ]
-    if spec.resource_modifier is not None:
-        rows.append(("resourceModifier", spec.resource_modifier.name, ""))
-    rows += [("hooks", printable(one.name), "") for one in (spec.hooks or RestoreHooks()).resources]
-    width = max((len(name) for name, _, _ in rows), default=0)
-    for name, source, target in rows:
+    shown = [tuple(map(printable, row)) for row in rows(spec)]
+    width = max((len(name) for name, _, _ in shown), default=0)
+    for name, source, target in shown:
         line = f"  {name:{width}}   {source}"
         if not target or len(line) + len(target) + 4 <= WIDTH:
             yield f"{line} -> {target}" if target else line
@@ -149,16 +138,7 @@ def _command(file: str | None, restore: ApplicationRestore) -> list[str]:
     """The command in pieces that belong together, the verb with its name first."""
     if file is not None:
         return ["restore create", f"-f {shlex.quote(file)}", "--wait"]
-    spec = restore.spec
-    words = ["restore create", "NAME", f"--from-backup {spec.backup_name}"]
-    for option, mapping in (
-        ("--namespace-mapping", spec.namespace_mapping),
-        ("--image-registry-mapping", spec.image_registry_mapping),
-    ):
-        words += [f"{option} {shlex.quote(f'{key}={value}')}" for key, value in mapping.items()]
-    if spec.resource_modifier is not None:
-        words.append(f"--resource-modifier {spec.resource_modifier.name}")
-    return [*words, "--wait"]
+    return ["restore create", "NAME", *words_of(restore.spec), "--wait"]
 
 
 def look(*, full: bool) -> Look:

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kubeferry.cli.command import Command, connection_options, flags, mapping_option
+from kubeferry.cli.command import Command, connection_options, flags
 from kubeferry.cli.completion import names_of
-from kubeferry.cli.options import F, create_options, get_options, name_argument
+from kubeferry.cli.options import create_options, get_options, name_argument
+from kubeferry.cli.restoring import spec_of, spec_options
 
 if TYPE_CHECKING:
     from kubeferry.api.restore import ApplicationRestore
@@ -17,39 +18,16 @@ def restore() -> None:
     """Plan a restore to see what it would change, then do it."""
 
 
-def _spec_options(command: F) -> F:
-    command = click.option(
-        "--resource-modifier",
-        metavar="NAME",
-        help="ConfigMap with rules that patch any field.",
-    )(command)
-    command = mapping_option(
-        "--image-registry-mapping",
-        metavar="X=Y",
-        help="Image prefix to image prefix; the images must be there.",
-    )(command)
-    command = mapping_option(
-        "--namespace-mapping", metavar="A=B", help="Source namespace to target namespace."
-    )(command)
-    return click.option(
-        "--from-backup",
-        "--backup",
-        "from_backup",
-        metavar="NAME",
-        shell_complete=names_of("BACKUPS"),
-        help="The backup to restore.",
-    )(command)
-
-
 @restore.command(
     cls=Command,
     examples=(
         "restore create shop-test --from-backup shop-1 --namespace-mapping shop=shop-test --wait",
+        "restore create web-only --from-backup shop-1 --include-namespaces shop -l app=web --wait",
         "restore create -f 05-applicationrestore.yaml --wait",
     ),
 )
 @click.argument("name", required=False)
-@_spec_options
+@spec_options
 @create_options
 def create(
     name: str | None,
@@ -82,20 +60,18 @@ def create(
 
 def build(name: str, options: dict[str, Any]) -> "ApplicationRestore":
     """The resource of the options. Raises ``click.UsageError`` for one that is missing."""
+    from msgspec.structs import replace
+
     from kubeferry.api.restore import ApplicationRestore
     from kubeferry.cli.creating import checked, required
 
-    modifier = options["resource_modifier"]
-    return checked(
-        ApplicationRestore,
-        name,
-        {
-            "backupName": required(options, "from_backup"),
-            "namespaceMapping": options["namespace_mapping"],
-            "imageRegistryMapping": options["image_registry_mapping"],
-            "resourceModifier": {"kind": "ConfigMap", "name": modifier} if modifier else None,
-        },
-    )
+    required(options, "from_backup")
+    made = checked(ApplicationRestore, name, spec_of(options))
+    overwrites = {  # whose null means something, so none of it is taken for "not said"
+        "overwrite_service_annotations": options["service_annotation"],
+        "overwrite_ingress_annotations": options["ingress_annotation"],
+    }
+    return replace(made, spec=replace(made.spec, **overwrites))
 
 
 @restore.command(
@@ -106,7 +82,7 @@ def build(name: str, options: dict[str, Any]) -> "ApplicationRestore":
         "restore plan -f 05-applicationrestore.yaml -o json | jq 'select(.action != \"create\")'",
     ),
 )
-@_spec_options
+@spec_options
 @click.option("-f", "--file", metavar="FILE", help="The restore's manifest (- for stdin).")
 @click.option(
     "--vault",

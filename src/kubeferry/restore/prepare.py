@@ -11,8 +11,13 @@ from kubeferry.errors import InvalidInput, NotFound
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Resource, reserved_namespaces
 from kubeferry.restore.hooks import compile_hooks
+from kubeferry.restore.parameters import compile_parameters
 from kubeferry.restore.request import RestoreRequest
+from kubeferry.restore.selection import compile_selection
+from kubeferry.transform.change import Note
 from kubeferry.transform.modifiers.rules import Modifiers, parse_modifiers
+from kubeferry.transform.parameters import image_rows
+from kubeferry.transform.parameters.image_rows import ImageRows
 from kubeferry.transform.parameters.images import ImageMap
 from kubeferry.transform.parameters.namespaces import check_mapping
 
@@ -22,7 +27,7 @@ CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap", namespaced=True)
 async def prepare(
     restore: ApplicationRestore, *, client: Client, namespace: str, resumed: bool = False
 ) -> RestoreRequest:
-    """The request of a restore; ``namespace`` is where its ConfigMap is.
+    """The request of a restore; ``namespace`` is where its ConfigMaps are.
 
     Raises ``InvalidInput`` and ``InvalidModifier`` with the field's path, the value and what is
     right.
@@ -30,7 +35,10 @@ async def prepare(
     spec = restore.spec
     reserved = reserved_namespaces(namespace)
     check_mapping(spec.namespace_mapping, reserved=reserved)
+    selection = compile_selection(spec, reserved=reserved)
+    parameters = compile_parameters(spec)
     hooks = compile_hooks(spec.hooks)
+    rows, notes = await read_image_rows(client, namespace)
     modifiers, digest = None, ""
     if spec.resource_modifier is not None:
         modifiers, digest = await read_modifiers(client, spec.resource_modifier.name, namespace)
@@ -38,12 +46,18 @@ async def prepare(
         name=restore.metadata.name,
         uid=restore.metadata.uid,
         backup=spec.backup_name,
+        selection=selection,
         namespaces=spec.namespace_mapping,
         reserved=reserved,
-        images=ImageMap(spec.image_registry_mapping),
+        images=ImageMap(spec.image_registry_mapping, rows=rows),
+        parameters=parameters,
+        rewrite_service_names=spec.rewrite_service_names,
+        preserve_node_ports=spec.preserve_node_ports,
+        objects_only=spec.app_restore_only,
         modifiers=modifiers,
         modifier_digest=digest,
         hooks=hooks,
+        notes=tuple(notes),
         resumed=resumed,
     )
 
@@ -61,3 +75,9 @@ async def read_modifiers(client: Client, name: str, namespace: str) -> tuple[Mod
     data = found.get("data") or {}
     digest = hashlib.sha256(codec.encode_sorted(data)).hexdigest()
     return parse_modifiers(data, place=f"configmap {namespace}/{name}"), digest
+
+
+async def read_image_rows(client: Client, namespace: str) -> tuple[ImageRows, list[Note]]:
+    """The rows of the image-rename ConfigMap, if there is one, and what is to be told of them."""
+    found = await client.list(CONFIG_MAPS, namespace=namespace, label_selector=image_rows.SELECTOR)
+    return image_rows.compile_rows(found)

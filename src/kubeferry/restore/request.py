@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from kubeferry.kube.names import RESERVED_NAMESPACES
 from kubeferry.report import Problem
 from kubeferry.restore.hooks import HookRules
+from kubeferry.restore.selection import Selection
+from kubeferry.transform.change import Note
 from kubeferry.transform.modifiers.rules import Modifiers
 from kubeferry.transform.parameters.images import ImageMap
+from kubeferry.transform.parameters.table import Parameters
 from kubeferry.transform.pipeline import restore_labels
 
 
@@ -19,24 +22,36 @@ class RestoreRequest:
         name: of the task.
         uid: of the task; its field manager, and how a resumed one is recognised.
         backup: the backup's name in the vault.
+        selection: which objects of the backup are restored.
         namespaces: source namespace to target namespace.
         reserved: namespaces that are never restored, nor restored into.
-        images: the compiled ``imageRegistryMapping``.
+        images: the compiled ``imageRegistryMapping``, and the rows of the image-rename ConfigMap.
+        parameters: all other parameters that change objects, compiled.
+        rewrite_service_names: whether DNS names of Services follow the namespace mapping.
+        preserve_node_ports: ``preserveNodePorts``, None where it is unset.
+        objects_only: whether claims may stay empty (``appRestoreOnly``).
         modifiers: the compiled rules, None without any.
         modifier_digest: SHA-256 of the rules as they were read.
         hooks: the compiled ``spec.hooks``.
+        notes: what is to be told before anything is done.
         resumed: whether an earlier run of this task may have created objects.
     """
 
     name: str
     uid: str
     backup: str
+    selection: Selection = field(default_factory=Selection)
     namespaces: Mapping[str, str] = field(default_factory=dict)
     reserved: frozenset[str] = RESERVED_NAMESPACES
     images: ImageMap = field(default_factory=lambda: ImageMap({}))
+    parameters: Parameters = field(default_factory=Parameters)
+    rewrite_service_names: bool = False
+    preserve_node_ports: bool | None = None
+    objects_only: bool = False
     modifiers: Modifiers | None = None
     modifier_digest: str = ""
     hooks: HookRules = field(default_factory=HookRules)
+    notes: tuple[Note, ...] = ()
     resumed: bool = False
 
     @property

@@ -34,6 +34,9 @@ create table done (
 create table hooks (
   namespace text, name text, number integer, primary key (namespace, name, number)
 ) without rowid;
+create table kept (
+  kind integer, namespace text, name text, primary key (kind, namespace, name)
+) without rowid;
 create table results (type text not null, object text not null, action text not null);
 """
 
@@ -187,6 +190,13 @@ class Spool:
         ).fetchone()
         return None if row is None else self._read(*row)
 
+    def has(self, identity: Identity) -> bool:
+        """Whether the archive has an object."""
+        kind = self._kinds.get(identity.group_resource, -1)
+        query = "select 1 from objects where kind = ? and namespace = ? and name = ?"
+        row = self._index.execute(query, (kind, identity.namespace, identity.name)).fetchone()
+        return row is not None
+
     def walk(self, group_resource: str) -> Iterator[Spooled]:
         """Each object of a kind, by namespace and name, read one at a time."""
         kind = self._kinds.get(group_resource, -1)
@@ -197,6 +207,45 @@ class Spool:
         )
         for namespace, name, offset, size in rows:
             yield Spooled(Identity(group_resource, namespace, name), self._read(offset, size))
+
+    def keep(self, identity: Identity) -> bool:
+        """Marks an object for ``drop_others``; whether there is such an object, not yet marked."""
+        kind = self._kinds.get(identity.group_resource, -1)
+        found = self._index.execute(
+            "insert or ignore into kept select kind, namespace, name from objects "
+            "where kind = ? and namespace = ? and name = ?",
+            (kind, identity.namespace, identity.name),
+        )
+        return found.rowcount > 0
+
+    def is_kept(self, identity: Identity) -> bool:
+        """Whether an object was marked by ``keep``."""
+        kind = self._kinds.get(identity.group_resource, -1)
+        query = "select 1 from kept where kind = ? and namespace = ? and name = ?"
+        row = self._index.execute(query, (kind, identity.namespace, identity.name)).fetchone()
+        return row is not None
+
+    def kept_kinds(self) -> list[str]:
+        """The group resources that have marked objects."""
+        rows = self._index.execute("select distinct kind from kept").fetchall()
+        numbers = {row[0] for row in rows}
+        return sorted(name for name, number in self._kinds.items() if number in numbers)
+
+    def kept_namespaces(self) -> set[str]:
+        """The source namespaces that marked objects are in."""
+        rows = self._index.execute("select distinct namespace from kept where namespace != ''")
+        return {row[0] for row in rows}
+
+    def drop_others(self) -> None:
+        """Forgets every object that was not marked by ``keep``; none may be added afterwards."""
+        left = set(self.kept_kinds())
+        self._index.execute(
+            "delete from objects where not exists (select 1 from kept where "
+            "kept.kind = objects.kind and kept.namespace = objects.namespace "
+            "and kept.name = objects.name)"
+        )
+        self._index.execute("delete from kept")
+        self._kinds = {name: number for name, number in self._kinds.items() if name in left}
 
     def note_result(self, kind: str, where: str, action: str) -> None:
         """Notes what became of one: ``apps/v1/StatefulSet``, ``default1/web``, ``created``."""

@@ -31,7 +31,7 @@ def test_a_schema_is_structural(definition):
     allowed = {
         "description", "type", "format", "default", "enum", "pattern", "required", "properties",
         "items", "additionalProperties", "minimum", "minLength", "maxLength", "minItems",
-        "maxItems", "maxProperties", "x-kubernetes-validations",
+        "maxItems", "maxProperties", "x-kubernetes-validations", "nullable",
         "x-kubernetes-preserve-unknown-fields",
     }  # fmt: skip
     for path, schema in schemas(crd.schema(definition)):

@@ -77,15 +77,27 @@ def check_mapping(
 
 
 def check_sources(
-    mapping: Mapping[str, str], present: Collection[str], *, place: str = PLACE
+    mapping: Mapping[str, str],
+    present: Collection[str],
+    *,
+    selected: Collection[str] | None = None,
+    place: str = PLACE,
 ) -> None:
-    """Raises ``InvalidInput`` for a source namespace that the backup does not hold."""
+    """Raises ``InvalidInput`` for a source namespace that the backup does not hold, or that is not
+    ``selected`` (None: all are).
+    """
     for source in mapping:
         if source not in present:
             raise InvalidInput(
                 f"the backup has no namespace {source!r}",
                 place=f"{place}.{source}",
                 remedy=f"it has {', '.join(sorted(present)) or 'none'}",
+            )
+        if selected is not None and source not in selected:
+            raise InvalidInput(
+                f"nothing of the namespace {source!r} is selected",
+                place=f"{place}.{source}",
+                remedy="leave it out of the mapping, or select it",
             )
 
 

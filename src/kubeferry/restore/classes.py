@@ -1,0 +1,39 @@
+"""Whether the storage classes that a restore's parameters name are there, or come with it."""
+
+from collections.abc import Iterator
+
+from kubeferry.errors import InvalidInput, NotFound
+from kubeferry.kube.client import Client
+from kubeferry.kube.names import Identity, Resource
+from kubeferry.restore.spool import Spool
+from kubeferry.transform.parameters.claim_conversions import PLACE as CONVERSIONS
+from kubeferry.transform.parameters.storage_classes import PLACE as MAPPING
+from kubeferry.transform.parameters.table import Parameters
+
+CLASSES = Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass", namespaced=False)
+
+
+async def check_storage_classes(client: Client, parameters: Parameters, spool: Spool) -> None:
+    """Raises ``InvalidInput`` for a class that neither the target nor the backup has."""
+    known: set[str] = set()
+    for place, name in _named(parameters):
+        if name in known or spool.has(Identity(CLASSES.group_resource, "", name)):
+            continue
+        try:
+            await client.get(CLASSES, name)
+        except NotFound as error:
+            raise InvalidInput(
+                f"storageclass {name} not exists",
+                place=place,
+                remedy="create it in the target, or name one of kubectl get storageclass",
+            ) from error
+        known.add(name)
+
+
+def _named(parameters: Parameters) -> Iterator[tuple[str, str]]:
+    """Each class with the field that names it."""
+    for source, target in parameters.storage_classes.items():
+        yield f"{MAPPING}.{source}", target
+    for index, one in enumerate(parameters.conversions.values()):
+        if one.storage_class:
+            yield f"{CONVERSIONS}[{index}].convertToStorageClassType", one.storage_class
