@@ -14,7 +14,14 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-Kind = Literal["PutObject", "CreateMultipartUpload", "UploadPart", "another"]
+Kind = Literal[
+    "PutObject",
+    "CreateMultipartUpload",
+    "UploadPart",
+    "CompleteMultipartUpload",
+    "AbortMultipartUpload",
+    "another",
+]
 AMAZONS, ALIBABAS = "x-amz-server-side-encryption", "x-oss-server-side-encryption"
 BEGINNINGS = ("PutObject", "CreateMultipartUpload")
 """The requests that begin an upload: only they may say how it is to be encrypted."""
@@ -47,11 +54,12 @@ class Refusal:
 
 @dataclass
 class Proxy:
-    """A running proxy; ``refuse`` decides of each request."""
+    """A running proxy; ``refuse`` decides of each request, ``lose`` of each answer."""
 
     endpoint: str = ""
     seen: list[Seen] = field(default_factory=list)
     refuse: Callable[[Seen], Refusal | None] = lambda _: None
+    lose: Callable[[Seen], bool] = lambda _: False
 
     def of(self, *kinds: Kind) -> list[Seen]:
         """The requests of these kinds."""
@@ -61,6 +69,7 @@ class Proxy:
 def strict(seen: Seen) -> Refusal | None:
     """What S3 and OSS answer to encryption where it does not belong."""
     if seen.encryption and seen.kind not in BEGINNINGS:
+        # OSS: error code 0005-00000002 (InvalidArgument).
         return Refusal(400, "InvalidArgument", f"{seen.kind} takes no header of encryption")
     return None
 
@@ -85,13 +94,23 @@ async def in_front_of(endpoint: str) -> AsyncIterator[Proxy]:
                     f"<Message>{refusal.message}</Message></Error>",
                 )
             target = URL(f"{endpoint}{request.raw_path}", encoded=True)
+            passed = request.headers.copy()
+            if "x-oss-forbid-overwrite" in headers:
+                passed["If-None-Match"] = "*"
             async with session.request(
                 request.method,
                 target,
-                headers=request.headers,
+                headers=passed,
                 data=io.BytesIO(body),
                 skip_auto_headers=("User-Agent", "Content-Type", "Accept", "Accept-Encoding"),
             ) as answer:
+                if proxy.lose(seen):
+                    return web.Response(
+                        status=500, text="<Error><Code>InternalError</Code></Error>"
+                    )
+                if answer.status == 412 and "x-oss-forbid-overwrite" in headers:
+                    taken = "<Error><Code>FileAlreadyExists</Code></Error>"
+                    return web.Response(status=409, text=taken)
                 kept = {
                     name: value
                     for name, value in answer.headers.items()
@@ -113,8 +132,14 @@ async def in_front_of(endpoint: str) -> AsyncIterator[Proxy]:
 
 
 def _kind(request: web.Request) -> Kind:
-    if request.method == "POST" and "uploads" in request.query:
-        return "CreateMultipartUpload"
-    if request.method == "PUT":
-        return "UploadPart" if "uploadId" in request.query else "PutObject"
+    in_parts = "uploadId" in request.query
+    match request.method:
+        case "POST" if "uploads" in request.query:
+            return "CreateMultipartUpload"
+        case "POST" if in_parts:
+            return "CompleteMultipartUpload"
+        case "PUT":
+            return "UploadPart" if in_parts else "PutObject"
+        case "DELETE" if in_parts:
+            return "AbortMultipartUpload"
     return "another"

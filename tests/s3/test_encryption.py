@@ -14,12 +14,13 @@ from kubeferry.clock import utc_now
 from kubeferry.errors import EncryptionRefused, VaultUnavailable
 from kubeferry.settings import Settings
 from kubeferry.vault.identity import identify
-from kubeferry.vault.locations import Location, Provider, open_store
+from kubeferry.vault.locations import Location, Provider, Timeouts, open_store
 from kubeferry.vault.metadata import SourceCluster, load_backup
 from kubeferry.vault.restores import claim_restore_folder, items_sink, put_restore_files
 from kubeferry.vault.store import PART_BYTES, Store
 from tests.conformance.trust_suite import WITH_KEY, use
-from tests.s3proxy import AMAZONS, BEGINNINGS, Proxy, Refusal, Seen, in_front_of
+from tests.conformance.vault_suite import Stop, VaultSuite, break_off
+from tests.s3proxy import ALIBABAS, AMAZONS, BEGINNINGS, Proxy, Refusal, Seen, in_front_of
 from tests.s3server import S3Server
 from tests.unit.vault.archives import pod, write_backup
 
@@ -35,7 +36,14 @@ ENCRYPTED: dict[str, tuple[Provider, dict[str, Any], dict[str, str]]] = {
         {"encryption": "aws:kms", "kms_key_id": KEY},
         {AMAZONS: "aws:kms", f"{AMAZONS}-aws-kms-key-id": KEY},
     ),
+    "OSS' own keys": ("alibabacloud", {"encryption": "AES256"}, {ALIBABAS: "AES256"}),
+    "OSS' key service": (
+        "alibabacloud",
+        {"encryption": "KMS", "kms_key_id": "9468da86-3509"},
+        {ALIBABAS: "KMS", f"{ALIBABAS}-key-id": "9468da86-3509"},
+    ),
 }
+OSS = ENCRYPTED["OSS' key service"]
 AWS = ENCRYPTED["a key of the key service"]
 
 
@@ -45,7 +53,14 @@ async def proxy(s3: S3Server) -> AsyncIterator[Proxy]:
         yield found
 
 
-def open_new(s3: S3Server, proxy: Proxy, provider: Provider, **more: Any) -> Store:
+def open_new(
+    s3: S3Server,
+    proxy: Proxy,
+    provider: Provider,
+    *,
+    timeouts: Timeouts | None = None,
+    **more: Any,
+) -> Store:
     """A vault in a bucket of its own, reached through the proxy as the provider itself is."""
     bucket = f"test-{uuid.uuid4().hex[:12]}"
     s3.make_bucket(bucket)
@@ -59,7 +74,16 @@ def open_new(s3: S3Server, proxy: Proxy, provider: Provider, **more: Any) -> Sto
         **more,
     )
     settings = Settings(allowed_endpoints=(proxy.endpoint,))
-    return open_store(location, credentials=s3.credentials, settings=settings)
+    return open_store(location, credentials=s3.credentials, settings=settings, timeouts=timeouts)
+
+
+class TestOssWithEncryption(VaultSuite):
+    """An upload in parts is another one there: it holds what every storage's holds."""
+
+    @pytest.fixture
+    async def store(self, s3: S3Server, proxy: Proxy) -> Store:
+        provider, config, _ = OSS
+        return open_new(s3, proxy, provider, **config)
 
 
 @pytest.fixture(params=ENCRYPTED.values(), ids=ENCRYPTED)
@@ -197,3 +221,71 @@ async def test_what_cannot_be_decrypted_is_told_too(s3: S3Server, proxy: Proxy) 
     proxy.refuse = lambda seen: denied if seen.method == "GET" else None
     with pytest.raises(EncryptionRefused, match="cannot read"):
         await load_backup(store, "b")
+
+
+def open_oss(s3: S3Server, proxy: Proxy, *, timeouts: Timeouts | None = None) -> Store:
+    provider, config, _ = OSS
+    return open_new(s3, proxy, provider, timeouts=timeouts, **config)
+
+
+async def write_big(store: Store) -> bytes:
+    data = secrets.token_bytes(BIG)
+    async with store.writer("backups/b/big") as upload:
+        await upload.write(data)
+    return data
+
+
+@pytest.mark.parametrize("kind", ["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"])
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_a_failure_that_passes_is_none(
+    s3: S3Server, proxy: Proxy, kind: str, status: int
+) -> None:
+    store = open_oss(s3, proxy)
+    failures = [Refusal(status, "InternalError", "again, please")] * 2
+    proxy.refuse = lambda seen: failures.pop() if seen.kind == kind and failures else None
+    data = await write_big(store)
+    assert failures == []
+    assert await store.get("backups/b/big") == data
+
+
+@pytest.mark.parametrize("kind", ["UploadPart", "CompleteMultipartUpload"])
+async def test_a_lost_answer_does_not_lose_the_upload(
+    s3: S3Server, proxy: Proxy, kind: str
+) -> None:
+    store = open_oss(s3, proxy)
+    lost = [True]
+    proxy.lose = lambda seen: seen.kind == kind and bool(lost) and lost.pop()
+    data = await write_big(store)
+    assert lost == []
+    assert await store.get("backups/b/big") == data
+
+
+@pytest.mark.parametrize("kind", ["UploadPart", "CompleteMultipartUpload"])
+async def test_an_upload_that_is_refused_takes_its_parts_back(
+    s3: S3Server, proxy: Proxy, kind: str
+) -> None:
+    store = open_oss(s3, proxy)
+    proxy.refuse = lambda seen: (
+        Refusal(403, "AccessDenied", "not today") if seen.kind == kind else None
+    )
+    with pytest.raises(VaultUnavailable, match="AccessDenied: not today"):
+        await write_big(store)
+    assert len(proxy.of("AbortMultipartUpload")) == 1
+    assert not await store.exists("backups/b/big")
+
+
+async def test_an_upload_broken_off_takes_its_parts_back(s3: S3Server, proxy: Proxy) -> None:
+    store = open_oss(s3, proxy)
+    with pytest.raises(Stop):
+        await break_off(store, "backups/b/big", BIG)
+    assert len(proxy.of("AbortMultipartUpload")) == 1
+    folder = s3.folder / store.url.split("/")[2]
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
+
+
+async def test_what_is_unreachable_is_told_in_plain_words(s3: S3Server) -> None:
+    async with in_front_of(s3.endpoint) as gone:
+        store = open_oss(s3, gone, timeouts=Timeouts(retry=0.5))
+        await store.probe()
+    with pytest.raises(VaultUnavailable, match="refuses the connection"):
+        await write_big(store)

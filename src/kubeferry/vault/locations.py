@@ -26,7 +26,9 @@ from kubeferry.memory import Allowance
 from kubeferry.settings import Settings
 from kubeferry.vault.endpoints import Endpoint, check_allowed, parse_endpoint
 from kubeferry.vault.keys import NO_KEY, Trust
+from kubeferry.vault.parts import Target
 from kubeferry.vault.places import check_bucket, check_region, normal_prefix
+from kubeferry.vault.signing import Signer, path_text
 from kubeferry.vault.store import Store
 
 if TYPE_CHECKING:
@@ -265,12 +267,13 @@ def _open_s3(
         "skip_signature": False,
         "unsigned_payload": False,
     }
-    if location.encryption:
+    encryption = _oss_encryption(location) if address.is_oss else {}
+    if location.encryption and not address.is_oss:
         # Sent with what begins an upload, and with nothing else: S3 refuses it elsewhere.
         config["server_side_encryption"] = (
             "AES256" if location.encryption == "AES256" else "aws:kms"
         )
-    if location.kms_key_id:
+    if location.kms_key_id and not address.is_oss:
         config["sse_kms_key_id"] = location.kms_key_id
 
     def backend(*, request: float, retry: float, headers: dict[str, str]) -> S3Store:
@@ -294,18 +297,56 @@ def _open_s3(
         )
 
     request, retry = timeouts.request, timeouts.retry
-    forbid = {"x-oss-forbid-overwrite": "true"}
+    forbid = {"x-oss-forbid-overwrite": "true", **encryption}
+    whole = backend(request=request, retry=retry, headers=encryption) if encryption else None
+    in_parts = _target(address, prefix, credentials, encryption, timeouts) if encryption else None
     where = f"oss://{address.bucket}" if address.is_oss else f"s3://{address.bucket}"
     return Store(
         backend(request=request, retry=retry, headers={}),
         url=f"{where}/{prefix}" if prefix else where,
         quick=backend(request=timeouts.first, retry=timeouts.first / 2, headers={}),
         creator=backend(request=request, retry=retry, headers=forbid) if address.is_oss else None,
+        whole=whole,
+        in_parts=in_parts,
         remedy=address.remedy,
         hidden=(credentials.secret_access_key, credentials.session_token),
         part_bytes=allowance.part,
         parts=allowance.parts,
         trust=trust,
+    )
+
+
+def _oss_encryption(location: Location) -> dict[str, str]:
+    """OSS' headers of encryption, which no other request may carry than what begins an upload."""
+    headers = {
+        "x-oss-server-side-encryption": location.encryption,
+        "x-oss-server-side-encryption-key-id": location.kms_key_id,
+    }
+    return {name: value for name, value in headers.items() if value}
+
+
+def _target(
+    address: S3Address,
+    prefix: str,
+    credentials: Credentials,
+    beginning: Mapping[str, str],
+    timeouts: Timeouts,
+) -> Target:
+    root = str(address.endpoint)
+    if not address.is_virtual_hosted:
+        root = f"{root}/{address.bucket}"
+    return Target(
+        root=f"{root}/{path_text(prefix)}" if prefix else root,
+        signer=Signer(
+            credentials.access_key_id,
+            credentials.secret_access_key,
+            credentials.session_token,
+            address.region,
+        ),
+        beginning=beginning,
+        connect=timeouts.connect,
+        answer=timeouts.request,
+        retry=timeouts.retry,
     )
 
 

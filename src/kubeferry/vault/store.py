@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotSupportedError, PreconditionError
@@ -31,6 +31,7 @@ from kubeferry.errors import (
 )
 from kubeferry.vault import layout
 from kubeferry.vault.keys import NO_KEY, Trust
+from kubeferry.vault.parts import PartsUpload, Target
 from kubeferry.vault.reasons import explain
 
 PART_BYTES = 8 << 20
@@ -52,6 +53,8 @@ _MAY_ENCRYPT = (
 )
 
 Backend = S3Store | LocalStore | MemoryStore
+Writing: TypeAlias = "obstore.AsyncWritableFile | PartsUpload"
+"""What takes an upload's bytes."""
 Creation = Literal["unknown", "conditional", "checked"]
 
 
@@ -67,7 +70,7 @@ class Stored:
 class Upload:
     """A key being written; complete only when its context ends without an exception."""
 
-    def __init__(self, store: "Store", key: str, target: "obstore.AsyncWritableFile") -> None:
+    def __init__(self, store: "Store", key: str, target: Writing) -> None:
         self._store = store
         self._key = key
         self._target = target
@@ -96,6 +99,8 @@ class Store:
         url: str,
         quick: Backend | None = None,
         creator: Backend | None = None,
+        whole: Backend | None = None,
+        in_parts: Target | None = None,
         creation: Creation = "unknown",
         remedy: str = "",
         hidden: tuple[str, ...] = (),
@@ -111,6 +116,8 @@ class Store:
             url: where it is, for messages.
             quick: the same storage with short timeouts, asked once before anything else.
             creator: the same storage, whose every put fails when the key exists (OSS).
+            whole: the same storage, for puts of whole objects (OSS with encryption).
+            in_parts: where larger ones are sent as obstore cannot send them (the same).
             creation: what is known of creating atomically.
             remedy: what to do when the storage does not answer.
             hidden: what must not appear in a message.
@@ -124,6 +131,8 @@ class Store:
         self._backend = backend
         self._quick = quick
         self._creator = creator
+        self._whole = whole or backend
+        self._in_parts = in_parts
         self._creation = creation
         self._remedy = remedy
         self._hidden = hidden
@@ -144,7 +153,7 @@ class Store:
             await self._create(key, data)
             return
         with self.translating("write", key):
-            await obstore.put_async(self._backend, key, data, use_multipart=False)
+            await obstore.put_async(self._whole, key, data, use_multipart=False)
 
     async def get(self, key: str) -> bytes:
         """A whole object. Raises ``ObjectMissing``."""
@@ -216,11 +225,22 @@ class Store:
         """
         layout.check_key(key)
         await self._ready(key)
-        target = obstore.open_writer_async(
-            self._backend, key, buffer_size=self._part_bytes, max_concurrency=self._parts
-        )
+        target = self._writing(key)
         async with _ending(self, key, target):
             yield Upload(self, key, target)
+
+    def _writing(self, key: str) -> Writing:
+        if self._in_parts is None:
+            return obstore.open_writer_async(
+                self._backend, key, buffer_size=self._part_bytes, max_concurrency=self._parts
+            )
+        return PartsUpload(
+            self._in_parts,
+            key,
+            whole=lambda data: obstore.put_async(self._whole, key, data, use_multipart=False),
+            part_bytes=self._part_bytes,
+            parts=self._parts,
+        )
 
     async def probe(self) -> None:
         """Writes, reads and deletes a small object; reading alone would hide a vault that refuses
@@ -331,9 +351,7 @@ class Store:
 
 
 @asynccontextmanager
-async def _ending(
-    store: Store, key: str, target: "obstore.AsyncWritableFile"
-) -> AsyncIterator[None]:
+async def _ending(store: Store, key: str, target: Writing) -> AsyncIterator[None]:
     """Completes the upload when the block ends, aborts it when an exception leaves it.
 
     An abort that fails is a note of that exception: a cancellation stays one.
