@@ -10,9 +10,10 @@ Memory holds a few pages whatever the cluster's size. A kind that cannot be list
 the rest goes on.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -27,6 +28,7 @@ from kubeferry.backup.lists import Head, Listed, Source, pages, sound_head
 from kubeferry.backup.problems import unread
 from kubeferry.backup.relating import add_related
 from kubeferry.backup.request import BackupRequest
+from kubeferry.backup.select import DELETED
 from kubeferry.backup.sink import CameIn, Sink
 from kubeferry.backup.volumes import Volumes
 from kubeferry.errors import ApiError, ApiLost, NotFound
@@ -36,12 +38,21 @@ from kubeferry.kube.objects import Object, metadata
 from kubeferry.kube.pages import with_kind
 from kubeferry.report import Problem, Reporter
 
+_ELSEWHERE = "in no namespace that is selected, or in another list"
+
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What was collected: entries of volumeinfo, one a bound claim."""
+    """What was collected.
+
+    Attributes:
+        volumes: entries of volumeinfo, one a bound claim.
+        left_out: objects that were listed and are not taken, by the reason. Labels select before
+            that: what they do not select is not listed.
+    """
 
     volumes: list[dict[str, Any]]
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 async def collect(
@@ -75,7 +86,7 @@ async def collect(
         await add_related(request, choice, contents, client=client)
         await contents.flush()
         reporter.progress(sink.objects, sink.objects)
-        return Collected(list(volumes.entries()))
+        return Collected(list(volumes.entries()), run.left_out)
 
 
 def _tracked(request: BackupRequest, choice: Choice) -> set[str]:
@@ -110,6 +121,7 @@ class _Collection:
         self._queries = request.selection.labels.queries or ("",)
         selection = request.selection
         self._wants_mounts = selection.claims_only or not selection.volumes.refusal
+        self.left_out: Counter[str] = Counter()
         self._still: set[tuple[str, str]] = set()
         """Claims that were added with their pods."""
 
@@ -172,7 +184,10 @@ class _Collection:
             meta = head.metadata
             if are_pods:
                 self._note_mounts(meta.namespace, meta.name, bytes(raw))
-            if not self._is_selected(kind.name, resource.namespaced, listed.query, head, raw):
+            why = self._why_not(kind.name, resource.namespaced, listed.query, head, raw)
+            if why:
+                if why is not _ELSEWHERE:
+                    self.left_out[why] += 1
                 continue
             if is_second and contents.ledger.holds(Identity(kind.name, meta.namespace, meta.name)):
                 continue
@@ -186,25 +201,26 @@ class _Collection:
         kind = self._contents.kind(resource)
         for head, raw in listed.items:
             meta = head.metadata
-            if not self._is_selected(kind.name, resource.namespaced, listed.query, head, raw):
+            if self._why_not(kind.name, resource.namespaced, listed.query, head, raw):
                 continue
             one = Identity(kind.name, meta.namespace, meta.name)
             if listed.same or ledger.holds(one):
                 body = with_kind(raw, listed.kind_prefix)
                 kind.add_version(meta.namespace, meta.name, body, meta.creation_timestamp or "")
 
-    def _is_selected(
+    def _why_not(
         self, kind: str, namespaced: bool, query: int, head: Head, raw: msgspec.Raw
-    ) -> bool:
+    ) -> str:
+        """Why an object of a list is not taken; empty if it is."""
         meta = head.metadata
         if namespaced and meta.namespace not in self._inside:
-            return False
-        if meta.deletion_timestamp is not None:
-            return False
+            return _ELSEWHERE
         labels = meta.labels or {}
         if len(self._queries) > 1 and self._selection.labels.first_match(labels) != query:
-            return False
-        return self._selection.takes(
+            return _ELSEWHERE
+        if meta.deletion_timestamp is not None:
+            return DELETED
+        return self._selection.why_left_out(
             kind,
             meta.namespace,
             meta.name,
@@ -289,7 +305,7 @@ class _Collection:
         except ApiLost:
             raise
         except ApiError as error:
-            self._reporter.problem(unread(error, str(one)))
+            self._reporter.problem(unread(error, one))
             self._still.discard(one[1:])  # the list may have it
             return
         meta = head.metadata

@@ -4,7 +4,7 @@ The counts are in memory, a kind each; what came in by relation, and because of 
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Self
@@ -34,6 +34,8 @@ class Preview:
 
     def __init__(self) -> None:
         self.kinds: dict[str, Counted] = {}
+        self.left_out: Mapping[str, int] = {}
+        """Objects that would be left out, by the reason: ``Collected.left_out``."""
         self._related: list[tuple[str, ...]] = []
         # The empty name is a private file that SQLite deletes itself.
         self._rows = sqlite3.connect("", isolation_level=None)
@@ -111,7 +113,7 @@ async def preview_backup(
     """
     reporter.phase("choosing what to back up")
     choice = await choose(request, client=client, reporter=reporter)
-    await collect(
+    collected = await collect(
         request,
         choice,
         client=client,
@@ -120,4 +122,5 @@ async def preview_backup(
         came_in=preview.came_in,
     )
     await preview.flush()
+    preview.left_out = collected.left_out
     return choice

@@ -15,6 +15,7 @@ EXCLUDE_LABEL = "velero.io/exclude-from-backup"
 """Leaves an object or a whole namespace out; only with the value ``true`` (velero.md §2.4)."""
 
 LABELLED = f"label {EXCLUDE_LABEL}"
+DELETED = "being deleted"
 NEVER = "never archived"
 GENERATED = "made anew by others"
 """Why objects are left out, as reports count them."""

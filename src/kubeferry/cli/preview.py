@@ -53,7 +53,7 @@ async def preview(flags: Flags, body: Object, *, output: str) -> int:
                 vault=backup.spec.storage_location,
                 cluster=session.cluster_name,
                 namespaces=choice.scope.namespaces,
-                left_out={},
+                left_out=counted.left_out,
                 problems=reporter.problems,
             )
             if output == "json":

@@ -627,3 +627,23 @@ async def test_what_no_selection_can_be_made_of_is_told(world: World) -> None:
     told = seen.told()
     assert "x-*: NothingSelected: selects no namespace" in told
     assert [one for one in told if "nothings" in one]
+
+
+async def test_what_is_left_out_is_counted_by_the_reason(world: World) -> None:
+    hidden = {"velero.io/exclude-from-backup": "true"}
+    going = config_map("shop/going").meta(finalizers=["example.com/hold"])
+    await world.make(
+        config_map("shop/taken"),
+        config_map("shop/hidden").meta(labels=hidden),
+        config_map("other/elsewhere").meta(labels=hidden),
+        going,
+    )
+    maps = Resource("", "v1", "configmaps", "ConfigMap", namespaced=True)
+    await world.client.delete(maps, "going", namespace="shop")
+    seen = await world.backup()
+    assert seen.collected is not None
+    assert seen.collected.left_out == {
+        "label velero.io/exclude-from-backup": 1,
+        "made anew by others": 1,
+        "being deleted": 1,
+    }
