@@ -202,7 +202,7 @@ class _Relating:
         try:
             known = sound_head(body)
         except ApiError as error:
-            self._reporter.problem(unread(error, str(target)))
+            self._reporter.problem(unread(error, target))
             return
         about, labels = known.metadata, known.metadata.labels or {}
         if about.deletion_timestamp is not None:
@@ -222,8 +222,8 @@ class _Relating:
             for version in self._other_versions(resource) if other_versions else ():
                 answer = await self._read(version, target)
                 if isinstance(answer, ApiError):
-                    subject = f"{target} in {version.api_version}"
-                    self._reporter.problem(unread(answer, subject))
+                    told = unread(answer, target, version=version.api_version)
+                    self._reporter.problem(told)
                 else:
                     self._add_version(version, about, answer)
         else:
