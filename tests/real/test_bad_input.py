@@ -85,6 +85,59 @@ def test_a_backup_of_namespaces_that_do_not_exist(shops: None, source: Site, buc
     assert not archives.backup_folder(bucket, "nothing", VAULT).exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "spec", "said"),
+    [
+        pytest.param(
+            "no-pattern",
+            {"includedNamespaces": ["shop-[b-a]"]},
+            "spec.includedNamespaces[0]: 'shop-[b-a]' is not a pattern",
+            id="a pattern that is none",
+        ),
+        pytest.param(
+            "nothing-there",
+            {"includedNamespaces": ["tmp-*"]},
+            "none of tmp-* is left to back up",
+            id="a pattern that selects nothing is not everything",
+        ),
+        pytest.param(
+            "no-kinds",
+            {"includedResources": ["po"], "excludedResources": ["*"]},
+            "spec.excludedResources: '*' leaves out all kinds",
+            id="all kinds left out",
+        ),
+        pytest.param(
+            "no-label",
+            {"labelSelector": {"matchLabels": {"app": "a b"}}},
+            "spec.labelSelector.matchLabels.app: 'a b' cannot be a label's value",
+            id="what is no label",
+        ),
+        pytest.param(
+            "no-policy",
+            {"resourcePolicy": {"kind": "ConfigMap", "name": "no-policy"}},
+            "there is no ConfigMap csdr/no-policy",
+            id="a policy that is not there",
+        ),
+        pytest.param(
+            "bad-policy",
+            {"resourcePolicy": {"kind": "ConfigMap", "name": "bad-policy"}},
+            "volumePolicies[0].action.type: 'drop' is no action",
+            id="a policy that cannot be",
+        ),
+    ],
+)
+def test_a_backup_that_selects_what_cannot_be(
+    shops: None, source: Site, bucket: Path, name: str, spec: dict[str, Any], said: str
+) -> None:
+    text = "{version: v1, volumePolicies: [{action: {type: drop}}]}"
+    source.cluster.kubectl("delete", "configmap", "bad-policy", "-n", "csdr", "--ignore-not-found")
+    where = ["configmap", "bad-policy", "-n", "csdr"]
+    source.cluster.kubectl("create", *where, f"--from-literal=policy={text}")
+    source.back_up(name, VAULT, **{"includedNamespaces": ["shop-a"], **spec})
+    assert said in failed(source, "applicationbackup", name)
+    assert not archives.backup_folder(bucket, name, VAULT).exists()
+
+
 def test_a_backup_whose_name_is_taken_in_the_vault(shops: None, source: Site, bucket: Path) -> None:
     assert taken(source, "first")["phase"] == "Completed"
     folder = archives.backup_folder(bucket, "first", VAULT)
