@@ -14,6 +14,8 @@ from kubeferry.cli.command import EXIT_CODES
 from kubeferry.cli.main import root
 from kubeferry.durations import PATTERN
 from kubeferry.restore.waves import STEPS
+from kubeferry.transform.automatic.upgrades.table import CONVERSIONS
+from kubeferry.transform.automatic.upgrades.table import REMOVED as GONE
 from kubeferry.transform.modifiers import protected
 
 WIDTH = 100
@@ -157,6 +159,28 @@ def exit_codes() -> str:
     """The table of exit codes."""
     rows = (f"| {code} | {text} |\n" for code, text in EXIT_CODES.items())
     return "| code | meaning |\n|---|---|\n" + "".join(rows)
+
+
+def api_upgrades() -> str:
+    """docs/restores.md: what is converted, and what is gone."""
+    rows = [
+        (entry.kind, ", ".join(f"`{one}`" for one in entry.sources), f"`{entry.targets[0]}`")
+        for entry in CONVERSIONS
+    ]
+    lines = ["| kind | from | to |", "|---|---|---|"]
+    by_kind: dict[str, list[tuple[str, str]]] = {}
+    for kind, sources, target in rows:
+        by_kind.setdefault(kind, []).append((sources, target))
+    for kind, pairs in by_kind.items():
+        for target in dict.fromkeys(target for _, target in pairs):
+            sources = ", ".join(one for one, to in pairs if to == target)
+            lines.append(f"| {kind} | {sources} | {target} |")
+    lines += ["", "| kind that is gone | versions | what to do |", "|---|---|---|"]
+    lines += [
+        f"| {gone.kind} | {', '.join(f'`{one}`' for one in gone.sources)} | {gone.advice} |"
+        for gone in GONE
+    ]
+    return "\n".join([*lines, ""])
 
 
 def waves() -> str:

@@ -15,9 +15,11 @@ from kubeferry import codec
 from kubeferry.api.metadata import convert
 from kubeferry.api.restore_hooks import RestoreHooks
 from kubeferry.restore.hooks import compile_hooks
+from kubeferry.sandbox.kinds import builtin_kinds
+from kubeferry.transform.automatic.upgrades.conversion import ServedKind, group_resource_of
+from kubeferry.transform.automatic.upgrades.table import CONVERSIONS, REMOVED
 from kubeferry.transform.change import MISSING, STRIPPED, Change, Outcome, apply_changes
 from kubeferry.transform.facts import Facts
-from kubeferry.transform.modifiers.kinds import BUILT_IN
 from kubeferry.transform.modifiers.rules import parse_modifiers
 from kubeferry.transform.parameters.claim_conversions import Conversion, compile_conversions
 from kubeferry.transform.parameters.image_places import compile_paths
@@ -29,6 +31,18 @@ from kubeferry.transform.pipeline import Pipeline, Rules, restore_labels
 
 HERE = Path(__file__).parent
 CASES = sorted(path.parent for path in HERE.glob("*/before.yaml"))
+SERVED = frozenset(
+    ServedKind(kind.resource.api_version, kind.resource.kind) for kind in builtin_kinds()
+)
+"""What the newest Kubernetes serves; ``served`` in ``rules.yaml`` names more."""
+NAMES = {
+    (api_version, entry.kind): group_resource_of(entry.plural, api_version)
+    for entry in (*CONVERSIONS, *REMOVED)
+    for api_version in (*entry.sources, *getattr(entry, "targets", ()))
+} | {
+    (one.resource.api_version, one.resource.kind): one.resource.group_resource
+    for one in builtin_kinds()
+}
 
 
 def pipeline(case: Path) -> Pipeline:
@@ -48,7 +62,7 @@ def pipeline(case: Path) -> Pipeline:
             if modifier
             else None,
             labels=restore_labels("nginx-backup", "nginx-restore"),
-            facts=Facts(restored_volumes=frozenset(rules.get("restoredVolumes", ()))),
+            facts=facts(rules),
             init_hooks=compile_hooks(hooks).init,
         )
     )
@@ -83,12 +97,21 @@ def parameters(rules: dict[str, Any]) -> Parameters:
     )
 
 
+def facts(rules: dict[str, Any]) -> Facts:
+    more = {ServedKind(*text.split(" ")) for text in rules.get("served", ())}
+    lacks = {ServedKind(*text.split(" ")) for text in rules.get("notServed", ())}
+    return Facts(
+        restored_volumes=frozenset(rules.get("restoredVolumes", ())),
+        served=(SERVED | more) - lacks,
+        preserve_node_ports=rules.get("preserveNodePorts"),
+    )
+
+
 def group_resource(obj: dict[str, Any]) -> str:
     """What the archive calls the kind; folders ``custom-*`` have kinds that are not built in."""
     kind, group = obj["kind"].lower(), obj["apiVersion"].rpartition("/")[0]
-    plurals = (f"{kind}s", f"{kind}es", f"{kind[:-1]}ies", kind)
-    names = [f"{plural}.{group}" if group else plural for plural in plurals]
-    return next((name for name in names if name in BUILT_IN), names[0])
+    plural = f"{kind}es" if kind.endswith("s") else f"{kind}s"
+    return NAMES.get((obj["apiVersion"], obj["kind"])) or f"{plural}.{group}"
 
 
 def shown(outcome: Outcome) -> dict[str, Any]:

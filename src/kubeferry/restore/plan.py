@@ -33,11 +33,11 @@ Action = Literal["create", "skip", "refuse", "fail"]
 class PlanItem:
     """What would be done with one object.
 
-    ``target`` is the object to create; ``object`` its content, None unless ``action`` is
-    ``create``; ``why`` says why it is not created. ``errors`` are recorded although it is created.
-    ``images`` are those that the image mapping gave it: they must exist. ``size`` is what its JSON
-    has in the archive, in bytes. ``hooks`` are run in it, a pod, once it was created; ``owner`` is
-    who gave it its name and may make it anew.
+    ``target`` is the object to create, by what its kind is called there; ``object`` its content,
+    None unless ``action`` is ``create``; ``why`` says why it is not created. ``errors`` are
+    recorded although it is created. ``images`` are those that the image mapping gave it: they must
+    exist. ``size`` is what its JSON has in the archive, in bytes. ``hooks`` are run in it, a pod,
+    once it was created; ``owner`` is who gave it its name and may make it anew.
     """
 
     source: Identity
@@ -169,6 +169,11 @@ class Planner:
         if is_forged and key == _key(obj):
             forged = Note("PathDisagrees", f"the object in it is a {key[1]} of {key[0]}")
             return PlanItem(source, target, None, "fail", why=forged)
+        target = target._replace(group_resource=resource.group_resource)
+        namesake = source._replace(group_resource=resource.group_resource)
+        if namesake != source and self.spool.get(namesake) is not None:
+            twice = Note("ArchivedTwice", f"it is restored as {namesake.group_resource} already")
+            return PlanItem(source, target, resource, "skip", why=twice)
         empty = _empty_volume(source, outcome)
         expected = source[1:] in self.claims_with_data
         is_pod = resource.group_resource == "pods"

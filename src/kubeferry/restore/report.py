@@ -14,10 +14,15 @@ from kubeferry.report import Level, Problem, Reporter
 from kubeferry.restore.apply import EXISTS, Result
 from kubeferry.restore.plan import PlanItem
 from kubeferry.restore.spool import Spool
+from kubeferry.transform.automatic.upgrades.conversion import REMOVED
 from kubeferry.transform.change import MISSING, Change
 
 MASKED = "(masked)"
 _LAST_APPLIED = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration"
+_TOLD = frozenset({EXISTS, REMOVED})
+"""Why an object is skipped and a person should know."""
+_KEY_NAMES = ("/akId", "/akSecret")
+"""Fields of volumes that hold keys of an object storage."""
 _QUIET = {("serviceaccounts", "default")}
 """What Kubernetes makes in every namespace: that it exists already tells nobody anything."""
 
@@ -25,7 +30,7 @@ _QUIET = {("serviceaccounts", "default")}
 def change_line(change: Change, *, secret: bool) -> dict[str, Any]:
     """A change as JSON: ``pointer``, ``old`` and ``new`` where there are any, mechanism, rule."""
     line: dict[str, Any] = {"pointer": change.pointer}
-    hidden = secret and _may_hold_values(change)
+    hidden = (secret and _may_hold_values(change)) or change.pointer.endswith(_KEY_NAMES)
     for name, value in (("old", change.old), ("new", change.new)):
         if value is not MISSING:
             line[name] = MASKED if hidden else value
@@ -145,7 +150,7 @@ def problems(result: Result) -> Iterator[tuple[Level, str, str]]:
         return
     if result.action in ("failed", "refused"):
         yield "error", result.why.reason, result.why.message
-    elif result.why.reason == EXISTS and not _is_quiet(result.item):
+    elif result.why.reason in _TOLD and not _is_quiet(result.item):
         yield "warning", result.why.reason, result.why.message
 
 

@@ -8,6 +8,8 @@ service accounts and secrets, workloads the pods they adopt.
 from dataclasses import dataclass
 from itertools import accumulate
 
+from kubeferry.transform.automatic.upgrades.table import successor
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -89,5 +91,7 @@ _OTHERS = next(rank for rank, step in enumerate(STEPS) if not step.kinds)
 
 
 def rank(group_resource: str) -> int:
-    """The index in ``STEPS`` of the step that restores this kind."""
-    return _RANKS.get(group_resource, _OTHERS)
+    """The index in ``STEPS`` of the step that restores this kind; one that has moved to another
+    group since (``replicasets.extensions``) goes with what it has become.
+    """
+    return _RANKS.get(successor(group_resource), _OTHERS)

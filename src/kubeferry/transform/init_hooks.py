@@ -1,7 +1,7 @@
 """Init containers that a restored pod gets before its own (velero.md §3.7 ``init-restore-hook``).
 
 The pod's annotations ask for one, else the restore's ``spec.hooks`` for any number; namespaces
-there are those of the target. They go to the front, after a container that waits for volume data.
+there are those of the target. They go to the front.
 A workload adopts the pod all the same: it looks at labels, not at containers.
 
 A pod that was restored with hooks before and backed up since has their containers already: one of
@@ -24,7 +24,6 @@ PREFIX = "init.hook.restore.velero.io/"
 
 _KEYS = ("container-image", "container-name", "command", "timeout")
 _FROM_ANNOTATION = Cause("automatic", "init-hook-annotation")
-_WAITING = frozenset({"restore-wait", "restic-wait"})
 _LIST = ("spec", "initContainers")
 _POINTER = "/spec/initContainers"
 
@@ -97,7 +96,7 @@ def init_changes(hooks: InitHooks, pod: Object) -> list[Change]:
         for index, (name, _) in reversed(list(enumerate(names)))
         if name in causes
     ]
-    return changes + _inserted(added, int(bool(names) and names[0][0] in _WAITING))
+    return changes + _inserted(added, 0)
 
 
 def init_errors(hooks: InitHooks, pod: Object) -> tuple[Note, ...]:

@@ -14,7 +14,9 @@ from kubeferry.errors import PatchFailed
 from kubeferry.kube.names import label_value
 from kubeferry.kube.objects import Object
 from kubeferry.transform.automatic.metadata import strip_server_fields
-from kubeferry.transform.automatic.table import fixes_for, verdicts_for
+from kubeferry.transform.automatic.table import fixes_for, verdicts_for, warnings_for
+from kubeferry.transform.automatic.upgrades.conversion import Upgrade
+from kubeferry.transform.automatic.upgrades.table import upgrades_for
 from kubeferry.transform.change import (
     MISSING,
     STRIPPED,
@@ -30,8 +32,8 @@ from kubeferry.transform.modifiers.apply import apply_rules, matching_rules
 from kubeferry.transform.modifiers.protected import Guard
 from kubeferry.transform.modifiers.rules import Modifiers, Rule
 from kubeferry.transform.parameters import namespaces
-from kubeferry.transform.parameters.images import ImageMap, image_changes
-from kubeferry.transform.parameters.references import references_for
+from kubeferry.transform.parameters.images import ImageMap
+from kubeferry.transform.parameters.table import Parameters
 from kubeferry.transform.patch.pointer import escape, pointer_of
 
 Step = Callable[[Object], list[Change]]
@@ -47,6 +49,7 @@ class Rules:
 
     namespaces: Mapping[str, str] = field(default_factory=dict)
     images: ImageMap = field(default_factory=lambda: ImageMap({}))
+    parameters: Parameters = field(default_factory=Parameters)
     modifiers: Modifiers | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)
@@ -66,6 +69,8 @@ class _Kind:
     """What concerns the objects of one kind."""
 
     verdicts: tuple[Callable[[Object], Note | None], ...]
+    upgrades: Mapping[str, Upgrade | Note]
+    warns: tuple[Callable[[Object], Iterable[Note]], ...]
     concerns: tuple[Callable[[Object], Iterable[Note]], ...]
     steps: tuple[Step, ...]
     rules: tuple[Rule, ...]
@@ -107,11 +112,27 @@ class Pipeline:
                 if note is not None:
                     return Outcome(None, [], [], [], skipped=note)
 
-            # 2. Automatic: what the server wrote, the fixes of the kind, init hooks of pods, whose
-            # images are mapped as all others are. 3. Parameters.
+            # 2. Automatic: what the server wrote, a version that is served, the fixes of the kind,
+            # init hooks of pods, whose images are mapped as all others are. 3. Parameters.
             changes = [STRIPPED]
             result = strip_server_fields(obj)
+            warnings: list[Note] = []
             errors: list[Note] = []
+            upgrade = kind.upgrades and _upgrade_of(obj, kind.upgrades)
+            if upgrade:
+                if isinstance(upgrade, Note):
+                    return Outcome(None, [], [], [], skipped=upgrade)
+                doing = "api-upgrade"
+                result, made, warned = upgrade(result)
+                changes += made
+                warnings += warned
+                kind = self._renamed(group_resource, upgrade.group_resource)
+                for doing in kind.verdicts:
+                    note = doing(result)
+                    if note is not None:
+                        return Outcome(None, [], [], [], skipped=note)
+            for doing in kind.warns:
+                warnings += doing(result)
             for doing in kind.concerns:
                 errors += doing(result)
             for doing in kind.steps:
@@ -130,16 +151,21 @@ class Pipeline:
                 if refused is None and not _is_still_sound(entered, result):
                     refused = _MALFORMED_BY_MODIFIER
                 if refused is not None:
-                    return Outcome(None, changes, [], errors, refused=refused)
+                    return Outcome(None, changes, warnings, errors, refused=refused)
 
             # 5. Target namespace and labels.
             doing = "placing"
             result = kind.place(result, changes)
         except _ODD as error:
             return Outcome(None, [], [], [], refused=_unforeseen(doing, error))
-        return Outcome(result, changes, [], errors)
+        return Outcome(result, changes, warnings, errors)
 
-    def _learn(self, group_resource: str) -> _Kind:
+    def _renamed(self, formerly: str, group_resource: str) -> _Kind:
+        """The kind of an object after its API upgrade; rules may still call it by its old name."""
+        key = group_resource if formerly == group_resource else f"{formerly} {group_resource}"
+        return self._kinds.get(key) or self._learn(group_resource, formerly, key)
+
+    def _learn(self, group_resource: str, formerly: str = "", key: str = "") -> _Kind:
         rules = self._rules
         facts = rules.facts
         steps: list[Step] = list(fixes_for(group_resource, facts))
@@ -148,21 +174,25 @@ class Pipeline:
             hooks = InitHooks(rules.init_hooks, rules.namespaces)
             steps.append(partial(init_changes, hooks))
             concerns.append(partial(init_errors, hooks))
-        images = image_changes(group_resource, rules.images)
-        if images is not None:
-            steps.append(images)
-        steps += references_for(group_resource, rules.namespaces)
+        parameters = rules.parameters
+        concerns += parameters.concerns_for(group_resource, facts)
+        steps += parameters.steps_for(group_resource, rules.images, rules.namespaces, facts)
         is_namespace = group_resource == "namespaces"
         modifiers = None if is_namespace else rules.modifiers
         kind = _Kind(
-            verdicts=tuple(verdicts_for(group_resource, facts)),
+            verdicts=(
+                *verdicts_for(group_resource, facts),
+                *parameters.verdicts_for(group_resource),
+            ),
+            upgrades=upgrades_for(group_resource, facts.served),
+            warns=tuple(warnings_for(group_resource, facts)),
             concerns=tuple(concerns),
             steps=tuple(steps),
-            rules=modifiers.for_kind(group_resource) if modifiers else (),
+            rules=modifiers.for_kind(group_resource, formerly) if modifiers else (),
             guard=Guard(group_resource),
             place=self._place_namespace if is_namespace else self._place,
         )
-        self._kinds[group_resource] = kind
+        self._kinds[key or group_resource] = kind
         return kind
 
     def _place(self, obj: Object, changes: list[Change]) -> Object:
@@ -191,6 +221,17 @@ class Pipeline:
         renamed = namespaces.renamed_namespace(obj, self._rules.namespaces)
         changes += renamed
         return apply_changes(obj, renamed)
+
+
+def _upgrade_of(obj: Object, upgrades: Mapping[str, Upgrade | Note]) -> Upgrade | Note | None:
+    """What is done with an object of a version that is not served; None where that is its own
+    affair: it is served, or the object is not of the kind that its path says.
+    """
+    version = obj.get("apiVersion")
+    found = upgrades.get(version) if isinstance(version, str) else None
+    if isinstance(found, Upgrade) and found.kind != obj.get("kind"):
+        return None
+    return found
 
 
 def _all_labels(metadata: Mapping[str, Any], labels: Mapping[str, str]) -> Change:

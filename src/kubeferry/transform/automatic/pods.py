@@ -4,14 +4,18 @@
 
 from typing import Any
 
-from kubeferry.kube.objects import Object
+from kubeferry.kube.objects import Object, at
 from kubeferry.transform.change import MISSING, Cause, Change
 from kubeferry.transform.facts import Facts
 
 _PLACEMENT = Cause("automatic", "pod-placement")
 _TOKENS = Cause("automatic", "pod-token-volumes")
 _EPHEMERAL = Cause("automatic", "pod-ephemeral-containers")
+_WAITS = Cause("automatic", "pod-restore-wait")
 
+_WAITING = frozenset({"restore-wait", "restic-wait"})
+"""Init containers that Velero adds to wait for a volume's data (velero.md §3.7
+``pod-volume-restore``)."""
 
 _FIELDS = {
     "nodeName": _PLACEMENT,
@@ -67,3 +71,15 @@ def _named(items: Any, pointer: str, prefix: str) -> list[Change]:
             if isinstance(name, str) and name.startswith(prefix):
                 found.insert(0, Change(f"{pointer}/{index}", item, MISSING, _TOKENS))
     return found
+
+
+def old_waits(facts: Facts, obj: Object) -> list[Change]:
+    """What an earlier restore by Velero left in a pod goes: nobody would ever end its wait."""
+    listed = at(obj, ("spec", "initContainers"))
+    return [
+        Change(f"/spec/initContainers/{index}", container, MISSING, _WAITS)
+        for index, container in reversed([*enumerate(listed if isinstance(listed, list) else [])])
+        if isinstance(container, dict)
+        and isinstance(container.get("name"), str)
+        and container["name"] in _WAITING
+    ]

@@ -41,10 +41,15 @@ class Modifiers:
     rules: tuple[Rule, ...]
     notes: tuple[Note, ...] = ()
 
-    def for_kind(self, group_resource: str) -> tuple[Rule, ...]:
-        """The rules whose groupResource matches."""
+    def for_kind(self, group_resource: str, formerly: str = "") -> tuple[Rule, ...]:
+        """The rules whose groupResource matches, or matches what the kind was called before an
+        API upgrade.
+        """
+        names = [name for name in (group_resource, formerly) if name]
         return tuple(
-            rule for rule in self.rules if rule.conditions.group_resource.matches(group_resource)
+            rule
+            for rule in self.rules
+            if any(rule.conditions.group_resource.matches(name) for name in names)
         )
 
 
