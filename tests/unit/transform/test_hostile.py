@@ -1,5 +1,6 @@
 """Objects that no API server can have sent, and rules made for them: an outcome, never a crash."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,12 @@ from kubeferry.transform.facts import Facts
 from kubeferry.transform.hook_pods import PodSelection
 from kubeferry.transform.init_hooks import InitHook
 from kubeferry.transform.modifiers.rules import Modifiers, parse_modifiers
+from kubeferry.transform.parameters.claim_conversions import Conversion
 from kubeferry.transform.parameters.images import ImageMap, target_images
+from kubeferry.transform.parameters.paths import path_of
+from kubeferry.transform.parameters.reference_places import REFERENCES
+from kubeferry.transform.parameters.service_names import ServiceNames
+from kubeferry.transform.parameters.table import Parameters
 from kubeferry.transform.pipeline import Pipeline, Rules
 
 LABELS = {"velero.io/restore-name": "r"}
@@ -112,6 +118,7 @@ def test_a_step_that_fails_is_named_and_what_the_object_holds_is_not() -> None:
 
 KINDS = sorted(
     {kind for entry in (*FIXES, *VERDICTS) for kind in entry.kinds}
+    | {kind for listed in REFERENCES.values() for places in listed for kind in places.kinds}
     | {"namespaces", "deployments.apps", "cronjobs.batch", "statefulsets.apps", "foos.example.com"}
     | {"rolebindings.rbac.authorization.k8s.io", "clusterroles.rbac.authorization.k8s.io"}
     | {"mutatingwebhookconfigurations.admissionregistration.k8s.io", "podtemplates", ""}
@@ -123,6 +130,9 @@ FIELDS = [
     *("uid", "volumeName", "securityContext", "ports", "hostPort", "kind", "apiVersion", "env"),
     *("volumeClaimTemplates", "serviceAccountName", "projected", "manualSelector", "a/b~", "-"),
     *("init.hook.restore.velero.io/container-image", "init.hook.restore.velero.io/command"),
+    *("webhooks", "clientConfig", "service", "namespaceSelector", "matchExpressions", "values"),
+    *("affinity", "podAffinity", "rules", "value", "args", "command", "storageClassName", "key"),
+    *("resources", "requests", "accessModes", "capabilities", "add", "sysctls", "seLinuxOptions"),
 ]
 LEAVES = st.one_of(
     *(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=3)),
@@ -181,12 +191,22 @@ RULES = st.lists(
 )
 
 
+PARAMETERS = Parameters(
+    image_paths={"foos.example.com": (path_of("spec/*/image"), path_of("data"))},
+    service_names=ServiceNames({"default": "default1"}, {("default", "a")}),
+    storage_classes={"a": "default"},
+    conversions={("default", "a"): Conversion("default", "a", "b", ("ReadWriteOnce",), "1Gi")},
+    service_annotations={"a/b~": "x", "name": None},
+    ingress_annotations={"a": "x"},
+)
 INIT_HOOK = InitHook("h", PodSelection(), ({"name": "a", "image": "i", "command": ["c"]},))
 
 
 @settings(max_examples=400, deadline=None)
-@given(OBJECTS, st.sampled_from(KINDS), RULES)
-def test_any_object_and_any_rules_have_an_outcome(obj: Any, kind: str, listed: Any) -> None:
+@given(OBJECTS, st.sampled_from(KINDS), RULES, st.booleans())
+def test_any_object_and_any_rules_have_an_outcome(
+    obj: Any, kind: str, listed: Any, skips: bool
+) -> None:
     """Nothing is raised, and no step has to be saved from an object of limited depth."""
     try:
         document = {"version": "v1", "resourceModifierRules": listed}
@@ -197,6 +217,7 @@ def test_any_object_and_any_rules_have_an_outcome(obj: Any, kind: str, listed: A
         Rules(
             namespaces={"default": "default1"},
             images=ImageMap({"docker.io": "new.example.com"}),
+            parameters=replace(PARAMETERS, skip_privileged=skips),
             modifiers=modifiers,
             labels=LABELS,
             facts=Facts(restored_volumes=frozenset({"a", "default"})),

@@ -11,6 +11,8 @@ from kubeferry.transform.change import STRIPPED, apply_changes
 from kubeferry.transform.facts import Facts
 from kubeferry.transform.modifiers.rules import parse_modifiers
 from kubeferry.transform.parameters.images import ImageMap
+from kubeferry.transform.parameters.service_names import ServiceNames
+from kubeferry.transform.parameters.table import Parameters
 from kubeferry.transform.pipeline import Pipeline, Rules, restore_labels
 
 MODIFIER = """
@@ -31,6 +33,11 @@ PIPELINE = Pipeline(
     Rules(
         namespaces={"default": "default1"},
         images=ImageMap({"docker.io": "new.example.com"}),
+        parameters=Parameters(
+            storage_classes={"nginx": "a"},
+            service_annotations={"a": "y", "b": None},
+            service_names=ServiceNames({"default": "default1"}, {("default", "a")}),
+        ),
         modifiers=parse_modifiers({"m": MODIFIER}, place="m"),
         labels=restore_labels("backup", "restore"),
         facts=Facts(restored_volumes=frozenset({"a"})),

@@ -31,6 +31,14 @@ from kubeferry.transform.pipeline import Pipeline, Rules
             {"docker.io": "n"}, "reg.example.com/app", "reg.example.com/app", id="not hub"
         ),
         pytest.param({"team": "n", "docker.io": "x"}, "team/app", "n/app", id="as written first"),
+        pytest.param(
+            {"docker.io/library": "n"}, "docker.io/nginx", "n/nginx", id="the hub's short form"
+        ),
+        pytest.param(
+            {"docker.io/nginx": "n/web"}, "nginx:1", "n/web:1", id="a prefix in the short form"
+        ),
+        pytest.param({"index.docker.io/team": "n"}, "team/app", "n/app", id="the hub's other name"),
+        pytest.param({"docker.io": "n"}, "$(IMAGE)", "$(IMAGE)", id="no image's name"),
     ],
 )
 def test_rename(mapping: dict[str, str], image: str, result: str) -> None:

@@ -40,6 +40,12 @@ def test_a_source_that_the_backup_does_not_hold() -> None:
         check_sources({"x": "y"}, {"b", "a"})
 
 
+def test_a_source_of_which_nothing_is_selected() -> None:
+    check_sources({"a": "b"}, {"a", "b"}, selected={"a"})
+    with pytest.raises(InvalidInput, match="nothing of the namespace 'a' is selected"):
+        check_sources({"a": "b"}, {"a", "b"}, selected={"b"})
+
+
 OBJECTS = [
     Identity("configmaps", "a", "same"),
     Identity("configmaps", "b", "same"),

@@ -1,0 +1,36 @@
+from typing import Any
+
+import pytest
+
+from kubeferry.transform.parameters.privileged import KINDS
+from kubeferry.transform.parameters.table import Parameters
+from kubeferry.transform.pipeline import Pipeline, Rules
+
+SKIP = Pipeline(Rules(parameters=Parameters(skip_privileged=True)))
+HOST = {"hostNetwork": True, "containers": []}
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_kinds_that_give_rights_are_left_out(kind: str) -> None:
+    obj = {"metadata": {"name": "a"}, "spec": {"service": {"name": "a"}}}
+    outcome = SKIP(obj, kind)
+    assert outcome.skipped is not None
+    assert outcome.skipped.reason == "Privileged"
+    assert Pipeline(Rules())(obj, kind).skipped is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [
+        pytest.param("pods", HOST, id="a pod"),
+        pytest.param("deployments.apps", {"template": {"spec": HOST}}, id="a template"),
+        pytest.param("deployments.extensions", {"template": {"spec": HOST}}, id="an old group"),
+        pytest.param(
+            "cronjobs.batch", {"jobTemplate": {"spec": {"template": {"spec": HOST}}}}, id="a job's"
+        ),
+    ],
+)
+def test_a_pod_beyond_the_baseline_is_left_out_whoever_makes_it(kind: str, spec: Any) -> None:
+    outcome = SKIP({"metadata": {"name": "a", "namespace": "b"}, "spec": spec}, kind)
+    assert outcome.skipped is not None
+    assert "hostNetwork" in outcome.skipped.message
