@@ -12,8 +12,9 @@ was running, or had ended in the last second, runs once more.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import msgspec
 
@@ -21,28 +22,35 @@ from kubeferry.clock import Clock, timestamp
 from kubeferry.errors import ArchiveDamaged, FerryError, first_error
 from kubeferry.journal import HOOK_AGE, Item, Journal, read_line
 from kubeferry.kube.client import Client
-from kubeferry.kube.names import Identity
+from kubeferry.kube.discovery import Discovery
+from kubeferry.kube.names import Identity, Resource
 from kubeferry.kube.support import check_supported
 from kubeferry.logs import TaskLog
 from kubeferry.report import Findings, Problem, Reporter, Several
 from kubeferry.restore.apply import EXISTS, Applier, Result
 from kubeferry.restore.archive import open_archive
+from kubeferry.restore.classes import check_storage_classes
 from kubeferry.restore.definitions import defined_resources
 from kubeferry.restore.plan import PlanItem, Planner
 from kubeferry.restore.posthooks import PostHooks
 from kubeferry.restore.report import Recorder
 from kubeferry.restore.request import RestoreRequest, RestoreResult
+from kubeferry.restore.selecting import select
 from kubeferry.restore.spool import Spool
 from kubeferry.restore.waves import DEFINITIONS
 from kubeferry.settings import Settings
+from kubeferry.transform.automatic.upgrades.conversion import ServedKind
 from kubeferry.transform.change import Note
 from kubeferry.transform.facts import Facts
+from kubeferry.transform.parameters.claim_conversions import check_claims
 from kubeferry.transform.parameters.namespaces import (
     check_clashes,
     check_sources,
     find_clashes,
     shared_targets,
 )
+from kubeferry.transform.parameters.service_names import ServiceNames
+from kubeferry.transform.parameters.table import Parameters
 from kubeferry.transform.pipeline import RESTORE_LABEL, Pipeline, Rules
 from kubeferry.vault.restores import (
     claim_restore_folder,
@@ -79,30 +87,41 @@ async def open_plan(
         opened = await open_archive(store, request.backup, spool=spool, now=clock())
         for note in opened.read.notes:
             reporter.problem(Problem("warning", "Archive", note))
-        for told in request.modifiers.notes if request.modifiers else ():
+        for told in (*(request.modifiers.notes if request.modifiers else ()), *request.notes):
             reporter.problem(Problem("warning", told.reason, told.message))
-        check_sources(request.namespaces, spool.namespaces() | _archived_namespaces(spool))
-        _check_clashes(request, spool)
-        rules = Rules(
-            namespaces=request.namespaces,
-            images=request.images,
-            modifiers=request.modifiers,
-            labels=request.labels,
-            facts=Facts(restored_volumes=opened.restored_volumes),
-            init_hooks=request.hooks.init,
-        )
         reporter.phase("asking the target what it serves")
         discovery = await client.discover()
         for broken in discovery.broken:
             reporter.problem(Problem("warning", "GroupUnavailable", str(broken)))
+        defined = defined_resources(spool)
+        for told in _select(request, spool, discovery, defined):
+            reporter.problem(Problem("warning", told.reason, told.message))
+        _check_clashes(request, spool)
+        check_claims(request.parameters.conversions, spool.names("persistentvolumeclaims"))
+        await check_storage_classes(client, request.parameters, spool)
+        rules = Rules(
+            namespaces=request.namespaces,
+            images=request.images,
+            parameters=_parameters(request, spool),
+            modifiers=request.modifiers,
+            labels=request.labels,
+            facts=Facts(
+                restored_volumes=opened.restored_volumes,
+                served=frozenset(
+                    ServedKind(one.api_version, one.kind) for one in discovery.all_versions
+                ),
+                preserve_node_ports=request.preserve_node_ports,
+            ),
+            init_hooks=request.hooks.init,
+        )
         yield Planner(
             spool,
             Pipeline(rules),
             discovery,
             request.namespaces,
-            defined_resources(spool),
+            {key: one for key, one in defined.items() if spool.has(_definition(one))},
             reserved=request.reserved,
-            claims_with_data=opened.claims_with_data,
+            claims_with_data=frozenset() if request.objects_only else opened.claims_with_data,
             hooks=request.hooks,
         )
 
@@ -287,6 +306,34 @@ def _left(
 
 def _archived_namespaces(spool: Spool) -> set[str]:
     return {name for _, name in spool.names("namespaces")}
+
+
+def _select(
+    request: RestoreRequest,
+    spool: Spool,
+    discovery: Discovery,
+    defined: Mapping[tuple[str, str], Resource],
+) -> tuple[Note, ...]:
+    """Leaves in the spool what is to be restored; what is mapped must be among it."""
+    present = spool.namespaces() | _archived_namespaces(spool)
+    check_sources(request.namespaces, present)
+    notes = select(spool, request.selection, discovery=discovery, defined=defined.values())
+    selected = spool.namespaces() | _archived_namespaces(spool)
+    check_sources(request.namespaces, present, selected=selected)
+    return notes
+
+
+def _parameters(request: RestoreRequest, spool: Spool) -> Parameters:
+    """The parameters, with what the backup's Services decide."""
+    if not request.rewrite_service_names:
+        return request.parameters
+    services = {one for one in spool.names("services") if one[0] in request.namespaces}
+    names = ServiceNames(request.namespaces, services)
+    return replace(request.parameters, service_names=names)
+
+
+def _definition(resource: Resource) -> Identity:
+    return Identity(DEFINITIONS, "", resource.group_resource)
 
 
 def _check_clashes(request: RestoreRequest, spool: Spool) -> None:
