@@ -1,5 +1,6 @@
 """What a backup takes of what there is: namespaces and kinds, chosen before anything is listed."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -65,7 +66,8 @@ async def choose(request: BackupRequest, *, client: Client, reporter: Reporter) 
         told = f"its objects in {versions} may be missing: {parts[0].message}"
         tell("error", "GroupUnavailable", told, group)
     there = [known async for known in _namespaces(client, served(discovery, related.NAMESPACES))]
-    scope = selection.choose_namespaces(there)
+    # In threads: thousands of patterns for thousands of names take seconds.
+    scope = await asyncio.to_thread(selection.choose_namespaces, there)
     if not scope.namespaces:
         wanted = ", ".join(selection.included_namespaces) or "*"
         raise InvalidInput(
@@ -80,7 +82,7 @@ async def choose(request: BackupRequest, *, client: Client, reporter: Reporter) 
         tell("warning", "NamespaceLeftOut", why, name)
     for pattern in scope.unmatched:
         tell("warning", "NothingSelected", "selects no namespace", pattern)
-    kinds = selection.choose_kinds(discovery)
+    kinds = await asyncio.to_thread(selection.choose_kinds, discovery)
     for note in kinds.notes:
         tell("warning", "NothingSelected", note)
     return Choice(discovery, scope, kinds)

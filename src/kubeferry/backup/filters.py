@@ -8,6 +8,7 @@ two lists for cluster-scoped and two for namespaced kinds. Both together are ref
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from kubeferry.errors import InvalidInput
@@ -141,18 +142,18 @@ class Word:
         return self.text == "*"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Words:
     """The words of one list, in order."""
 
     words: tuple[Word, ...] = ()
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """The group resources that they stand for."""
         return frozenset[str]().union(*(word.names for word in self.words))
 
-    @property
+    @cached_property
     def named(self) -> frozenset[str]:
         """Those that a word other than ``*`` stands for."""
         return frozenset[str]().union(*(word.names for word in self.words if not word.is_all))
