@@ -7,6 +7,7 @@
 Holds the kinds of one namespace at a time, whatever an archive holds.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -47,7 +48,7 @@ def tree_lines(source: Source, inventory: Inventory, look: Look) -> Iterator[str
         found = [one for _, one in group]
         yield ""
         title = look.paint(printable(namespace) or CLUSTER_SCOPED, bold=True)
-        yield _line(title, _sum(found), room, look)
+        yield from _lines(title, _sum(found), room, look)
         yield from _kind_lines(inventory, namespace, found, room, look)
 
 
@@ -57,12 +58,12 @@ def _kind_lines(
     middle, end, under, clear = look.branches
     for number, kind in enumerate(kinds, 1):
         branch, below = (end, clear) if number == len(kinds) else (middle, under)
-        yield _line(f"{branch}{printable(kind.label)}", _sum([kind]), room, look)
+        yield from _lines(f"{branch}{printable(kind.label)}", _sum([kind]), room, look)
         found = inventory.objects(namespace=namespace, resource=kind.resource)
         for count, held in enumerate(found, 1):
             twig = end if count == kind.objects else middle
             right = f"{size_text(held.size):>{_SIZE}}   {printable(held.created) or NONE}"
-            yield _line(f"{below}{twig}{printable(held.identity.name)}", right, room, look)
+            yield from _lines(f"{below}{twig}{printable(held.identity.name)}", right, room, look)
 
 
 def _sum(kinds: Sequence[Kind]) -> str:
@@ -70,31 +71,42 @@ def _sum(kinds: Sequence[Kind]) -> str:
     return f"{size_text(size):>{_SIZE}}   {counted(objects, 'object')}"
 
 
-def _line(text: str, right: str, room: int, look: Look) -> str:
-    return f"{text}{pad('', room - look.cells(text))}{right}"
+def _lines(text: str, right: str, room: int, look: Look) -> Iterator[str]:
+    """A text and what stands right of it, below it where they do not fit into one line."""
+    if look.cells(text) + cells(right) <= look.width or look.cells(text) <= room:
+        yield f"{text}{pad('', room - look.cells(text))}{right}"
+    else:
+        yield text
+        yield f"{pad('', room)}{right}"
 
 
 def table_lines(inventory: Inventory) -> Iterator[str]:
     """The backup as a table, an object a line."""
-    namespace, kind, name = inventory.widths()
-    headings = ["NAMESPACE", "KIND", "NAME", "SIZE", "CREATED"]
+    namespace, _, name = inventory.widths()
+    headings = ["NAMESPACE", "KIND", "NAME", f"{'SIZE':>{_SIZE}}", "CREATED"]
     # Known before the first line, so that the lines need not be held until the last.
+    labels = _short_labels(inventory.kinds())
+    kind = max((cells(label) for label in labels.values()), default=0)
     widths = [max(cells(NONE), namespace), kind, name, _SIZE]
     yield from table([headings], widths=widths)
     for held in inventory.objects():
         row = [
             printable(held.identity.namespace) or NONE,
-            printable(_label(held)),
+            labels[held.identity.group_resource],
             printable(held.identity.name),
-            size_text(held.size),
+            f"{size_text(held.size):>{_SIZE}}",
             printable(held.created) or NONE,
         ]
         yield from table([row], widths=widths)
 
 
-def _label(held: Held) -> str:
-    one = Kind(held.identity.group_resource, held.api_version, held.kind, 1, held.size)
-    return one.label
+def _short_labels(kinds: Sequence[Kind]) -> dict[str, str]:
+    """What each group resource is called: its Kind alone, where no other kind is called so."""
+    called = Counter(one.kind for one in kinds)
+    return {
+        one.resource: printable(one.kind if called[one.kind] == 1 and one.kind else one.label)
+        for one in kinds
+    }
 
 
 def json_lines(source: Source, inventory: Inventory, notes: Iterable[str]) -> Iterator[str]:

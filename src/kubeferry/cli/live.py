@@ -126,10 +126,14 @@ def view(title: str) -> View:
 
 
 class ViewReporter:
-    """A ``Reporter`` that shows a use case's events; it keeps the problems."""
+    """A ``Reporter`` that shows a use case's events; it keeps the problems.
 
-    def __init__(self, shown: View) -> None:
+    Who shows them himself, at the end, has them not told as they come (``tells``).
+    """
+
+    def __init__(self, shown: View, *, tells: bool = True) -> None:
         self._view = shown
+        self._tells = tells
         self._phase = ""
         self._done = 0
         self._total: int | None = None
@@ -147,4 +151,5 @@ class ViewReporter:
     def problem(self, problem: Problem) -> None:
         """Shows the problem."""
         self.problems.append(problem)
-        self._view.tell(f"{problem.level}: {problem}")
+        if self._tells:
+            self._view.tell(f"{problem.level}: {problem}")

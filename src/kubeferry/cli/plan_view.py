@@ -264,10 +264,14 @@ def _is_common(line: dict[str, Any]) -> bool:
 
 def _note(note: Note, indent: str, look: Look, *, fg: str) -> Iterator[str]:
     """A reason and its sentence, wrapped."""
-    words = printable(f"{note.reason}: {note.message}").split(" ")
+    return marked_lines(f"{note.reason}: {note.message}", indent, look, fg=fg)
+
+
+def marked_lines(text: str, indent: str, look: Look, *, fg: str) -> Iterator[str]:
+    """A text behind a ``!``, wrapped."""
     line = ""
     first = True
-    for word in words:
+    for word in printable(text).split(" "):
         longer = f"{line} {word}" if line else word
         if line and cells(indent) + cells(longer) + 2 > look.width:
             yield f"{indent}{look.paint('! ' if first else '  ', fg=fg)}{line}"

@@ -44,7 +44,7 @@ async def preview(flags: Flags, body: Object, *, output: str) -> int:
         request = await prepare(backup, client=session.client, namespace=where)
         with Preview() as counted:
             with view(f"dry run of {request.name}") as shown:
-                reporter = ViewReporter(shown)
+                reporter = ViewReporter(shown, tells=False)
                 choice = await preview_backup(
                     request, counted, client=session.client, reporter=reporter
                 )

@@ -6,14 +6,14 @@ from typing import Any
 
 from kubeferry import codec
 from kubeferry.backup.preview import Preview
-from kubeferry.cli.output import counted, json_items, pad, printable, size_text
-from kubeferry.cli.plan_view import Look
+from kubeferry.cli.output import cells, counted, json_items, pad, printable, size_text
+from kubeferry.cli.plan_view import Look, marked_lines
 from kubeferry.kube.names import Identity
 from kubeferry.report import Problem
 
 _NAMESPACES = 20
 """Namespaces that are named."""
-_OBJECT = 50
+_OBJECT = 40
 """Cells of an object that comes in, where it fits."""
 
 
@@ -80,8 +80,13 @@ def _related(preview: Preview, look: Look) -> Iterator[str]:
         if not number:
             yield ""
             yield title
-        name, needing = printable(str(one)), printable(str(because))
-        yield f"  {pad(name, _OBJECT)}   for {needing}"
+        name, needing = printable(str(one)), f"for {printable(str(because))}"
+        line = f"  {pad(name, _OBJECT)}   {needing}"
+        if cells(line) <= look.width:
+            yield line
+        else:
+            yield f"  {name}"
+            yield f"      {needing}"
 
 
 def _left_out(found: Found, look: Look) -> Iterator[str]:
@@ -102,7 +107,7 @@ def _problems(found: Found, look: Look) -> Iterator[str]:
     yield f"{title}  {counted(found.errors, 'error')}, {counted(warnings, 'warning')}"
     for one in found.problems:
         colour = "red" if one.level == "error" else "yellow"
-        yield f"  {look.paint('!', fg=colour)} {one.level}: {printable(str(one))}"
+        yield from marked_lines(f"{one.level}: {one}", "  ", look, fg=colour)
     if found.errors:
         yield f"The backup would end {look.paint('PartiallyFailed', fg='red')}"
 

@@ -55,7 +55,8 @@ def test_a_narrow_tree_keeps_every_name_whole(inventory: Inventory) -> None:
     made = config_map(f"shop/{name}")
     inventory.add(Identity("configmaps", "shop", name), made.json)
     lines = list(tree_lines(SOURCE, inventory, Look(width=60)))
-    assert any(name in line and line.endswith("<none>") for line in lines)
+    [at] = [index for index, line in enumerate(lines) if name in line]
+    assert lines[at + 1].split() == [f"{len(made.json)}", "B", "<none>"]
     assert max(len(line) for line in lines if name not in line) <= 60
 
 
@@ -70,12 +71,20 @@ def test_an_empty_backup() -> None:
 
 def test_a_table(inventory: Inventory) -> None:
     assert list(table_lines(inventory)) == [
-        "NAMESPACE   KIND                   NAME   SIZE         CREATED",
-        "shop        ConfigMap (v1)         a      300 B        2026-01-02T03:04:05Z",
-        "shop        ConfigMap (v1)         b      300 B        2026-01-02T03:04:05Z",
-        "shop        Deployment (apps/v1)   web    2.0 KiB      2026-01-02T03:04:05Z",
-        "<none>      Namespace (v1)         shop   100 B        <none>",
+        "NAMESPACE   KIND         NAME         SIZE   CREATED",
+        "shop        ConfigMap    a           300 B   2026-01-02T03:04:05Z",
+        "shop        ConfigMap    b           300 B   2026-01-02T03:04:05Z",
+        "shop        Deployment   web       2.0 KiB   2026-01-02T03:04:05Z",
+        "<none>      Namespace    shop        100 B   <none>",
     ]
+
+
+def test_kinds_of_one_name_are_told_apart(inventory: Inventory) -> None:
+    other = obj("example.com/v1/Deployment", "shop/x")
+    inventory.add(Identity("deployments.example.com", "shop", "x"), other.json)
+    text = "\n".join(table_lines(inventory))
+    assert "Deployment (apps/v1) " in text
+    assert "Deployment (example.com/v1) " in text
 
 
 def test_json_and_yaml_say_the_same(inventory: Inventory) -> None:

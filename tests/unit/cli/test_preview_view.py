@@ -52,8 +52,7 @@ def test_what_would_be_in_it_and_why(preview: Preview) -> None:
         "Namespaces  shop",
         "",
         "Needed by others",
-        "  persistentvolumes pv-1                               for "
-        "persistentvolumeclaims shop/data",
+        "  persistentvolumes pv-1                     for persistentvolumeclaims shop/data",
         "",
         "Left out",
         "      1,200   made anew by others",
@@ -66,6 +65,13 @@ def test_what_would_be_in_it_and_why(preview: Preview) -> None:
         "",
         "Nothing was written. Without --dry-run it is done.",
     ]
+
+
+def test_what_does_not_fit_into_a_line_takes_two(preview: Preview) -> None:
+    lines = list(preview_lines(FOUND, preview, Look(width=70)))
+    at = lines.index("  persistentvolumes pv-1")
+    assert lines[at + 1] == "      for persistentvolumeclaims shop/data"
+    assert max(map(len, lines)) <= 70
 
 
 def test_where_there_is_nothing_to_say_nothing_is_said() -> None:
