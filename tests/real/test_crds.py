@@ -341,6 +341,52 @@ def test_an_alibabacloud_vault_needs_its_region(cluster, namespace):
 
 
 @pytest.mark.parametrize(
+    ("provider", "encryption"),
+    [
+        pytest.param("aws", "AES256", id="S3's own keys"),
+        pytest.param("aws", "aws:kms", id="AWS' key service"),
+        pytest.param("alibabacloud", "AES256", id="OSS' own keys"),
+        pytest.param("alibabacloud", "KMS", id="Alibaba Cloud's key service"),
+    ],
+)
+def test_each_provider_has_its_encryptions(cluster, namespace, provider, encryption):
+    key = {} if encryption == "AES256" else {"kmsKeyId": "alias/k-1"}
+    made = vault(namespace, provider, serverSideEncryption=encryption, **key)
+    assert "created" in applied(cluster, made)
+
+
+ENCRYPTIONS = "serverSideEncryption is AES256 or aws:kms for aws, AES256 or KMS for alibabacloud"
+KEYLESS = "kmsKeyId needs serverSideEncryption: aws:kms or KMS"
+
+
+@pytest.mark.parametrize(
+    ("provider", "config", "message"),
+    [
+        pytest.param("aws", {"serverSideEncryption": "KMS"}, ENCRYPTIONS, id="OSS' word to S3"),
+        pytest.param(
+            "alibabacloud", {"serverSideEncryption": "aws:kms"}, ENCRYPTIONS, id="S3's word to OSS"
+        ),
+        pytest.param("local", {"serverSideEncryption": "AES256"}, ENCRYPTIONS, id="a directory"),
+        pytest.param("aws", {"kmsKeyId": "k"}, KEYLESS, id="a key for nothing"),
+        pytest.param(
+            "aws",
+            {"serverSideEncryption": "AES256", "kmsKeyId": "k"},
+            KEYLESS,
+            id="AES256 with key",
+        ),
+        pytest.param(
+            "aws",
+            {"serverSideEncryption": "aws:kms", "kmsKeyId": "a b"},
+            "spec.config.kmsKeyId",
+            id="a key's id that no header holds",
+        ),
+    ],
+)
+def test_an_encryption_that_cannot_be_is_refused(cluster, namespace, provider, config, message):
+    assert message in refused(cluster, vault(namespace, provider, **config))
+
+
+@pytest.mark.parametrize(
     ("kind", "obj"),
     [
         pytest.param("applicationbackup", backup, id="backup"),
@@ -392,6 +438,14 @@ def test_network_and_region_of_a_vault_can_be_corrected(cluster, namespace):
         ),
         pytest.param(
             {"config": {"endpoint": "https://other"}}, "endpoint cannot change", id="endpoint added"
+        ),
+        pytest.param(
+            {"config": {"serverSideEncryption": "AES256"}},
+            "serverSideEncryption cannot change",
+            id="encryption added",
+        ),
+        pytest.param(
+            {"config": {"kmsKeyId": "k"}}, "kmsKeyId cannot change", id="a key's id added"
         ),
         pytest.param({"backupSyncPeriod": "1m"}, "backupSyncPeriod cannot change", id="sync"),
         pytest.param(

@@ -12,6 +12,8 @@ import pytest
 
 from kubeferry.api.install import Installation, manifests
 from kubeferry.api.rights import EVERYWHERE, RBAC
+from kubeferry.clock import utc_now
+from kubeferry.vault.keys import KeyRing, export_document, new_key
 from tests.clusters import Cluster, write_private
 from tests.controlplane import Options, running
 from tests.docs import pages
@@ -248,6 +250,13 @@ CALLS = {
     "vault delete": "{}",
     "backup create": "{}-1 --vault vault --include-namespaces shop --wait --timeout 60s",
     "restore create": "{}-1 --from-backup shop-1 --namespace-mapping shop=shop-4 --wait",
+    "vault key create": "vault",
+    "vault key get": "",
+    "vault key describe": "vault",
+    "vault key export": "vault -o FOLDER/exported.keys",
+    "vault key import": "vault -f FOLDER/vault.keys",
+    "vault key set": "vault --allow-unsigned",
+    "vault key delete": "vault 1f2e3d4c",
     "uninstall": "--yes",
 }
 """How each command is called that asks a cluster, in an order in which they work."""
@@ -274,12 +283,24 @@ def test_a_command_needs_the_role_that_the_page_says(
     site: Site, person: str, command: str, tmp_path: Path
 ) -> None:
     call = CALLS[command].format(person).replace("FOLDER", str(tmp_path))
+    ring = KeyRing((new_key(clock=utc_now),))
+    (tmp_path / "vault.keys").write_bytes(export_document(ring, vault="vault"))
     code, err = ferry(site, person, *command.split(), *call.split())
     if RANKS.index(person) >= RANKS.index(needs()[command]):
         assert code == 0, err
     else:
         assert code == 4, err
         assert f'User "{person}" cannot' in err
+
+
+def test_who_may_not_read_a_vaults_keys_is_told_that_nothing_was_checked(
+    site: Site, person: str
+) -> None:
+    code, err = ferry(site, person, "backup", "logs", "shop-1")
+    assert code == 0, err
+    assert (
+        "warning: nothing was checked for forgery: you may not read the Secret csdr/csdr-vault-keys"
+    ) in err
 
 
 def test_without_keys_of_ones_own_a_vault_is_not_opened(site: Site, person: str) -> None:

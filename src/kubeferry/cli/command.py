@@ -21,7 +21,7 @@ EXIT_CODES: Mapping[int, str] = {
     3: "no usable kubeconfig, or a wrong KUBEFERRY_ setting",
     4: "the API server refused, or did not answer",
     5: "the vault cannot be used, or does not have the backup",
-    6: "the archive is damaged",
+    6: "the archive is damaged, or not to be trusted",
     7: "the task that was waited for ended Failed",
     8: "the task that was waited for ended PartiallyFailed",
     9: "the work was interrupted and will be resumed",

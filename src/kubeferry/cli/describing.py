@@ -65,9 +65,14 @@ def vault_fields(found: BackupLocation, *, now: datetime) -> Pairs:
     yield "Region", spec.config.region
     yield "Network", spec.config.network if spec.provider == "alibabacloud" else ""
     yield "Endpoint", spec.config.endpoint
+    yield "Encryption", spec.config.server_side_encryption
+    yield "KMS key", spec.config.kms_key_id
     yield "Checked", moment(status.last_validation_time, now)
     yield "Checked every", spec.validation_frequency
     yield "Backups looked for", moment(status.last_sync_time, now)
+    more = status.left_out_count - len(status.left_out)
+    left_out = [f"{one.backup}: {one.message}" for one in status.left_out]
+    yield "Backups left out", [*left_out, *([f"and {more:,} more"] if more > 0 else [])]
 
 
 def restore_fields(found: ApplicationRestore, *, now: datetime) -> Pairs:

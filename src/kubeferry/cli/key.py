@@ -21,11 +21,7 @@ _vault = name_argument("LOCATIONS")
 
 @key.command(
     cls=Command,
-    examples=(
-        "vault key create vault",
-        "# a second key signs from now on; what the first one has signed stays good",
-        "vault key create vault --rotate",
-    ),
+    examples=("vault key create vault", "vault key create vault --rotate"),
 )
 @_vault
 @click.option("--rotate", is_flag=True, help="Add a newer key to those there are.")

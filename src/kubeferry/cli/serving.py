@@ -9,10 +9,13 @@ from kubeferry import allocator
 from kubeferry.cli.command import Flags
 from kubeferry.cli.connection import surroundings
 from kubeferry.controller.run import run_controller
+from kubeferry.vault.locations import OBSTORES_VARIABLES
 
 
 async def serve(flags: Flags, *, elect: bool, health_port: int | None) -> None:
     """Runs the controller until SIGTERM (a clean end) or an error, which is raised."""
+    for name in OBSTORES_VARIABLES:
+        os.environ.pop(name, None)
     found = surroundings(flags)
     if found.settings.allowance.is_tight:
         allocator.give_back_early()

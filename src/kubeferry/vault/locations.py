@@ -350,4 +350,13 @@ def _target(
     )
 
 
+OBSTORES_VARIABLES = (
+    "AWS_CHECKSUM_ALGORITHM",
+    "AWS_SERVER_SIDE_ENCRYPTION",
+    "AWS_SSE_BUCKET_KEY_ENABLED",
+    "AWS_SSE_CUSTOMER_KEY_BASE64",
+    "AWS_SSE_KMS_KEY_ID",
+)
+"""Variables that obstore obeys and nothing can overrule: a program takes them out of its
+environment before it opens a vault that it writes to."""
 _NO_TIMEOUT = timedelta(days=1)

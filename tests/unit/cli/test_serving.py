@@ -1,9 +1,15 @@
 """The controller's process: what it must not carry about with it all its life."""
 
+import os
 import subprocess
 import sys
 
 import pytest
+
+from kubeferry.cli.command import Flags
+from kubeferry.cli.serving import serve
+from kubeferry.errors import ConfigError
+from kubeferry.vault.locations import OBSTORES_VARIABLES
 
 LOADED = "import sys, kubeferry.cli.main, kubeferry.cli.controller, kubeferry.cli.serving; "
 
@@ -40,3 +46,13 @@ def test_a_controller_does_not_load(modules: set[str], name: str) -> None:
 def test_a_controller_loads_all_that_its_tasks_need_before_it_is_ready(modules: set[str]) -> None:
     """An image that lacks something shows it at the start, not in the middle of a task."""
     assert {"obstore", "re2", "isal.isal_zlib", "sqlite3", "yaml", "aiohttp"} <= modules
+
+
+async def test_a_controller_takes_no_encryption_from_its_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in OBSTORES_VARIABLES:
+        monkeypatch.setenv(name, "AES256")
+    with pytest.raises(ConfigError):
+        await serve(Flags(kubeconfig="/nowhere"), elect=False, health_port=None)
+    assert not set(OBSTORES_VARIABLES) & os.environ.keys()
