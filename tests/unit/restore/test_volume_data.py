@@ -94,7 +94,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "bucket"
 
 
-ALL_ERAS = [writer.NOW, writer.NULLS, writer.BEFORE_1_13, writer.OLDEST]
 TAKEN = [
     pytest.param(era, method, id=f"{method}, {name}")
     for name, era, methods in (
