@@ -103,7 +103,7 @@ class Ground:
 def entry(made: Built) -> Entry:
     meta, kind, api_version = made["metadata"], made["kind"], made["apiVersion"]
     group, _, version = api_version.rpartition("/")
-    plural = f"{kind.lower()}s.{group}".rstrip(".")
+    plural = f"{kind.lower()}{'es' if kind[-1] == 's' else 's'}.{group}".rstrip(".")
     type_key = f"{api_version}/{kind}"
     return Entry(plural, version, type_key, meta.get("namespace", ""), meta["name"], made.json)
 

@@ -1,0 +1,127 @@
+"""A restore with a selection and parameters that need the backup or the target, on a cluster in
+memory.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kubeferry.errors import InvalidInput
+from kubeferry.kube.client import Client
+from kubeferry.kube.config import ClusterConfig
+from kubeferry.kube.names import Resource
+from kubeferry.restore.classes import CLASSES
+from kubeferry.restore.request import RestoreRequest
+from kubeferry.restore.selection import Selection
+from kubeferry.sandbox import Sandbox
+from kubeferry.settings import Settings
+from kubeferry.transform.parameters.claim_conversions import Conversion, compile_conversions
+from kubeferry.transform.parameters.table import Parameters
+from kubeferry.vault.locations import Location, open_store
+from tests.builders import config_map, namespace, obj
+from tests.unit.restore.test_run import Ground, stored
+
+CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", True)
+REQUEST = RestoreRequest(name="back", uid="task-1", backup="nightly", namespaces={"shop": "shop1"})
+CLAIM = obj("v1/PersistentVolumeClaim", "shop/data").with_(
+    spec={
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": "slow",
+        "volumeName": "pv-1",
+        "resources": {"requests": {"storage": "1Gi"}},
+    }
+)
+OBJECTS = (
+    namespace("shop"),
+    namespace("other"),
+    config_map("shop/m-1", host="db.shop", file="app.shop"),
+    config_map("other/m-2"),
+    obj("v1/Service", "shop/db").with_(spec={"ports": [{"port": 80}]}),
+    CLAIM,
+)
+ASKED = Selection(included_namespaces=("shop",))
+
+
+@pytest.fixture
+async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
+    settings = Settings(local_root=tmp_path, spool_dir=tmp_path / "spool")
+    (tmp_path / "spool").mkdir()
+    location = Location(name="vault", provider="local", bucket="bucket")
+    async with Sandbox() as sandbox:
+        store = open_store(location, credentials=None, settings=settings)
+        await stored(store, *OBJECTS)
+        yield Ground(sandbox, store, tmp_path, settings)
+
+
+def parameters(**fields: Any) -> RestoreRequest:
+    return replace(REQUEST, parameters=Parameters(**fields))
+
+
+async def created(ground: Ground, resource: Resource, name: str) -> dict[str, Any]:
+    async with Client(ClusterConfig(server=ground.sandbox.server)) as client:
+        return await client.get(resource, name, namespace="shop1")
+
+
+async def test_only_what_is_selected_is_restored(ground: Ground) -> None:
+    result = await ground.run(replace(REQUEST, selection=ASKED))
+    assert result.counts == {"created": 4}
+    assert await ground.maps("other") == {}
+    assert set(await ground.maps("shop1")) == {"m-1"}
+
+
+async def test_a_mapping_of_what_is_not_selected_is_refused(ground: Ground) -> None:
+    asked = Selection(excluded_namespaces=("shop",))
+    with pytest.raises(InvalidInput, match="nothing of the namespace 'shop' is selected"):
+        await ground.run(replace(REQUEST, selection=asked))
+
+
+async def test_a_glob_that_matches_nothing_is_a_warning(ground: Ground) -> None:
+    asked = Selection(included_namespaces=("shop", "x-*"))
+    result = await ground.run(replace(REQUEST, selection=asked))
+    assert result.phase == "Completed"
+    assert result.first_problem is not None
+    assert "'x-*' matches no namespace" in str(result.first_problem)
+
+
+async def test_short_service_names_are_those_of_the_backup(ground: Ground) -> None:
+    await ground.run(replace(REQUEST, rewrite_service_names=True))
+    maps = await ground.maps("shop1")
+    assert maps["m-1"]["data"] == {"host": "db.shop1", "file": "app.shop"}
+
+
+async def test_a_storage_class_that_is_nowhere_is_refused_before_anything_is_made(
+    ground: Ground,
+) -> None:
+    with pytest.raises(InvalidInput, match="storageclass fast not exists") as caught:
+        await ground.run(parameters(storage_classes={"slow": "fast"}))
+    assert caught.value.place == "spec.storageClassMapping.slow"
+    assert await ground.maps("shop1") == {}
+
+
+async def test_a_storage_class_of_the_target_is_taken(ground: Ground) -> None:
+    made = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "provisioner": "a.b"}
+    async with Client(ClusterConfig(server=ground.sandbox.server)) as client:
+        await client.create(CLASSES, {**made, "metadata": {"name": "fast"}})
+    await ground.run(parameters(storage_classes={"slow": "fast"}))
+    assert (await created(ground, CLAIMS, "data"))["spec"]["storageClassName"] == "fast"
+
+
+async def test_a_storage_class_of_the_backup_is_taken(ground: Ground) -> None:
+    location = Location(name="vault", provider="local", bucket="other")
+    store = open_store(location, credentials=None, settings=ground.settings)
+    storage = obj("storage.k8s.io/v1/StorageClass", "fast").with_(provisioner="a.b")
+    await stored(store, *OBJECTS, storage)
+    conversions = compile_conversions([Conversion("shop", "data", "fast", (), "2Gi")])
+    await replace(ground, store=store).run(parameters(conversions=conversions))
+    spec = (await created(ground, CLAIMS, "data"))["spec"]
+    assert spec["storageClassName"] == "fast"
+    assert spec["resources"] == {"requests": {"storage": "2Gi"}}
+
+
+async def test_a_conversion_names_a_claim_that_is_restored(ground: Ground) -> None:
+    conversions = compile_conversions([Conversion("shop", "other", "fast")])
+    with pytest.raises(InvalidInput, match="no claim shop/other is restored"):
+        await ground.run(parameters(conversions=conversions))
