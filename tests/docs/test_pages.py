@@ -39,6 +39,8 @@ BLOCKS = [
     for block in pages.blocks(page)
     if block.language == "yaml"
 ]
+REPORTING = frozenset({"Note", "Problem", "Outcome", "_problem", "tell", "_tell"})
+"""Who is given the reason of an object, first or second."""
 KINDS = {one.__name__: one for one in (ApplicationBackup, ApplicationRestore, BackupLocation)}
 
 
@@ -185,7 +187,7 @@ def _reasons_of_objects() -> set[str]:
             if not isinstance(node, ast.Call):
                 continue
             name = getattr(node.func, "id", "") or getattr(node.func, "attr", "")
-            given = node.args[:2] if name in ("Note", "Problem", "_problem", "Outcome") else []
+            given = node.args[:2] if name in REPORTING else []
             given += [key.value for key in node.keywords if key.arg == "kubernetes_reason"]
             found |= set(_texts(given, named))
     return {one for one in found if re.fullmatch(r"[A-Z][A-Za-z]+", one)}
