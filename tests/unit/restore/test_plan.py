@@ -8,11 +8,14 @@ from kubeferry.api.metadata import convert
 from kubeferry.api.restore_hooks import RestoreHooks
 from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import Identity, Resource, reserved_namespaces
+from kubeferry.restore.apply import Result
 from kubeferry.restore.definitions import defined_resources
 from kubeferry.restore.heirs import Owner
 from kubeferry.restore.hooks import ExecHook, compile_hooks
 from kubeferry.restore.plan import PlanItem, Planner
+from kubeferry.restore.report import problems
 from kubeferry.restore.spool import Spool
+from kubeferry.transform.automatic.upgrades.conversion import ServedKind
 from kubeferry.transform.change import Note
 from kubeferry.transform.facts import Facts
 from kubeferry.transform.parameters.images import ImageMap
@@ -186,6 +189,46 @@ def test_what_cannot_be_created_fails_by_itself(
     assert item.why is not None
     assert item.why.reason == reason
     assert by_name["good"].action == "create"
+
+
+def upgrading(spool: Spool) -> Planner:
+    """A planner for a target that serves Ingresses of ``networking.k8s.io/v1``."""
+    ingresses = Resource("networking.k8s.io", "v1", "ingresses", "Ingress", True)
+    served = Discovery(all_versions=(*SERVED.all_versions, ingresses))
+    kinds = frozenset(ServedKind(one.api_version, one.kind) for one in served.all_versions)
+    pipeline = Pipeline(Rules(facts=Facts(served=kinds)))
+    return Planner(spool, pipeline, served, {}, {})
+
+
+OLD = obj("extensions/v1beta1/Ingress", "shop/web").with_(spec={"backend": {"serviceName": "web"}})
+
+
+def test_an_old_version_is_restored_as_the_kind_that_it_is_now(spool: Spool) -> None:
+    add(spool, "ingresses.extensions", OLD)
+    [_, item] = items(upgrading(spool))
+    assert item.action == "create"
+    assert item.object is not None
+    assert item.object["apiVersion"] == "networking.k8s.io/v1"
+    assert str(item.source) == "ingresses.extensions shop/web"
+    assert str(item.target) == "ingresses.networking.k8s.io shop/web"
+
+
+def test_what_is_archived_by_its_old_and_its_new_name_is_restored_once(spool: Spool) -> None:
+    add(spool, "ingresses.extensions", OLD)
+    add(spool, "ingresses.networking.k8s.io", obj("networking.k8s.io/v1/Ingress", "shop/web"))
+    [_, first, second] = items(upgrading(spool))
+    assert (first.action, first.why and first.why.reason) == ("skip", "ArchivedTwice")
+    assert second.action == "create"
+
+
+def test_a_kind_that_is_gone_is_left_out_and_told(spool: Spool) -> None:
+    policy = obj("policy/v1beta1/PodSecurityPolicy", "restricted")
+    add(spool, "podsecuritypolicies.policy", policy)
+    [item] = items(planner(spool))
+    assert (item.action, item.why and item.why.reason) == ("skip", "ApiRemoved")
+    assert [told[:2] for told in problems(Result(item, "skipped", item.why))] == [
+        ("warning", "ApiRemoved")
+    ]
 
 
 def test_what_is_in_a_reserved_namespace_is_left_out(spool: Spool) -> None:

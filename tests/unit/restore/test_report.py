@@ -34,6 +34,10 @@ def change(
         ),
         pytest.param(change("/data", {"k": "x"}, {}), True, None, id="all data"),
         pytest.param(change("/data/token", "x", "y"), True, None, id="one value"),
+        pytest.param(
+            change("/spec/csi/volumeAttributes/akSecret", "x", "y"), False, None,
+            id="the key of a volume's object storage",
+        ),
         pytest.param(change("/stringData/token", "x", "y"), True, None, id="one text"),
         pytest.param(change(LAST_APPLIED, "x", "y"), True, None, id="what repeats the values"),
         pytest.param(change("/metadata/annotations", {}, {"a": "x"}), True, None, id="all notes"),

@@ -30,6 +30,9 @@ def test_every_kind_has_one_step_and_one_step_is_for_all_others() -> None:
         pytest.param("configmaps", "pods", id="configuration before pods"),
         pytest.param("pods", "replicasets.apps", id="pods before their owners adopt them"),
         pytest.param("replicasets.apps", "deployments.apps", id="replica sets before deployments"),
+        pytest.param(
+            "replicasets.extensions", "deployments.extensions", id="by their old names alike"
+        ),
         pytest.param("deployments.apps", "horizontalpodautoscalers.autoscaling", id="autoscalers"),
         pytest.param("things.x", "resourcequotas", id="quotas after what they count"),
         pytest.param(

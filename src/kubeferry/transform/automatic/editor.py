@@ -45,6 +45,8 @@ class Editor:
                 self.set(path[:-1], {key: value}, cause=cause)
             return
         old = _child(present, path[-1])
+        if isinstance(present, list) and old is MISSING:
+            return
         if isinstance(present, (dict, list)) and not equal(old, value):
             self._edit(path, old, value, cause)
 

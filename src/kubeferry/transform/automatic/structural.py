@@ -20,7 +20,7 @@ UNKNOWN = ("id", "$schema", "$ref", "patternProperties", "dependencies", "defini
 """Words of JSON Schema that no definition may use."""
 JUNCTORS = ("allOf", "anyOf", "oneOf", "not")
 _NOT_NESTED = (
-    *("type", "additionalProperties", "default", "title", "description", "nullable"),
+    *("type", "title", "description", "nullable"),
     *(PRESERVE, EMBEDDED, INT_OR_STRING, "x-kubernetes-list-map-keys", "x-kubernetes-list-type"),
     "x-kubernetes-map-type",
 )
@@ -156,6 +156,8 @@ def _is_restriction(schema: Any, outside: Any) -> bool:
     if any(schema.get(key) not in (None, False, "") for key in _NOT_NESTED):
         return False
     if any(schema.get(key) for key in UNKNOWN):
+        return False
+    if "additionalProperties" in schema or schema.get("default") is not None:
         return False
     properties = schema.get("properties", {})
     if not isinstance(properties, dict) or "metadata" in properties:

@@ -180,9 +180,16 @@ CONVERSIONS: tuple[Conversion, ...] = (
     Conversion(
         "FlowSchema",
         "flowschemas",
-        (f"{_FLOW}/v1beta1", f"{_FLOW}/v1beta2", f"{_FLOW}/v1beta3"),
+        (f"{_FLOW}/v1beta1",),
         (f"{_FLOW}/v1", f"{_FLOW}/v1beta3", f"{_FLOW}/v1beta2"),
     ),
+    Conversion(
+        "FlowSchema",
+        "flowschemas",
+        (f"{_FLOW}/v1beta2",),
+        (f"{_FLOW}/v1", f"{_FLOW}/v1beta3"),
+    ),
+    _same(_FLOW, "FlowSchema", "flowschemas", "v1beta3"),
     Conversion(
         "PriorityLevelConfiguration",
         "prioritylevelconfigurations",
