@@ -142,7 +142,7 @@ def snapshot(**labels: str) -> Item:
 
 
 def upload(backup: str) -> Item:
-    made = obj("velero.io/v2alpha1/DataUpload", "velero/u").label(velero_io__backup_name=backup)
+    made = obj("velero.io/v2alpha1/DataUpload", "velero/u")
     made["metadata"]["labels"] = {"velero.io/backup-name": backup}
     spec = {"sourceNamespace": "shop", "sourcePVC": "data"}
     return Item("datauploads.velero.io", made.with_(spec=spec))
