@@ -1,0 +1,133 @@
+"""What is in backups, ours and Velero's, and what differs, as the commands show it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.builders import config_map, namespace, obj
+from tests.e2e.machine import Machine
+from tests.foreign import shop, writer
+from tests.foreign.writer import Backup, Volume
+
+HIDDEN = "bm90LXRvLWJlLXNob3du"
+
+
+@pytest.fixture(scope="module")
+def filled(machine: Machine) -> Machine:
+    """A vault with a backup of ours, two after a change, and one of Velero's."""
+    made = machine.ferry(
+        "backup", "vault", "create", "disk", "--provider", "local", "--bucket", "both", "--wait"
+    )
+    assert made.exit_code == 0, made.output
+    machine.create("backup", namespace("cafe"))
+    machine.create("backup", config_map("cafe/menu", tea="3"))
+    machine.create("backup", obj("v1/Secret", "cafe/till").with_(data={"pin": HIDDEN}))
+    back_up(machine, "before")
+    machine.create("backup", config_map("cafe/tables", count="4"))
+    back_up(machine, "after")
+    disk = Volume("shop/data", "disk-1", reclaim_policy="Retain")
+    items = shop.items(disk, other_versions=True)
+    velero = Backup("theirs", items, era=writer.NOW, volumes=[disk])
+    writer.write(machine.folder / "vaults" / "both", velero)
+    return machine
+
+
+def back_up(machine: Machine, name: str) -> None:
+    words = ("backup", "create", name, "--vault", "disk", "--include-namespaces", "cafe", "--wait")
+    done = machine.ferry("backup", *words)
+    assert done.exit_code == 0, done.output
+
+
+def said(machine: Machine, *words: str, code: int = 0) -> Any:
+    done = machine.ferry("backup", "backup", *words, "-o", "json")
+    assert done.exit_code == code, done.output
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", ["after", "theirs"])
+def test_contents_are_the_archives_objects_with_sizes_and_dates(filled: Machine, name: str) -> None:
+    found = said(filled, "contents", name, "--vault", "disk")
+    assert found["objects"] == len(found["items"]) > 4
+    assert found["size"] == sum(one["size"] for one in found["items"])
+    assert all(one["creationTimestamp"] for one in found["items"])
+    assert [one["namespace"] for one in found["items"]][-1] == "", "cluster-scoped ones last"
+    versions = {one["type"]: one["versions"] for one in found["kinds"]}
+    assert versions["configmaps"] == ["v1"]
+
+
+def test_velero_s_archive_is_told_to_be_unverified(filled: Machine) -> None:
+    done = filled.ferry("backup", "backup", "contents", "theirs", "--vault", "disk")
+    assert "not verified" in done.stderr
+    assert "theirs of vault disk" in done.stdout
+
+
+def test_an_object_of_velero_s_is_shown_with_its_secrets_masked(filled: Machine) -> None:
+    words = ("contents", "theirs", "secret/key", "--vault", "disk")
+    found = said(filled, *words)
+    assert set(found["data"].values()) == {"(masked)"}
+    assert said(filled, *words, "--show-secrets")["data"] == shop.secret()["data"]
+
+
+def test_an_object_that_is_not_in_it(filled: Machine) -> None:
+    done = filled.ferry("backup", "backup", "contents", "before", "cm/tables")
+    assert done.exit_code == 5
+    assert "holds no cm/tables" in done.stderr
+
+
+def test_two_backups_differ_in_what_was_made_between_them(filled: Machine) -> None:
+    found = said(filled, "diff", "before", "after", code=10)
+    assert [(one["change"], one["name"]) for one in found["objects"]] == [("added", "tables")]
+    assert said(filled, "diff", "after", "after")["summary"]["added"] == 0
+
+
+def test_a_backup_and_its_cluster_are_the_same_until_something_happens(filled: Machine) -> None:
+    assert said(filled, "diff", "after", "--live")["objects"] == []
+    found = said(filled, "diff", "before", "--live", code=10)
+    assert [one["name"] for one in found["objects"]] == ["tables"]
+
+
+def test_a_backup_of_another_cluster_beside_this_one_is_gone(filled: Machine) -> None:
+    found = said(filled, "diff", "theirs", "--live", "--vault", "disk", code=10)
+    assert found["summary"]["removed"] == 10
+    assert found["new"] == {"cluster": "backup"}
+
+
+def test_no_value_of_a_secret_is_in_a_difference(filled: Machine) -> None:
+    done = filled.ferry("backup", "backup", "diff", "before", "theirs", "--show", "--vault", "disk")
+    assert done.exit_code == 10
+    assert HIDDEN not in done.output
+
+
+def test_a_dry_run_shows_what_a_backup_then_holds(filled: Machine) -> None:
+    options = ("--vault", "disk", "--include-namespaces", "cafe")
+    found = said(filled, "create", "dry", *options, "--dry-run")
+    kinds = {one["type"]: one["objects"] for one in found["kinds"]}
+    taken = said(filled, "contents", "after")
+    assert kinds == {one["type"]: one["objects"] for one in taken["kinds"]}
+    gone = filled.ferry("backup", "backup", "get", "dry")
+    assert gone.exit_code == 4, "nothing was written"
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        pytest.param(
+            ("contents", "after", "cm/menu", "-o", "table"), "not as a table", id="one as a table"
+        ),
+        pytest.param(("contents", "after", "menu"), "write KIND/NAME", id="a name alone"),
+        pytest.param(("contents", "after", "a/b", "--kind", "x"), "do not go together", id="both"),
+        pytest.param(("diff", "after"), "or give --live", id="a diff with nothing"),
+        pytest.param(("diff", "a", "b", "--live"), "or give --live", id="a diff with both"),
+        pytest.param(
+            ("create", "--vault", "v", "--dry-run", "--wait"), "do not go together", id="dry waits"
+        ),
+        pytest.param(
+            ("create", "--vault", "v", "--dry-run", "-o", "yaml"), "--dry-run=client", id="as yaml"
+        ),
+    ],
+)
+def test_options_that_make_no_sense(filled: Machine, words: Any, problem: str) -> None:
+    done = filled.ferry("backup", "backup", *words)
+    assert done.exit_code == 2
+    assert problem in done.stderr
