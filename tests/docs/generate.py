@@ -6,17 +6,19 @@ from typing import Any
 
 import click
 
-from kubeferry.api import crd, rights
+from kubeferry.api import crd, restore, rights
 from kubeferry.api.definition import GROUP, VERSION, Definition
 from kubeferry.backup import related
 from kubeferry.backup.generated import GENERATED, Generated
 from kubeferry.cli.command import EXIT_CODES
 from kubeferry.cli.main import root
 from kubeferry.durations import PATTERN
+from kubeferry.kube.objects import POD_SPEC_PATHS
 from kubeferry.restore.waves import STEPS
 from kubeferry.transform.automatic.upgrades.table import CONVERSIONS
 from kubeferry.transform.automatic.upgrades.table import REMOVED as GONE
 from kubeferry.transform.modifiers import protected
+from kubeferry.transform.parameters.reference_places import REFERENCES
 
 WIDTH = 100
 """Columns of the terminal whose help the page shows."""
@@ -249,6 +251,20 @@ def related_objects() -> str:
 def _targets(kinds: Iterable[str]) -> str:
     of_volumes = {related.SECRETS: " of its volumes"}
     return ", ".join(f"`{kind}`{of_volumes.get(kind, '')}" for kind in kinds)
+
+
+def references() -> str:
+    """The table of what follows a namespace mapping."""
+    spec = crd.schema(restore.DEFINITION)["properties"]["spec"]["properties"]
+    switches = spec["references"]["properties"]
+    rows: list[str] = []
+    for name, listed in REFERENCES.items():
+        kinds = {kind for places in listed for kind in places.kinds}
+        if set(POD_SPEC_PATHS) <= kinds:
+            kinds = kinds - set(POD_SPEC_PATHS) | {"pods and pod templates"}
+        told = ", ".join(f"`{kind}`" if " " not in kind else kind for kind in sorted(kinds))
+        rows.append(f"| `{name}` | {switches[name]['description']} | {told} |\n")
+    return "| `references` | what | in |\n|---|---|---|\n" + "".join(rows)
 
 
 _COMPARED = {

@@ -86,6 +86,7 @@ def test_a_generated_page_is_up_to_date(
         pytest.param("errors.md", "exit-codes", generate.exit_codes, id="exit codes"),
         pytest.param("restores.md", "waves", generate.waves, id="waves"),
         pytest.param("restores.md", "api-upgrades", generate.api_upgrades, id="API upgrades"),
+        pytest.param("restores.md", "references", generate.references, id="references"),
         pytest.param("modifiers.md", "protected", generate.protected_fields, id="protected fields"),
         pytest.param("permissions.md", "controller", generate.controller_rights, id="its rights"),
         pytest.param("permissions.md", "people", generate.rights_of_people, id="people's rights"),
