@@ -23,7 +23,7 @@ from kubeferry.cli.description import (
     problems_lines,
 )
 from kubeferry.cli.output import NONE, counted, emit, fields, printable, say, size_text, table
-from kubeferry.cli.stores import vault_of_backup
+from kubeferry.cli.stores import tell_notes, vault_of_backup
 from kubeferry.clock import utc_now
 from kubeferry.controller.resources import BACKUPS
 from kubeferry.kube.names import split_api_version
@@ -55,6 +55,7 @@ async def backup(flags: Flags, name: str, *, details: bool) -> None:
 async def _details(session: Session, found: ApplicationBackup) -> None:
     name = found.metadata.name
     async with vault_of_backup(session, name) as opened:
+        await tell_notes(opened.store, name)
         if is_synced(found):
             emit(asked_lines((await load_backup(opened.store, name)).asked))
         listed, volumes, results = [

@@ -14,9 +14,10 @@ from kubeferry.cli.connection import Session
 from kubeferry.cli.output import say
 from kubeferry.controller import vaults
 from kubeferry.controller.resources import BACKUPS, LOCATIONS
-from kubeferry.errors import ArchiveDamaged, NotFound, ObjectMissing
+from kubeferry.errors import ArchiveDamaged, BackupMissing, NotFound, ObjectMissing
 from kubeferry.kube.objects import metadata
 from kubeferry.vault import gzips, layout
+from kubeferry.vault.metadata import load_verified
 from kubeferry.vault.sidefiles import MAX_BYTES
 from kubeferry.vault.store import Store
 
@@ -106,6 +107,19 @@ async def _search(session: Session, backup: str) -> Opened:
     for why in found.unasked:
         say(f"warning: {why}")
     return Opened(found.name, await open_one(found.name))
+
+
+async def tell_notes(store: Store, name: str) -> None:
+    """Says what a person should know before they believe a backup: that nothing proves it.
+
+    Raises what ``load_verified`` raises of one that cannot be trusted.
+    """
+    try:
+        found = await load_verified(store, name)
+    except BackupMissing:
+        return
+    for note in found.notes:
+        say(f"warning: {note}")
 
 
 async def restore_folder(store: Store, name: str, uid: str) -> str | None:

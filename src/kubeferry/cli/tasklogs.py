@@ -1,20 +1,39 @@
 """``logs``: the log of a task that has ended, from its vault."""
 
+from kubeferry.api.backup import ApplicationBackup
 from kubeferry.api.metadata import read
 from kubeferry.api.restore import ApplicationRestore
 from kubeferry.cli.command import Flags
-from kubeferry.cli.connection import connect
+from kubeferry.cli.connection import Session, connect
 from kubeferry.cli.output import emit, printable
-from kubeferry.cli.stores import load_restore_file, restore_folder, vault_of_backup
-from kubeferry.controller.resources import RESTORES
-from kubeferry.errors import ObjectMissing
+from kubeferry.cli.stores import (
+    load_restore_file,
+    restore_folder,
+    tell_notes,
+    vault_of_backup,
+)
+from kubeferry.controller.resources import BACKUPS, RESTORES
+from kubeferry.errors import NotFound, ObjectMissing
 from kubeferry.vault.sidefiles import load_side_file
 
 
 async def backup(flags: Flags, name: str) -> None:
     """Prints a backup's log. Raises ``ObjectMissing`` when its vault holds none."""
-    async with connect(flags) as session, vault_of_backup(session, name) as opened:
-        _print(await load_side_file(opened.store, name, "logs.gz"), place=f"backup {name}")
+    async with connect(flags) as session:
+        async with vault_of_backup(session, name) as opened:
+            await tell_notes(opened.store, name)
+            log = await load_side_file(opened.store, name, "logs.gz")
+        phase = "" if log is not None else await _phase(session, name)
+        _print(log, phase, place=f"backup {name}")
+
+
+async def _phase(session: Session, name: str) -> str:
+    """How far the task is, empty where the cluster has none."""
+    try:
+        found = await session.client.get(BACKUPS, name, namespace=session.namespace)
+    except NotFound:
+        return ""
+    return read(found, ApplicationBackup).status.phase or "not started"
 
 
 async def restore(flags: Flags, name: str) -> None:
@@ -27,13 +46,15 @@ async def restore(flags: Flags, name: str) -> None:
             log = None
             if folder is not None:
                 log = await load_restore_file(opened.store, folder, "logs.gz")
-        _print(log, place=f"restore {name}")
+        _print(log, found.status.phase or "not started", place=f"restore {name}")
 
 
-def _print(log: bytes | None, *, place: str) -> None:
+def _print(log: bytes | None, phase: str, *, place: str) -> None:
+    """Prints a log; one that is not there yet is missed in other words than one that never was."""
     if log is None:
+        waits = phase in ("InProgress", "not started")
         raise ObjectMissing(
-            "its vault holds no log",
+            f"is {phase} and has no log yet" if waits else "its vault holds no log",
             place=place,
             remedy="a task stores its log when it ends; until then see the controller's log",
         )
