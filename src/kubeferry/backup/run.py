@@ -15,12 +15,12 @@ from kubeferry.backup.freeze import Freezer, FrozenPods
 from kubeferry.backup.request import BackupRequest, BackupResult
 from kubeferry.clock import Clock, timestamp
 from kubeferry.durations import format_duration
-from kubeferry.errors import BackupMissing
+from kubeferry.errors import ArchiveError, BackupMissing
 from kubeferry.kube.client import Client
 from kubeferry.kube.support import check_supported
 from kubeferry.logs import TaskLog
 from kubeferry.report import Findings, Problem, Reporter, Several
-from kubeferry.vault.claim import Owner
+from kubeferry.vault.claim import Owner, name_taken
 from kubeferry.vault.commit import SideFiles, commit_backup
 from kubeferry.vault.metadata import BackupFacts, load_backup
 from kubeferry.vault.store import Store
@@ -84,11 +84,20 @@ async def run_backup(
 
 
 async def _committed(request: BackupRequest, store: Store) -> BackupFacts | None:
+    """What this very task committed before it was interrupted.
+
+    Raises ``BackupExists`` for a name that another backup has, Velero's or one that cannot be
+    trusted included: nothing is listed for it.
+    """
     try:
         found = await load_backup(store, request.name)
     except BackupMissing:
         return None
-    return found if found.uid == request.uid else None
+    except ArchiveError as error:
+        raise name_taken(store, request.name) from error
+    if found.uid != request.uid:
+        raise name_taken(store, request.name)
+    return found
 
 
 def _facts(

@@ -63,14 +63,14 @@ async def take_claim(store: Store, claim: Claim, *, clock: Clock) -> None:
     """Makes the name ours until ``release``. Raises ``BackupExists`` when it is taken."""
     mark = layout.backup_metadata(claim.name)
     if await store.exists(mark):
-        raise _exists(store, claim.name)
+        raise name_taken(store, claim.name)
     try:
         await store.put(layout.backup_claim(claim.name), _content(claim, clock), create=True)
     except AlreadyStored:
         await _take_over(store, claim, clock=clock)
     if await store.exists(mark):
         await release(store, claim)
-        raise _exists(store, claim.name)
+        raise name_taken(store, claim.name)
 
 
 async def renew_claim(store: Store, claim: Claim, *, clock: Clock) -> None:
@@ -142,7 +142,8 @@ def _is_stale(claim: _File, clock: Clock) -> bool:
         return True
 
 
-def _exists(store: Store, name: str) -> BackupExists:
+def name_taken(store: Store, name: str) -> BackupExists:
+    """The error of a writer whose name a backup has, whoever took it."""
     return BackupExists(
         f"a backup named {name!r} is in the vault already",
         place=f"{store.url}/{layout.backup_folder(name)}",

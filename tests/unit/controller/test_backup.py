@@ -8,8 +8,12 @@ from kubeferry.api.location import ANNOTATION
 from kubeferry.controller.backup import BackupReconciler
 from kubeferry.controller.location import LocationReconciler
 from kubeferry.controller.resources import BACKUPS, LOCATIONS, NAMESPACES
+from kubeferry.controller.vaultkeys import load_keys, save_ring
+from kubeferry.vault.keys import NO_KEY, Trust
 from kubeferry.vault.metadata import load_backup
 from tests.builders import namespace, obj
+from tests.conformance.trust_suite import WITH_KEY
+from tests.foreign import writer
 from tests.unit.controller.conftest import Ground
 
 
@@ -121,3 +125,20 @@ async def test_a_backup_that_cannot_be_taken_fails_and_leaves_nothing(
     assert status["phase"] == "Failed"
     assert said in status["message"]
     assert not (ground.root / "bucket/vault/backups").exists()
+
+
+@pytest.mark.parametrize("trust", [NO_KEY, WITH_KEY], ids=["no key", "a key"])
+async def test_a_name_that_a_backup_of_veleros_has_is_refused_before_anything_is_chosen(
+    ground: Ground, trust: Trust
+) -> None:
+    if trust.ring is not None:
+        before = await load_keys(ground.client, namespace="csdr")
+        await save_ring(ground.client, before, "vault", trust.ring)
+    writer.write(ground.root / "bucket/vault", writer.Backup("nightly", []))
+    await ground.vault()
+    # Choosing would say that this namespace is not there.
+    await ground.create(BACKUPS, "nightly", storageLocation="vault", includedNamespaces=["gone"])
+    status = await ended(ground, "nightly")
+    assert status["phase"] == "Failed"
+    assert status["message"].startswith("BackupExists: ")
+    assert "a backup named 'nightly' is in the vault already" in status["message"]
