@@ -15,11 +15,12 @@ import msgspec
 from kubeferry import codec
 from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import RESERVED_NAMESPACES, Identity, Resource
-from kubeferry.kube.objects import Object
+from kubeferry.kube.objects import POD_SPEC_PATHS, Object
 from kubeferry.restore.heirs import Owner, named_by
 from kubeferry.restore.hooks import NO_HOOKS, HookRules, PodHook, PodHooks, pod_hooks
 from kubeferry.restore.spool import Spool, Spooled
 from kubeferry.restore.waves import DEFINITIONS, NAMESPACES, ROUNDS, STEPS, Step, rank
+from kubeferry.transform.automatic import flexvolume_inline
 from kubeferry.transform.change import Change, Note, Outcome
 from kubeferry.transform.init_hooks import InitHooks
 from kubeferry.transform.parameters.images import target_images
@@ -68,6 +69,7 @@ class Planner:
     claims_with_data: frozenset[tuple[str, str]] = frozenset()
     hooks: HookRules = field(default_factory=HookRules)
     lost: dict[str, Note] = field(default_factory=dict)
+    added: set[Identity] = field(default_factory=set)
 
     def lose(self, definition: str, why: Note) -> None:
         """Notes that a definition was not restored: nor can be what it defines, unless the target
@@ -77,12 +79,13 @@ class Planner:
             self.lost[definition] = why
 
     def total(self) -> int:
-        """How many items there will be."""
+        """How many items there will be, those that the restore adds aside."""
         archived = sum(1 for _ in self.spool.names(NAMESPACES))
         return self.spool.count() - archived + len(self._namespace_names())
 
     def steps(self) -> Iterator[tuple[Step, Iterator[PlanItem]]]:
         """The steps that have something to do, each with its items; consume one before the next."""
+        self.added.clear()
         for index, group in groupby(self._kinds(), key=rank):
             yield STEPS[index], self._items(list(group))
 
@@ -91,6 +94,7 @@ class Planner:
 
         A round is named by its first step.
         """
+        self.added.clear()
         for _, group in groupby(self._kinds(), key=lambda kind: ROUNDS[rank(kind)]):
             together = list(group)
             yield STEPS[rank(together[0])], self._items(together)
@@ -107,9 +111,29 @@ class Planner:
             else:
                 for spooled in self.spool.walk(kind):
                     item = self.item(spooled)
+                    yield from self._added(spooled, item)
                     if kind == DEFINITIONS and item.why is not None:
                         self.lose(item.source.name, item.why)
                     yield item
+
+    def _added(self, spooled: Spooled, item: PlanItem) -> Iterator[PlanItem]:
+        """The volumes and claims that the restore adds for an item, each once."""
+        path = POD_SPEC_PATHS.get(spooled.identity.group_resource)
+        if path is None or item.action != "create":
+            return
+        if not any(change.cause is flexvolume_inline.CAUSE for change in item.changes):
+            return
+        archived, _ = _decoded(spooled.identity, spooled.body)
+        for volume, claim, note in flexvolume_inline.added(archived, path, item.target.namespace):
+            for kind, made in (("persistentvolumes", volume), ("persistentvolumeclaims", claim)):
+                about = made["metadata"]
+                which = Identity(kind, about.get("namespace", ""), about["name"])
+                resource = self.discovery.find(kind)
+                if which in self.added or resource is None:
+                    continue
+                self.added.add(which)
+                own = self.pipeline.own(made)
+                yield PlanItem(which, which, resource, "create", own, warnings=(note,))
 
     def _namespaces(self) -> Iterator[PlanItem]:
         resource = self.discovery.find(NAMESPACES)

@@ -114,6 +114,7 @@ class Recorder:
 
     def _count(self, line: Item) -> None:
         self._done += 1
+        self._total = max(self._total, self._done)  # what the restore adds is not in it
         self.counts[line.action] += 1
         self.target_images.update(line.images)
         if line.kind:

@@ -160,6 +160,10 @@ class Pipeline:
             return Outcome(None, [], [], [], refused=_unforeseen(doing, error))
         return Outcome(result, changes, warnings, errors)
 
+    def own(self, obj: Object) -> Object:
+        """An object that the restore adds by itself, already in its target namespace."""
+        return {**obj, "metadata": {**obj["metadata"], "labels": dict(self._labels)}}
+
     def _renamed(self, formerly: str, group_resource: str) -> _Kind:
         """The kind of an object after its API upgrade; rules may still call it by its old name."""
         key = group_resource if formerly == group_resource else f"{formerly} {group_resource}"

@@ -231,6 +231,38 @@ def test_a_kind_that_is_gone_is_left_out_and_told(spool: Spool) -> None:
     ]
 
 
+def test_a_flexvolume_without_a_claim_gets_one_for_pod_and_workload_alike(spool: Spool) -> None:
+    flex = {"driver": "alicloud/nas", "options": {"server": "nas", "path": "/a"}}
+    spec = {"containers": [], "volumes": [{"name": "files", "flexVolume": flex}]}
+    add(spool, "pods", pod("shop/a").with_(spec=spec), pod("shop/b").with_(spec=spec))
+    volumes = Resource("", "v1", "persistentvolumes", "PersistentVolume", False)
+    served = Discovery(all_versions=(*SERVED.all_versions, volumes))
+    mapping = {"shop": "shop2"}
+    labels = {"velero.io/restore-name": "r"}
+    plan = Planner(spool, Pipeline(Rules(mapping, labels=labels)), served, mapping, {})
+    assert items(plan) == items(plan)
+    _, volume, claim, first, second = items(plan)
+    assert volume.object is not None
+    assert claim.object is not None
+    name = claim.target.name
+    assert str(claim.target) == f"persistentvolumeclaims shop2/{name}"
+    for one in (first, second):
+        assert one.object is not None
+        assert one.object["spec"]["volumes"] == [
+            {"name": "files", "persistentVolumeClaim": {"claimName": name}}
+        ]
+    assert claim.object["spec"]["volumeName"] == volume.target.name
+    assert claim.object["metadata"]["labels"] == labels
+    claim_ref = volume.object["spec"]["claimRef"]
+    assert (claim_ref["namespace"], claim_ref["name"]) == ("shop2", name)
+    assert volume.object["spec"]["csi"] == {
+        "driver": "nasplugin.csi.alibabacloud.com",
+        "volumeHandle": volume.target.name,
+        "volumeAttributes": {"server": "nas", "path": "/a"},
+    }
+    assert {note.reason for note in (*volume.warnings, *claim.warnings)} == {"FlexVolumeClaim"}
+
+
 def test_what_is_in_a_reserved_namespace_is_left_out(spool: Spool) -> None:
     add(spool, "configmaps", config_map("kube-system/a"), config_map("csdr/b"))
     plan = planner(spool)

@@ -10,7 +10,7 @@ from typing import Any
 
 from kubeferry.kube.objects import Object, annotations, at, labels, metadata
 from kubeferry.transform.automatic.editor import Editor
-from kubeferry.transform.change import Cause, Change, Note
+from kubeferry.transform.change import Cause, Change
 from kubeferry.transform.facts import Facts
 
 _CAUSE = Cause("automatic", "flexvolume-to-csi")
@@ -50,7 +50,7 @@ _OLD_ZONE, _OLD_REGION = (
 def volume(facts: Facts, obj: Object) -> list[Change]:
     """A PersistentVolume: the same disk, file system or bucket by the CSI driver's names."""
     flex = at(obj, ("spec", "flexVolume"))
-    driver = _driver(flex)
+    driver = csi_driver(flex)
     if driver is None:
         return []
     editor = Editor(obj, _CAUSE)
@@ -86,22 +86,8 @@ def storage_class(facts: Facts, obj: Object) -> list[Change]:
     return editor.changes
 
 
-def inline(facts: Facts, obj: Object, *, path: tuple[str, ...]) -> list[Note]:
-    """Volumes that a pod spec (at ``path``) has without a PersistentVolume."""
-    volumes = at(obj, (*path, "volumes"))
-    return [
-        Note(
-            "FlexVolumeInline",
-            f"the volume {one.get('name')} is a FlexVolume ({at(one, ('flexVolume', 'driver'))}) "
-            "without a PersistentVolume, which no CSI driver mounts; make a PersistentVolume and a "
-            "claim for it and name the claim here",
-        )
-        for one in (volumes if isinstance(volumes, list) else [])
-        if isinstance(one, dict) and _driver(one.get("flexVolume"))
-    ]
-
-
-def _driver(flex: Any) -> str | None:
+def csi_driver(flex: Any) -> str | None:
+    """The FlexVolume driver of a volume's ``flexVolume``, None unless it is one of the table."""
     driver = flex.get("driver") if isinstance(flex, dict) else None
     return driver if isinstance(driver, str) and driver in DRIVERS else None
 

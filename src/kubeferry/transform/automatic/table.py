@@ -10,12 +10,15 @@ from kubeferry.kube.objects import POD_SPEC_PATHS, Object
 from kubeferry.transform.automatic import (
     api_services,
     claims,
+    cron_jobs,
     definitions,
     finished,
     flexvolume,
+    flexvolume_inline,
     ingresses,
     jobs,
     pods,
+    seccomp,
     service_accounts,
     services,
     volumes,
@@ -97,6 +100,12 @@ FIXES = (
     Fix(_on("persistentvolumes"), volumes.binding),
     Fix(_on("persistentvolumes"), flexvolume.volume),
     Fix(_on("storageclasses.storage.k8s.io"), flexvolume.storage_class),
+    *(
+        Fix(_on(kind), partial(fix, path=path))
+        for kind, path in POD_SPEC_PATHS.items()
+        for fix in (flexvolume_inline.claims, seccomp.profiles)
+    ),
+    Fix(_on("cronjobs.batch"), cron_jobs.time_zone),
     Fix(_on("jobs.batch"), jobs.selector),
     Fix(_on("serviceaccounts"), service_accounts.token_references),
     Fix(_on("secrets"), service_accounts.token_secret),
@@ -104,13 +113,7 @@ FIXES = (
     Fix(_on("customresourcedefinitions.apiextensions.k8s.io"), definitions.unknown_fields),
 )
 
-WARNINGS = (
-    Warn(_WEBHOOKS, webhooks.had_side_effects),
-    *(
-        Warn(_on(kind), partial(flexvolume.inline, path=path))
-        for kind, path in POD_SPEC_PATHS.items()
-    ),
-)
+WARNINGS = (Warn(_WEBHOOKS, webhooks.had_side_effects),)
 
 
 def fixes_for(group_resource: str, facts: Facts) -> Iterable[Callable[[Object], list[Change]]]:
