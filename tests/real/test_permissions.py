@@ -239,6 +239,8 @@ CALLS = {
     "backup get": "shop-1",
     "backup describe": "shop-1",
     "backup describe --details": "shop-1",
+    "backup contents": "shop-1",
+    "backup diff": "shop-1 shop-1",
     "backup logs": "shop-1",
     "backup download": "shop-1 --force --output-dir FOLDER",
     "restore get": "",

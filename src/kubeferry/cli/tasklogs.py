@@ -24,7 +24,7 @@ async def backup(flags: Flags, name: str) -> None:
             await tell_notes(opened.store, name)
             log = await load_side_file(opened.store, name, "logs.gz")
         phase = "" if log is not None else await _phase(session, name)
-        _print(log, phase, place=f"backup {name}")
+        emit(log_lines(log, phase, place=f"backup {name}"))
 
 
 async def _phase(session: Session, name: str) -> str:
@@ -46,11 +46,16 @@ async def restore(flags: Flags, name: str) -> None:
             log = None
             if folder is not None:
                 log = await load_restore_file(opened.store, folder, "logs.gz")
-        _print(log, found.status.phase or "not started", place=f"restore {name}")
+        phase = found.status.phase or "not started"
+        emit(log_lines(log, phase, place=f"restore {name}"))
 
 
-def _print(log: bytes | None, phase: str, *, place: str) -> None:
-    """Prints a log; one that is not there yet is missed in other words than one that never was."""
+def log_lines(log: bytes | None, phase: str, *, place: str) -> list[str]:
+    """The lines of the log of a task in a phase.
+
+    Raises ``ObjectMissing`` for one that is not there yet, and in other words for one that never
+    was.
+    """
     if log is None:
         waits = phase in ("InProgress", "not started")
         raise ObjectMissing(
@@ -58,4 +63,4 @@ def _print(log: bytes | None, phase: str, *, place: str) -> None:
             place=place,
             remedy="a task stores its log when it ends; until then see the controller's log",
         )
-    emit(printable(line) for line in log.decode(errors="replace").splitlines())
+    return [printable(line) for line in log.decode(errors="replace").splitlines()]
