@@ -1,6 +1,6 @@
 """What is not restored at all: work that is done, and what the target makes for itself."""
 
-from kubeferry.kube.objects import Object, annotations, at, metadata
+from kubeferry.kube.objects import Object, annotations, at, labels, metadata
 from kubeferry.transform.change import Note
 from kubeferry.transform.facts import Facts
 
@@ -19,6 +19,12 @@ NEVER_RESTORED = frozenset(
     }
 )
 """Group resources that no restore creates (velero.md §3.1)."""
+
+_ENDPOINTS = "endpoints.kubernetes.io/managed-by", ("endpoint-controller",)
+_SLICES = (
+    "endpointslice.kubernetes.io/managed-by",
+    ("endpointslice-controller.k8s.io", "endpointslicemirroring-controller.k8s.io"),
+)
 
 
 def never_restored(facts: Facts, obj: Object) -> Note:
@@ -54,6 +60,18 @@ def root_certificate(facts: Facts, obj: Object) -> Note | None:
     if metadata(obj).get("name") == "kube-root-ca.crt":
         return Note("GeneratedObject", "each cluster publishes its own root certificates")
     return None
+
+
+def made_endpoints(facts: Facts, obj: Object) -> Note | None:
+    """The target makes a Service's endpoints of its own pods; until it has done away with the
+    source's, they would be sent requests.
+    """
+    made = any(labels(obj).get(label) in makers for label, makers in (_ENDPOINTS, _SLICES))
+    if not made and obj.get("kind") == "Endpoints":  # before Kubernetes 1.33 they had no label
+        fields = metadata(obj).get("managedFields")
+        writers = [one.get("manager") for one in fields or () if isinstance(one, dict)]
+        made = "kube-controller-manager" in writers
+    return Note("GeneratedObject", "the target makes it of its own pods") if made else None
 
 
 def api_server_service(facts: Facts, obj: Object) -> Note | None:

@@ -81,6 +81,7 @@ VERDICTS = (
         _on("services", "endpoints", "endpointslices.discovery.k8s.io"),
         finished.api_server_service,
     ),
+    Verdict(_on("endpoints", "endpointslices.discovery.k8s.io"), finished.made_endpoints),
     Verdict(_on("secrets"), service_accounts.generated_token),
     Verdict(_on("persistentvolumes"), volumes.not_restored),
     Verdict(_on("apiservices.apiregistration.k8s.io"), api_services.own_api_service),
