@@ -85,7 +85,6 @@ class Velero:
                 *(f"{name}={value}" for name, value in self._environ().items()),
                 self._programs / "velero",
                 "server",
-                f"--kubeconfig={self.cluster.user_kubeconfig}",
                 f"--plugin-dir={self._programs / 'plugins'}",
                 f"--metrics-address=127.0.0.1:{port}",
                 *flags,
@@ -101,7 +100,7 @@ class Velero:
             self._server.stop()
             self._server = None
 
-    def sync(self) -> None:
+    def sync(self, *flags: str) -> None:
         """Has it look into its vaults: it does that when it starts, else once a minute."""
         self.stop()
         what = ("backupstoragelocation", "-n", NAMESPACE)
@@ -109,7 +108,7 @@ class Velero:
         patch = json.dumps({"status": {"lastSyncedTime": None}})
         for name in names:
             self.cluster.kubectl("patch", name, "-n", NAMESPACE, "--type=merge", "-p", patch)
-        self.start()
+        self.start(*flags)
         path = "jsonpath={.items[*].status.lastSyncedTime}"
         until(
             lambda: len(self.cluster.kubectl("get", *what, "-o", path).split()) == len(names),
@@ -179,7 +178,6 @@ class Velero:
             [
                 self._programs / "velero",
                 *arguments,
-                f"--kubeconfig={self.cluster.user_kubeconfig}",
                 f"--namespace={NAMESPACE}",
             ],
             env={**os.environ, **self._environ()},
@@ -225,6 +223,7 @@ class Velero:
         return {
             "AWS_SHARED_CREDENTIALS_FILE": str(self._credentials),
             "HOME": str(self._folder / "home"),
+            "KUBECONFIG": str(self.cluster.user_kubeconfig),  # one place looks at nothing else
             "TMPDIR": str(self._folder / "temporary"),
         }
 

@@ -21,15 +21,22 @@ NODE_PORTS = {"shop": 31080, "store": 31081, "depot": 31082}
 
 def install(cluster: Cluster, name: str) -> None:
     """Makes the application and waits until its controllers have made their part."""
-    apply(cluster, [definition(name), obj("v1/Namespace", name), obj("v1/Namespace", side(name))])
-    cluster.kubectl("wait", "--for=condition=Established", "crd", f"widgets.{group(name)}")
+    define(cluster, definition(name))
+    apply(cluster, [obj("v1/Namespace", name), obj("v1/Namespace", side(name))])
     for namespace in (name, side(name)):
         cluster.kubectl("wait", "serviceaccount/default", "-n", namespace, "--for=create")
     apply(cluster, [*cluster_scoped(name), *_bounds(name), *_settings(name)])
-    apply(cluster, [*_workloads(name), *_network(name), *_custom(name)])
+    apply(cluster, [*_workloads(name), *_network(name), *custom(name)])
     until(lambda: _is_settled(cluster, name), what=f"the application {name} has settled")
     cluster.mark_pods_ready(name)
     until(lambda: _is_settled(cluster, name), what=f"the application {name} has settled again")
+
+
+def define(cluster: Cluster, definition: Built) -> None:
+    """Makes a custom kind and waits for it."""
+    apply(cluster, [definition])
+    name = definition["metadata"]["name"]
+    cluster.kubectl("wait", "--for=condition=Established", "crd", name)
 
 
 def apply(cluster: Cluster, objects: list[Built]) -> None:
@@ -52,13 +59,13 @@ def group(name: str) -> str:
     return f"{name}.example.com"
 
 
-def definition(name: str) -> Built:
-    """Of a kind that is served in two versions."""
+def definition(name: str, *served: str) -> Built:
+    """Of a kind that is served in two versions, or in these; the first one is stored."""
     spec = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}
     versions = [
-        {"name": "v1", "served": True, "storage": True, "schema": schema},
-        {"name": "v1beta1", "served": True, "storage": False, "schema": schema},
+        {"name": version, "served": True, "storage": not number, "schema": schema}
+        for number, version in enumerate(served or ("v1", "v1beta1"))
     ]
     return obj("apiextensions.k8s.io/v1/CustomResourceDefinition", f"widgets.{group(name)}").with_(
         spec={
@@ -102,7 +109,8 @@ def cluster_scoped(name: str) -> list[Built]:
     ]
 
 
-def _custom(name: str) -> list[Built]:
+def custom(name: str) -> list[Built]:
+    """Its custom resources."""
     return [
         obj(f"{group(name)}/v1/Widget", f"{name}/numbers").with_(
             spec={
