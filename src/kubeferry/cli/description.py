@@ -55,19 +55,18 @@ def moment(text: str | None, now: datetime) -> str:
 def problems_lines(results: Any) -> Iterator[str]:
     """The warnings and errors of a results file (velero.md §1.2)."""
     for level in ("errors", "warnings"):
-        lines = list(_problems((results or {}).get(level) or {}))
-        if lines:
-            yield ""
-            yield f"{level.capitalize()}:"
-            yield from lines
-
-
-def _problems(side: dict[str, Any]) -> Iterator[str]:
-    for where in ("velero", "cluster"):
-        yield from (f"  {printable(str(text))}" for text in side.get(where) or ())
-    for namespace, texts in sorted((side.get("namespaces") or {}).items()):
-        yield f"  namespace {printable(namespace)}"
-        yield from (f"    {printable(str(text))}" for text in texts)
+        side = (results or {}).get(level) or {}
+        own = [text for where in ("velero", "cluster") for text in side.get(where) or ()]
+        inside = {name: texts or () for name, texts in (side.get("namespaces") or {}).items()}
+        count = len(own) + sum(map(len, inside.values()))
+        if not count:
+            continue
+        yield ""
+        yield f"{level.capitalize()}: {count:,}"
+        yield from (f"  {printable(str(text))}" for text in own)
+        for namespace, texts in sorted(inside.items()):
+            yield f"  namespace {printable(namespace)}: {len(texts):,}"
+            yield from (f"    {printable(str(text))}" for text in texts)
 
 
 def decoded(data: bytes | None, place: str) -> Any:

@@ -221,7 +221,7 @@ def test_details_are_contents_volumes_and_problems() -> None:
     assert [line for line in lines if line and not line.startswith(" ")] == [
         "Contents: 1 object",
         "Volumes: 1",
-        "Errors:",
+        "Errors: 1",
     ]
 
 

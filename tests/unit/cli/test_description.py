@@ -12,12 +12,12 @@ def test_problems_errors_first() -> None:
     }
     assert list(problems_lines(results)) == [
         "",
-        "Errors:",
+        "Errors: 2",
         "  v",
-        "  namespace x",
+        "  namespace x: 1",
         "    pods x/a: no",
         "",
-        "Warnings:",
+        "Warnings: 1",
         "  c",
     ]
     assert list(problems_lines(None)) == []
