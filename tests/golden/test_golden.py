@@ -21,6 +21,7 @@ from kubeferry.transform.automatic.upgrades.table import CONVERSIONS, REMOVED
 from kubeferry.transform.change import MISSING, STRIPPED, Change, Outcome, apply_changes
 from kubeferry.transform.facts import Facts
 from kubeferry.transform.modifiers.rules import parse_modifiers
+from kubeferry.transform.parameters.annotation_overwrites import compile_overwrites
 from kubeferry.transform.parameters.claim_conversions import Conversion, compile_conversions
 from kubeferry.transform.parameters.image_places import compile_paths
 from kubeferry.transform.parameters.image_rows import compile_rows
@@ -91,8 +92,12 @@ def parameters(rules: dict[str, Any]) -> Parameters:
             )
             for one in rules.get("convertedarg", ())
         ),
-        service_annotations=rules.get("overwriteServiceAnnotations", {}),
-        ingress_annotations=rules.get("overwriteIngressAnnotations", {}),
+        service_annotations=compile_overwrites(
+            rules.get("overwriteServiceAnnotations", {}), place="services"
+        ),
+        ingress_annotations=compile_overwrites(
+            rules.get("overwriteIngressAnnotations", {}), place="ingresses"
+        ),
         skip_privileged=rules.get("privilegedResources") == "Skip",
     )
 

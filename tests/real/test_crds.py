@@ -107,6 +107,11 @@ SELECTED: dict[str, Any] = {
     "resourcePolicy": {"kind": "configmap", "name": "policy"},
 }
 WEB = {"matchLabels": {"app": "web"}}
+CLAIM = {
+    "namespace": "shop",
+    "persistentVolumeClaim": "data",
+    "convertToStorageClassType": "fast",
+}
 
 
 @pytest.mark.parametrize(
@@ -267,10 +272,96 @@ def test_a_bad_backup_is_refused_with_the_field(cluster, namespace, field, value
             id="a modifier that is no ConfigMap",
         ),
         pytest.param({"backupName": None}, "spec.backupName: Required", id="no backup"),
+        pytest.param(
+            {"labelSelector": WEB, "orLabelSelectors": [WEB]},
+            "labelSelector and orLabelSelectors exclude each other",
+            id="two sorts of selectors",
+        ),
+        pytest.param(
+            {"convertedarg": [{"namespace": "a", "persistentVolumeClaim": "b"}]},
+            "a conversion needs",
+            id="a conversion of nothing",
+        ),
+        pytest.param(
+            {"convertedarg": [CLAIM | {"convertToAccessModes": ["RWO"]}]},
+            "spec.convertedarg[0].convertToAccessModes[0]: Unsupported value",
+            id="no access mode",
+        ),
+        pytest.param(
+            {"convertedarg": [CLAIM | {"convertToCapacity": "-1Gi"}]},
+            "spec.convertedarg[0].convertToCapacity",
+            id="no capacity",
+        ),
+        pytest.param(
+            {"storageClassMapping": {"slow": "Fast"}},
+            "spec.storageClassMapping.slow",
+            id="no storage class's name",
+        ),
+        pytest.param(
+            {"imagePaths": {"things.example.com": ["spec/image"]}},
+            "spec.imagePaths.things.example.com[0]",
+            id="a path without its slash",
+        ),
+        pytest.param(
+            {"references": {"webhook": False}},
+            'unknown field "spec.references.webhook"',
+            id="no kind of reference",
+        ),
+        pytest.param(
+            {"privilegedResources": "No"},
+            "spec.privilegedResources: Unsupported value",
+            id="no word for privileged resources",
+        ),
+        pytest.param(
+            {"includedNamespaces": ["shop-**"]}, "spec.includedNamespaces[0]", id="no pattern"
+        ),
+        pytest.param({"preserveNodePorts": "no"}, "spec.preserveNodePorts", id="not true or false"),
     ],
 )
 def test_a_bad_restore_is_refused_with_the_field(cluster, namespace, spec, message):
     assert message in refused(cluster, restore(namespace, **spec))
+
+
+PARAMETERS: dict[str, Any] = {
+    "includedNamespaces": ["shop-*"],
+    "excludedNamespaces": ["shop-old"],
+    "includedResources": ["deploy", "*.apps"],
+    "excludedResources": ["secrets"],
+    "includeClusterResources": False,
+    "orLabelSelectors": [WEB],
+    "references": {"webhooks": False},
+    "rewriteServiceNames": True,
+    "imagePaths": {"things.example.com": ["/spec/image", "/spec/containers/*/image"]},
+    "storageClassMapping": {"slow": "fast"},
+    "convertedarg": [
+        CLAIM | {"convertToAccessModes": ["ReadWriteOnce"], "convertToCapacity": "20Gi"}
+    ],
+    "overwriteServiceAnnotations": {"example.com/id": "lb", "example.com/old-": ""},
+    "overwriteIngressAnnotations": {"example.com/class": ""},
+    "preserveNodePorts": False,
+    "appRestoreOnly": True,
+    "privilegedResources": "Skip",
+}
+
+
+def test_a_null_is_kept_by_the_server_and_lost_by_kubectl_apply(cluster, namespace):
+    """Why ``KEY-`` says the same."""
+    for how, kept in (("create", {"a": None, "b-": ""}), ("apply", {"b-": ""})):
+        obj = restore(namespace, overwriteServiceAnnotations={"a": None, "b-": ""})
+        obj["metadata"]["name"] = how
+        cluster.kubectl(how, "-f", "-", input=json.dumps(obj))
+        spec = cluster.get("applicationrestore", how, "-n", namespace)["spec"]
+        assert spec["overwriteServiceAnnotations"] == kept
+
+
+@pytest.mark.parametrize("how", ["apply", "create"])
+def test_the_parameters_of_a_restore_are_kept_whole(cluster, namespace, how):
+    obj = restore(namespace, **PARAMETERS)
+    cluster.kubectl(how, "-f", "-", input=json.dumps(obj))
+    spec = cluster.get("applicationrestore", obj["metadata"]["name"], "-n", namespace)["spec"]
+    switches = spec.pop("references")
+    assert [name for name, is_on in switches.items() if not is_on] == ["webhooks"]
+    assert spec == {key: value for key, value in obj["spec"].items() if key not in ("references",)}
 
 
 def hooks(*post_hooks: dict[str, Any]) -> dict[str, Any]:

@@ -200,13 +200,16 @@ class RestoreSpec(Strict, kw_only=True, frozen=True):
     ] = field(default_factory=list)
     overwrite_service_annotations: Annotated[
         Annotations,
-        Meta(description="Annotations that every Service gets; null takes one out."),
+        Meta(
+            description="Annotations that every Service gets; null takes one out, and so does an "
+            "empty KEY-, which kubectl apply does not lose."
+        ),
     ] = field(default_factory=dict)
     overwrite_ingress_annotations: Annotated[
         Annotations,
         Meta(
-            description="Annotations that every Ingress gets; null takes one out. Parts of an "
-            "ingress controller's configuration are refused."
+            description="Annotations that every Ingress gets; null or an empty KEY- takes one "
+            "out. Parts of an ingress controller's configuration are refused."
         ),
     ] = field(default_factory=dict)
     preserve_node_ports: Annotated[

@@ -67,7 +67,7 @@ def build(name: str, options: dict[str, Any]) -> "ApplicationRestore":
 
     required(options, "from_backup")
     made = checked(ApplicationRestore, name, spec_of(options))
-    overwrites = {  # whose null means something, so none of it is taken for "not said"
+    overwrites = {  # whose empty texts mean something, so none is taken for "not said"
         "overwrite_service_annotations": options["service_annotation"],
         "overwrite_ingress_annotations": options["ingress_annotation"],
     }

@@ -197,12 +197,15 @@ def _image_paths(
 
 def _annotations(
     ctx: click.Context, param: click.Parameter, value: Sequence[str]
-) -> dict[str, str | None]:
-    """``key=value`` with any value, ``key-`` to take one out, as kubectl annotate has it."""
-    found: dict[str, str | None] = {}
+) -> dict[str, str]:
+    """``key=value`` with any value, ``key-`` to take one out, as kubectl annotate has it.
+
+    It stays ``key-`` in the manifest: ``kubectl apply`` would lose a null.
+    """
+    found: dict[str, str] = {}
     for text in value:
         if "=" not in text and text.endswith("-") and len(text) > 1:
-            found[text[:-1]] = None
+            found[text] = ""
             continue
         key, equals, new = text.partition("=")
         if not key or not equals:
@@ -244,7 +247,7 @@ def _pair(text: str, param: click.Parameter) -> tuple[str, str]:
 def spec_of(options: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a restore's spec for the options' values; what was not said is empty.
 
-    Annotations are apart: among them null means something.
+    Annotations are apart: among them an empty text means something.
     """
     modifier = options["resource_modifier"]
     return {
@@ -344,7 +347,8 @@ def _pairs(option: str, mapping: Mapping[str, str]) -> Iterator[tuple[str, str |
 
 def _annotated(option: str, mapping: Mapping[str, str | None]) -> Iterator[tuple[str, str | None]]:
     for key, value in mapping.items():
-        yield option, f"{key}-" if value is None else f"{key}={value}"
+        is_out = value is None or key.endswith("-")
+        yield option, f"{key.removesuffix('-')}-" if is_out else f"{key}={value}"
 
 
 def _selector_text(labels: "Labels") -> str:
@@ -403,7 +407,8 @@ def rows(spec: "RestoreSpec") -> Iterator[Row]:
         ("overwriteIngressAnnotations", spec.overwrite_ingress_annotations),
     ):
         for key, new in annotations.items():
-            yield name, key, "(taken out)" if new is None else new
+            is_out = new is None or key.endswith("-")
+            yield name, key.removesuffix("-"), "(taken out)" if is_out else str(new)
     if spec.preserve_node_ports is not None:
         yield "preserveNodePorts", str(spec.preserve_node_ports).lower(), ""
     if spec.app_restore_only:

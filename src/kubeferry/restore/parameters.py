@@ -5,7 +5,7 @@ from kubeferry.api.restore import RestoreSpec
 from kubeferry.transform.parameters.annotation_overwrites import (
     INGRESSES,
     SERVICES,
-    check_overwrites,
+    compile_overwrites,
 )
 from kubeferry.transform.parameters.claim_conversions import Conversion, compile_conversions
 from kubeferry.transform.parameters.image_places import compile_paths
@@ -19,8 +19,8 @@ def compile_parameters(spec: RestoreSpec) -> Parameters:
     Service names are apart: they need the backup's Services.
     """
     check_classes(spec.storage_class_mapping)
-    check_overwrites(spec.overwrite_service_annotations, place=f"spec.{SERVICES}")
-    check_overwrites(spec.overwrite_ingress_annotations, place=f"spec.{INGRESSES}")
+    services = compile_overwrites(spec.overwrite_service_annotations, place=f"spec.{SERVICES}")
+    ingresses = compile_overwrites(spec.overwrite_ingress_annotations, place=f"spec.{INGRESSES}")
     return Parameters(
         image_paths=compile_paths(spec.image_paths),
         references_off=references_off(spec),
@@ -35,8 +35,8 @@ def compile_parameters(spec: RestoreSpec) -> Parameters:
             )
             for one in spec.convertedarg
         ),
-        service_annotations=spec.overwrite_service_annotations,
-        ingress_annotations=spec.overwrite_ingress_annotations,
+        service_annotations=services,
+        ingress_annotations=ingresses,
         skip_privileged=spec.privileged_resources == "Skip",
     )
 

@@ -64,7 +64,7 @@ def test_every_option_has_its_field() -> None:
                 "convertToCapacity": "20Gi",
             }
         ],
-        "overwriteServiceAnnotations": {"a": "b,c=d", "e": None},
+        "overwriteServiceAnnotations": {"a": "b,c=d", "e-": ""},
         "overwriteIngressAnnotations": {"f": ""},
         "preserveNodePorts": False,
         "appRestoreOnly": True,

@@ -1,9 +1,10 @@
 """overwriteServiceAnnotations, overwriteIngressAnnotations: annotations that every Service, or
 every Ingress, gets (ack-backup-center.md §2.2.4).
 
-A key is set to its value whether or not the object has it; null takes it out. What an ingress
-controller copies into its own configuration is refused: who may write a task could otherwise take
-over the controller, and read every Secret that it serves.
+A key is set to its value whether or not the object has it; null takes it out. ``kubectl apply``
+drops a null before it sends anything, so ``KEY-: ""`` says the same; no annotation's key ends like
+that. What an ingress controller copies into its own configuration is refused: who may write a task
+could otherwise take over the controller, and read every Secret that it serves.
 """
 
 import re
@@ -20,6 +21,9 @@ INGRESSES = "overwriteIngressAnnotations"
 
 Overwrites = Mapping[str, str | None]
 """Annotation to its new value, None to take it out."""
+
+TAKEN_OUT = "-"
+"""What a key ends with that is to be taken out, as in ``kubectl annotate``."""
 
 _KINDS: Mapping[str, str] = {
     "services": SERVICES,
@@ -39,25 +43,37 @@ REFUSED: tuple[tuple[str, str], ...] = (
 Taking one out is free."""
 
 
-def check_overwrites(overwrites: Overwrites, *, place: str) -> None:
-    """Raises ``InvalidInput`` for what is no annotation's key and for what is refused."""
-    for key, value in overwrites.items():
-        where = f"{place}.{key}"
-        if not is_label_key(key.lower()):
+def compile_overwrites(written: Overwrites, *, place: str) -> Overwrites:
+    """What is written, with ``KEY-`` as null.
+
+    Raises ``InvalidInput`` for what is no annotation's key, what is said twice, what is refused.
+    """
+    compiled: dict[str, str | None] = {}
+    for text, said in written.items():
+        where = f"{place}.{text}"
+        key, value = (text[:-1], None) if text.endswith(TAKEN_OUT) else (text, said)
+        if not is_label_key(key.lower()) or (key != text and said):
             raise InvalidInput(
-                f"{key!r} cannot be an annotation's key",
+                f"{text!r} cannot be an annotation's key",
                 place=where,
-                remedy="write name or prefix/name",
+                remedy='write name or prefix/name, and KEY-: "" to take one out',
             )
-        if value is None:
-            continue
-        for pattern, what in REFUSED:
-            if re.fullmatch(pattern, key, re.IGNORECASE):
-                raise InvalidInput(
-                    f"the annotation {key!r} cannot be overwritten ({what})",
-                    place=where,
-                    remedy="set it by hand after the restore, if it must be",
-                )
+        if key in compiled:
+            raise InvalidInput(f"{key!r} is both set and taken out", place=where, remedy="keep one")
+        compiled[key] = value
+        if value is not None:
+            _refuse_configuration(key, where)
+    return compiled
+
+
+def _refuse_configuration(key: str, place: str) -> None:
+    for pattern, what in REFUSED:
+        if re.fullmatch(pattern, key, re.IGNORECASE):
+            raise InvalidInput(
+                f"the annotation {key!r} cannot be overwritten ({what})",
+                place=place,
+                remedy="set it by hand after the restore, if it must be",
+            )
 
 
 def overwrite_changes(

@@ -4,7 +4,7 @@ import pytest
 
 from kubeferry.errors import InvalidInput
 from kubeferry.transform.parameters.annotation_overwrites import (
-    check_overwrites,
+    compile_overwrites,
     overwrite_changes,
 )
 
@@ -29,15 +29,21 @@ from kubeferry.transform.parameters.annotation_overwrites import (
 )
 def test_configuration_of_an_ingress_controller_is_refused(key: str) -> None:
     with pytest.raises(InvalidInput, match="cannot be overwritten") as caught:
-        check_overwrites({key: "x"}, place="spec.overwriteIngressAnnotations")
+        compile_overwrites({key: "x"}, place="spec.overwriteIngressAnnotations")
     assert caught.value.place == f"spec.overwriteIngressAnnotations.{key}"
-    check_overwrites({key: None}, place="taking it out is free")
+    assert compile_overwrites({key: None}, place="p") == {key: None}  # taking it out is free
 
 
-@pytest.mark.parametrize("key", ["", "a b", "/x", "a/b/c", "x" * 64])
+@pytest.mark.parametrize("key", ["", "a b", "/x", "a/b/c", "x" * 64, "-", "a-"])
 def test_what_is_no_annotation_is_refused(key: str) -> None:
     with pytest.raises(InvalidInput, match="cannot be an annotation's key"):
-        check_overwrites({key: "x"}, place="p")
+        compile_overwrites({key: "x"}, place="p")
+
+
+def test_a_hyphen_at_the_end_takes_out_as_null_does() -> None:
+    assert compile_overwrites({"a/b-": "", "c": None}, place="p") == {"a/b": None, "c": None}
+    with pytest.raises(InvalidInput, match="'a' is both set and taken out"):
+        compile_overwrites({"a": "x", "a-": ""}, place="p")
 
 
 def test_other_annotations_may_be_set() -> None:
@@ -48,7 +54,7 @@ def test_other_annotations_may_be_set() -> None:
         "snippet",
         "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-id",
     )
-    check_overwrites(dict.fromkeys(keys, "x"), place="p")
+    compile_overwrites(dict.fromkeys(keys, "x"), place="p")
 
 
 @pytest.mark.parametrize(
