@@ -27,7 +27,7 @@ from kubeferry.vault.metadata import load_backup
 from kubeferry.vault.reader import ArchiveRead, read_archive
 from kubeferry.vault.sidefiles import load_side_file
 from kubeferry.vault.signature import signature_document
-from kubeferry.vault.store import Store
+from kubeferry.vault.store import DOCUMENT_BYTES, Store
 from tests.foreign.shop import definition
 from tests.foreign.writer import Backup, Item
 from tests.foreign.writer import write as write_foreign
@@ -204,6 +204,18 @@ class TrustSuite:
         with pytest.raises(BackupMissing):
             await use(store)
         assert await load_side_file(store, "b", "results.gz") is None
+
+    @pytest.mark.parametrize(
+        "key", [layout.backup_metadata("b"), layout.checksums("b"), layout.signature("b")]
+    )
+    async def test_a_document_that_is_far_too_large_is_not_even_read(
+        self, store: Store, key: str
+    ) -> None:
+        await write_two(store, WITH_KEY)
+        await store.put(key, b" " * (DOCUMENT_BYTES + 1))
+        with pytest.raises(ArchiveDamaged, match="bytes, more than any such file") as caught:
+            await load_backup(store, "b")
+        assert caught.value.place.endswith(key)
 
     async def test_a_later_expiration_is_not_believed(self, store: Store) -> None:
         await write_two(store, NO_KEY)

@@ -10,7 +10,7 @@ from contextlib import aclosing
 
 import pytest
 
-from kubeferry.errors import AlreadyStored, InvalidInput, ObjectMissing
+from kubeferry.errors import AlreadyStored, ArchiveDamaged, InvalidInput, ObjectMissing
 from kubeferry.vault.store import CHUNK_BYTES, PART_BYTES, Store
 
 
@@ -62,6 +62,12 @@ class VaultSuite:
         assert await store.get(f"backups/{name}/{name}") == name.encode()
         assert await store.folders("backups/") == [name]
         assert await keys(store, "backups/") == [f"backups/{name}/{name}"]
+
+    async def test_what_is_larger_than_it_can_be_is_not_read(self, store: Store) -> None:
+        await store.put("backups/b/file", b"12345")
+        assert await store.get("backups/b/file", limit=5) == b"12345"
+        with pytest.raises(ArchiveDamaged, match="backups/b/file: has 5 bytes"):
+            await store.get("backups/b/file", limit=4)
 
     async def test_a_missing_key_is_object_missing(self, store: Store) -> None:
         with pytest.raises(ObjectMissing, match="backups/b/none"):

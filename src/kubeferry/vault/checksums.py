@@ -13,7 +13,7 @@ from kubeferry.errors import ArchiveDamaged, ChecksumMismatch, ObjectMissing
 from kubeferry.vault import layout
 from kubeferry.vault.documents import decoded
 from kubeferry.vault.signature import check_signature
-from kubeferry.vault.store import Store
+from kubeferry.vault.store import DOCUMENT_BYTES, Store
 
 ALGORITHM = "sha256"
 
@@ -55,7 +55,7 @@ async def load_checksums(store: Store, name: str) -> Checksums:
     """
     key = layout.checksums(name)
     try:
-        data = await store.get(key)
+        data = await store.get(key, limit=DOCUMENT_BYTES)
     except ObjectMissing:
         return Checksums(None, await check_signature(store, name, None))
     notes = await check_signature(store, name, data)

@@ -22,7 +22,7 @@ from kubeferry.clock import Clock, parse_timestamp, timestamp
 from kubeferry.errors import AlreadyStored, ArchiveDamaged, BackupExists, ObjectMissing
 from kubeferry.vault import layout
 from kubeferry.vault.documents import decoded
-from kubeferry.vault.store import Store
+from kubeferry.vault.store import DOCUMENT_BYTES, Store
 
 STALE = timedelta(hours=24)
 """The age at which a claim without a backup is a dead writer's."""
@@ -128,7 +128,9 @@ async def _read(store: Store, name: str) -> _File | None:
     """The claim there is, None if there is none; one that does not decode is nobody's."""
     key = layout.backup_claim(name)
     try:
-        return decoded(await store.get(key), _File, place=f"{store.url}/{key}")
+        return decoded(
+            await store.get(key, limit=DOCUMENT_BYTES), _File, place=f"{store.url}/{key}"
+        )
     except ObjectMissing:
         return None
     except ArchiveDamaged:

@@ -15,7 +15,7 @@ from kubeferry.errors import AlreadyStored, ArchiveDamaged, ObjectMissing, Vault
 from kubeferry.vault import layout
 from kubeferry.vault.documents import decoded
 from kubeferry.vault.metadata import SourceCluster
-from kubeferry.vault.store import Store
+from kubeferry.vault.store import DOCUMENT_BYTES, Store
 
 _REFRESH = timedelta(hours=1)
 """How old a cluster's note may be before it is written again."""
@@ -62,7 +62,7 @@ async def identify(
 async def load_identity(store: Store) -> VaultIdentity | None:
     """The identity, None for a vault that was never used. Raises ``VaultMismatch``."""
     try:
-        data = await store.get(layout.VAULT_METADATA)
+        data = await store.get(layout.VAULT_METADATA, limit=DOCUMENT_BYTES)
         return decoded(data, VaultIdentity, place=f"{store.url}/{layout.VAULT_METADATA}")
     except ObjectMissing:
         return None

@@ -19,7 +19,7 @@ from kubeferry.kube.names import label_value
 from kubeferry.vault import layout
 from kubeferry.vault.checksums import load_checksums, sha256, verify
 from kubeferry.vault.documents import decoded
-from kubeferry.vault.store import Store
+from kubeferry.vault.store import DOCUMENT_BYTES, Store
 
 BackupPhase = Literal["Completed", "PartiallyFailed", "Failed"]
 
@@ -371,7 +371,7 @@ async def load_backup_document(store: Store, name: str) -> bytes:
     """``velero-backup.json`` as it is stored. Raises ``BackupMissing``."""
     layout.check_name(name)
     try:
-        return await store.get(layout.backup_metadata(name))
+        return await store.get(layout.backup_metadata(name), limit=DOCUMENT_BYTES)
     except ObjectMissing as error:
         raise BackupMissing(
             f"no finished backup is called {name!r}",

@@ -17,7 +17,7 @@ from kubeferry.vault import gzips, layout
 from kubeferry.vault.commit import packed_json
 from kubeferry.vault.documents import decoded
 from kubeferry.vault.resource_list import packed, resource_list
-from kubeferry.vault.store import Store
+from kubeferry.vault.store import DOCUMENT_BYTES, Store
 
 MAX_ITEMS_BYTES = 256 << 20
 """Bytes that one item file may unpack to."""
@@ -61,7 +61,7 @@ async def _claim(store: Store, folder: str, uid: str) -> bool:
 async def _owner(store: Store, folder: str) -> str | None:
     """The uid a folder belongs to, None without an owner file, empty for a damaged one."""
     try:
-        data = await store.get(layout.restore_owner(folder))
+        data = await store.get(layout.restore_owner(folder), limit=DOCUMENT_BYTES)
         return decoded(data, _Owner, place=folder).uid
     except ObjectMissing:
         return None

@@ -15,7 +15,7 @@ from kubeferry.errors import ArchiveForged, ArchiveUnsigned, ObjectMissing
 from kubeferry.vault import layout
 from kubeferry.vault.documents import decoded
 from kubeferry.vault.keys import Key, KeyRing
-from kubeferry.vault.store import Store
+from kubeferry.vault.store import DOCUMENT_BYTES, Store
 
 ALGORITHM = "hmac-sha256"
 _PREFIX = b"kubeferry backup checksums v1"
@@ -49,7 +49,7 @@ async def check_signature(store: Store, name: str, checksums: bytes | None) -> t
     key = layout.signature(name)
     place = f"{store.url}/{key}"
     try:
-        data = await store.get(key)
+        data = await store.get(key, limit=DOCUMENT_BYTES)
     except ObjectMissing:
         return _unsigned(ring, "the backup is not signed with the vault's key", place)
     found = decoded(data, _File, place=place)

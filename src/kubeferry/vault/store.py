@@ -24,6 +24,7 @@ from obstore.store import LocalStore, MemoryStore, S3Store
 
 from kubeferry.errors import (
     AlreadyStored,
+    ArchiveDamaged,
     EncryptionRefused,
     ObjectMissing,
     VaultError,
@@ -38,6 +39,10 @@ PART_BYTES = 8 << 20
 """Bytes of a part where nothing else is said: 10,000 of them, S3's limit, are 80 GiB."""
 PARTS = 2
 """Parts of one upload in flight, likewise."""
+MOST_BYTES = 256 << 20
+"""Bytes of an object that is read as a whole."""
+DOCUMENT_BYTES = 4 << 20
+"""Bytes of one of the small documents, which are read before anything vouches for them."""
 CHUNK_BYTES = 1 << 20
 """About how many bytes a stream yields at a time."""
 
@@ -155,12 +160,19 @@ class Store:
         with self.translating("write", key):
             await obstore.put_async(self._whole, key, data, use_multipart=False)
 
-    async def get(self, key: str) -> bytes:
-        """A whole object. Raises ``ObjectMissing``."""
+    async def get(self, key: str, *, limit: int = MOST_BYTES) -> bytes:
+        """A whole object. Raises ``ObjectMissing``, ``ArchiveDamaged`` when it has more than
+        ``limit`` bytes: who can write to a vault must not fill our memory.
+        """
         await self._ready(key)
         with self.translating("read", key):
             result = await obstore.get_async(self._backend, key)
-            return (await result.bytes_async()).to_bytes()
+            size = int(result.meta["size"])
+            if size <= limit:
+                return (await result.bytes_async()).to_bytes()
+        raise ArchiveDamaged(
+            f"has {size:,} bytes, more than any such file", place=f"{self.url}/{key}"
+        )
 
     async def stream(self, key: str) -> AsyncGenerator[bytes, None]:
         """An object in chunks of about ``CHUNK_BYTES``. Raises ``ObjectMissing``."""

@@ -12,7 +12,7 @@ from kubeferry.kube.objects import Object
 from kubeferry.vault import layout
 from kubeferry.vault.commit import commit_backup
 from kubeferry.vault.metadata import BackupFacts, SourceCluster, backup_document
-from kubeferry.vault.store import Store
+from kubeferry.vault.store import MOST_BYTES, Store
 from tests.builders import obj
 from tests.conformance.trust_suite import LENIENT, WITH_KEY
 from tests.unit.controller.conftest import Ground
@@ -161,10 +161,10 @@ class OneBadKey(Store):
         self.__dict__.update(store.__dict__)
         self._bad = bad
 
-    async def get(self, key: str) -> bytes:
+    async def get(self, key: str, *, limit: int = MOST_BYTES) -> bytes:
         if any(f"/{name}/" in key for name in self._bad):
             raise VaultUnavailable("access denied", place=key)
-        return await super().get(key)
+        return await super().get(key, limit=limit)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 from obstore.store import LocalStore
 
-from kubeferry.vault.store import Store
+from kubeferry.vault.store import MOST_BYTES, Store
 
 Request = Callable[[], Awaitable[Any]]
 
@@ -27,9 +27,9 @@ class FaultyStore(Store):
         put = super().put
         await self.around("put", key, lambda: put(key, data, create=create))
 
-    async def get(self, key: str) -> bytes:
+    async def get(self, key: str, *, limit: int = MOST_BYTES) -> bytes:
         get = super().get
-        found: bytes = await self.around("get", key, lambda: get(key))
+        found: bytes = await self.around("get", key, lambda: get(key, limit=limit))
         return found
 
     async def delete(self, key: str) -> None:

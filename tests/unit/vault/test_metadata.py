@@ -1,9 +1,12 @@
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from kubeferry.errors import ArchiveDamaged, BackupMissing
+from kubeferry.vault import layout
+from kubeferry.vault.cleanup import delete_backup
 from kubeferry.vault.metadata import (
     BackupFacts,
     SourceCluster,
@@ -13,6 +16,8 @@ from kubeferry.vault.metadata import (
     read_backup,
 )
 from kubeferry.vault.store import Store
+from tests.unit.vault.archives import pod, write_backup
+from tests.unit.vault.faulty import FaultyStore, Request
 
 FULL = BackupFacts(
     name="nginx-backup",
@@ -164,3 +169,41 @@ async def test_a_folder_without_the_mark_is_no_backup(store: Store) -> None:
     with pytest.raises(BackupMissing):
         await load_backup(store, "b")
     assert (await load_backup(store, "c")).name == "c"
+
+
+async def test_a_backup_that_is_deleted_while_it_is_looked_at_is_gone_not_damaged(
+    faulty: FaultyStore,
+) -> None:
+    await write_backup(faulty, "b", [pod("web")])
+
+    async def delete_first(verb: str, key: str, request: Request) -> Any:
+        if key == layout.checksums("b"):
+            faulty.around = carry_out
+            await delete_backup(faulty, "b")
+        return await request()
+
+    faulty.around = delete_first
+    with pytest.raises(BackupMissing):
+        await load_backup(faulty, "b")
+
+
+async def test_one_that_is_taken_anew_while_it_is_looked_at_is_the_new_one(
+    faulty: FaultyStore,
+) -> None:
+    await write_backup(faulty, "b", [pod("web")])
+
+    async def replace_first(verb: str, key: str, request: Request) -> Any:
+        if key == layout.checksums("b"):
+            faulty.around = carry_out
+            await delete_backup(faulty, "b")
+            await write_backup(faulty, "b", [pod("web", body=b"{}"), pod("more")])
+        return await request()
+
+    faulty.around = replace_first
+    before = (await load_backup(faulty, "b")).bytes
+    faulty.around = carry_out
+    assert (await load_backup(faulty, "b")).bytes == before
+
+
+async def carry_out(verb: str, key: str, request: Request) -> Any:
+    return await request()
