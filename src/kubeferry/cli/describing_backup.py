@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from kubeferry import codec
-from kubeferry.api.backup import ApplicationBackup, BackupSpec, Preview
+from kubeferry.api.backup import MOST_RELATED, ApplicationBackup, BackupSpec, Preview
 from kubeferry.api.definition import SYNCED_FROM
 from kubeferry.api.labels import Labels
 from kubeferry.api.metadata import read
@@ -23,6 +23,9 @@ from kubeferry.cli.description import (
     problems_lines,
 )
 from kubeferry.cli.output import NONE, counted, emit, fields, printable, say, size_text, table
+from kubeferry.cli.plan_view import Look
+from kubeferry.cli.planning import look
+from kubeferry.cli.preview_view import kind_lines, related_lines
 from kubeferry.cli.stores import tell_notes, vault_of_backup
 from kubeferry.clock import utc_now
 from kubeferry.controller.resources import BACKUPS
@@ -46,7 +49,7 @@ async def backup(flags: Flags, name: str, *, details: bool) -> None:
         found = read(obj, ApplicationBackup)
         emit(fields(backup_fields(found, now=utc_now())))
         if found.status.preview is not None:
-            emit(preview_lines(found.status.preview))
+            emit(told_lines(found.status.preview, look(full=False)))
         elif details:
             await _details(session, found)
         await events(session, BACKUPS, obj)
@@ -151,18 +154,15 @@ def _text(labels: Labels) -> str:
     return str(parse_selector(codec.to_builtins(labels), place="labels")) or "any"
 
 
-def preview_lines(preview: Preview) -> Iterator[str]:
-    """What a dry run found."""
+def told_lines(preview: Preview, look: Look) -> Iterator[str]:
+    """What a dry run found, as its status tells it: of related objects some."""
     yield ""
     total = f"{counted(preview.objects, 'object')}, {size_text(preview.bytes)} before compression"
-    yield f"Would be in it: {total}"
-    rows = [(f"  {one.kind}", f"{one.objects:,}", size_text(one.bytes)) for one in preview.kinds]
-    yield from table(rows)
-    if preview.related:
-        yield ""
-        yield "Because others need them:"
-        pairs = ((printable(one.object), printable(one.because)) for one in preview.related)
-        yield from (f"  {one}   for {because}" for one, because in pairs)
+    yield f"{look.paint('Would be in it', bold=True)}  {total}"
+    yield from kind_lines([(one.kind, one.objects, one.bytes) for one in preview.kinds])
+    yield from related_lines([(one.object, one.because) for one in preview.related], look)
+    if len(preview.related) == MOST_RELATED:
+        yield "  and perhaps more: backup create --dry-run shows all"
 
 
 def objects_lines(listed: Any) -> Iterator[str]:

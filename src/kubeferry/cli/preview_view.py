@@ -1,6 +1,6 @@
 """What a backup would hold, for people to read and for programs. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,22 +50,23 @@ def preview_lines(found: Found, preview: Preview, look: Look) -> Iterator[str]:
     kinds, size = counted(len(preview.kinds), "kind"), size_text(preview.bytes)
     total = f"{counted(preview.objects, 'object')} of {kinds}, {size} before compression"
     yield f"{look.paint('Would be in it', bold=True)}  {total}"
-    yield from _kinds(preview)
+    most = sorted(preview.kinds.items(), key=lambda one: (-one[1].objects, one[0]))
+    yield from kind_lines([(kind, counts.objects, counts.bytes) for kind, counts in most])
     yield ""
     yield f"{look.paint('Namespaces', bold=True)}  {_names(found.namespaces)}"
-    yield from _related(preview, look)
+    pairs = ((str(one), str(because)) for one, because in preview.related())
+    yield from related_lines(pairs, look)
     yield from _left_out(found, look)
     yield from _problems(found, look)
     yield ""
     yield "Nothing was written. Without --dry-run it is done."
 
 
-def _kinds(preview: Preview) -> Iterator[str]:
-    most = sorted(preview.kinds.items(), key=lambda one: (-one[1].objects, one[0]))
-    width = max((len(kind) for kind in preview.kinds), default=0)
-    for kind, counts in most:
-        size = size_text(counts.bytes)
-        yield f"  {pad(printable(kind), width)}   {counts.objects:>9,}   {size:>10}"
+def kind_lines(kinds: Sequence[tuple[str, int, int]]) -> Iterator[str]:
+    """A line for each kind with its objects and bytes."""
+    width = max((cells(kind) for kind, _, _ in kinds), default=0)
+    for kind, objects, size in kinds:
+        yield f"  {pad(printable(kind), width)}   {objects:>9,}   {size_text(size):>10}"
 
 
 def _names(namespaces: Sequence[str]) -> str:
@@ -74,13 +75,13 @@ def _names(namespaces: Sequence[str]) -> str:
     return printable(f"{some} and {more:,} more" if more > 0 else some or "none")
 
 
-def _related(preview: Preview, look: Look) -> Iterator[str]:
-    title = look.paint("Needed by others", bold=True)
-    for number, (one, because) in enumerate(preview.related()):
+def related_lines(pairs: Iterable[tuple[str, str]], look: Look) -> Iterator[str]:
+    """Objects that come in, each with the one that needs it; nothing without any."""
+    for number, (one, because) in enumerate(pairs):
         if not number:
             yield ""
-            yield title
-        name, needing = printable(str(one)), f"for {printable(str(because))}"
+            yield look.paint("Needed by others", bold=True)
+        name, needing = printable(one), f"for {printable(because)}"
         line = f"  {pad(name, _OBJECT)}   {needing}"
         if cells(line) <= look.width:
             yield line

@@ -1,6 +1,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from kubeferry.api.backup import ApplicationBackup, Preview, PreviewKind, PreviewRelated
 from kubeferry.api.metadata import read
 from kubeferry.cli.describing_backup import (
@@ -8,11 +10,12 @@ from kubeferry.cli.describing_backup import (
     backup_fields,
     details_lines,
     objects_lines,
-    preview_lines,
     selection_fields,
+    told_lines,
     volumes_lines,
 )
 from kubeferry.cli.output import fields
+from kubeferry.cli.plan_view import Look
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HEAD = {
@@ -239,12 +242,14 @@ def test_a_dry_run_shows_what_it_found() -> None:
             )
         ],
     )
-    assert list(preview_lines(preview)) == [
+    assert list(told_lines(preview, Look())) == [
         "",
-        "Would be in it: 1,200 objects, 2.0 KiB before compression",
-        "  pods                1,199   2.0 KiB",
-        "  persistentvolumes   1       48 B",
+        "Would be in it  1,200 objects, 2.0 KiB before compression",
+        "  pods                    1,199      2.0 KiB",
+        "  persistentvolumes           1         48 B",
         "",
-        "Because others need them:",
-        "  persistentvolumes pv-1   for persistentvolumeclaims shop/data",
+        "Needed by others",
+        "  persistentvolumes pv-1                     for persistentvolumeclaims shop/data",
     ]
+    more = msgspec.structs.replace(preview, related=preview.related * 100)
+    assert list(told_lines(more, Look()))[-1].startswith("  and perhaps more")
