@@ -112,6 +112,17 @@ class ConvertedClaim(Strict, kw_only=True, frozen=True):
     ] = ""
 
 
+class StatusKinds(Strict, kw_only=True, frozen=True):
+    """Kinds whose objects get their status from the backup, once they were created."""
+
+    included_resources: Annotated[
+        Kinds, Meta(description="These kinds, or patterns such as *.example.com; * means all.")
+    ] = field(default_factory=list)
+    excluded_resources: Annotated[Kinds, Meta(description="Left out of those.")] = field(
+        default_factory=list
+    )
+
+
 class RestoreSpec(Strict, kw_only=True, frozen=True):
     """Which backup to restore, and what to change on the way."""
 
@@ -219,6 +230,7 @@ class RestoreSpec(Strict, kw_only=True, frozen=True):
             "false: all are drawn anew; unset: kept, but the health check's."
         ),
     ] = None
+    restore_status: Annotated[StatusKinds | None, Meta(description=StatusKinds.__doc__)] = None
     app_restore_only: Annotated[
         bool,
         Meta(description="Objects only: that claims stay empty is no error then."),

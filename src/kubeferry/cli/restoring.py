@@ -15,7 +15,7 @@ from kubeferry.cli.selecting import selector_field
 
 if TYPE_CHECKING:
     from kubeferry.api.labels import Labels
-    from kubeferry.api.restore import RestoreSpec
+    from kubeferry.api.restore import RestoreSpec, StatusKinds
 
 _TRUTH = {None: None, "true": True, "false": False}
 _ACCESS_MODES = ("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod")
@@ -150,6 +150,14 @@ def _changing() -> list[Callable[[Any], Any]]:
             help="All node ports of Services stay, or with =false none; else all but the health "
             "check's.",
         ),
+        names_option(
+            "--status-include-resources",
+            metavar="A,B",
+            help="Kinds whose objects get their status from the backup; '*' means all.",
+        ),
+        names_option(
+            "--status-exclude-resources", metavar="A,B", help="Leave out these kinds of them."
+        ),
         click.option(
             "--app-restore-only",
             is_flag=True,
@@ -268,6 +276,10 @@ def spec_of(options: Mapping[str, Any]) -> dict[str, Any]:
         "storageClassMapping": options["storage_class_mapping"],
         "convertedarg": options["convert_claim"],
         "preserveNodePorts": _TRUTH[options["preserve_node_ports"]],
+        "restoreStatus": {
+            "includedResources": options["status_include_resources"],
+            "excludedResources": options["status_exclude_resources"],
+        },
         "appRestoreOnly": options["app_restore_only"] or None,
         "resourceModifier": {"kind": "ConfigMap", "name": modifier} if modifier else None,
     }
@@ -331,6 +343,11 @@ def _said(spec: "RestoreSpec") -> Iterator[tuple[str, str | None]]:
     yield from _annotated("--ingress-annotation", spec.overwrite_ingress_annotations)
     if spec.preserve_node_ports is not None:
         yield from _truth("--preserve-node-ports", spec.preserve_node_ports)
+    if spec.restore_status is not None:
+        included, excluded = _status_words(spec.restore_status)
+        yield "--status-include-resources", ",".join(included)
+        if excluded:
+            yield "--status-exclude-resources", ",".join(excluded)
     if spec.app_restore_only:
         yield "--app-restore-only", None
     if spec.resource_modifier is not None:
@@ -349,6 +366,10 @@ def _annotated(option: str, mapping: Mapping[str, str | None]) -> Iterator[tuple
     for key, value in mapping.items():
         is_out = value is None or key.endswith("-")
         yield option, f"{key.removesuffix('-')}-" if is_out else f"{key}={value}"
+
+
+def _status_words(asked: "StatusKinds") -> tuple[list[str], list[str]]:
+    return asked.included_resources or ["*"], asked.excluded_resources
 
 
 def _selector_text(labels: "Labels") -> str:
@@ -411,6 +432,10 @@ def rows(spec: "RestoreSpec") -> Iterator[Row]:
             yield name, key.removesuffix("-"), "(taken out)" if is_out else str(new)
     if spec.preserve_node_ports is not None:
         yield "preserveNodePorts", str(spec.preserve_node_ports).lower(), ""
+    if spec.restore_status is not None:
+        included, excluded = _status_words(spec.restore_status)
+        but = f" but {', '.join(excluded)}" if excluded else ""
+        yield "restoreStatus", f"{', '.join(included)}{but}", ""
     if spec.app_restore_only:
         yield "appRestoreOnly", "true", ""
     if spec.resource_modifier is not None:

@@ -31,6 +31,7 @@ from kubeferry.kube.objects import Object, metadata
 from kubeferry.restore.definitions import served_resources
 from kubeferry.restore.heirs import is_heir, is_made_by
 from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.statuses import restore_status
 from kubeferry.restore.waves import DEFINITIONS, NAMESPACES
 from kubeferry.transform.change import Note
 
@@ -46,11 +47,15 @@ _ESTABLISHED_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of an item: ``created``, ``skipped``, ``refused`` or ``failed``, and why."""
+    """What became of an item: ``created``, ``skipped``, ``refused`` or ``failed``, and why.
+
+    ``warnings`` are what went wrong with an object that is there.
+    """
 
     item: PlanItem
     action: str
     why: Note | None = None
+    warnings: tuple[Note, ...] = ()
 
 
 class Applier:
@@ -115,7 +120,22 @@ class Applier:
             return Result(item, "failed", Note(error.kubernetes_reason or error.reason, said))
         except InvalidInput as error:  # what modifiers made of it cannot be encoded
             return Result(item, "failed", Note("Malformed", error.problem))
-        return Result(item, "created" if why is None else "skipped", why)
+        if why is not None:
+            return Result(item, "skipped", why)
+        return Result(item, "created", None, await self._status(item))
+
+    async def _status(self, item: PlanItem) -> tuple[Note, ...]:
+        """Gives what was created its status back, if it gets one; what went wrong with that."""
+        if item.status is None or item.resource is None:
+            return ()
+        warning = await restore_status(
+            self._client,
+            item.resource,
+            item.target,
+            item.status,
+            field_manager=self._field_manager,
+        )
+        return () if warning is None else (warning,)
 
     async def _create(self, item: PlanItem, *, again: bool = True) -> Note | None:
         """Creates one object; a note says why it was not necessary.

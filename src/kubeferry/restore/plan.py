@@ -8,7 +8,7 @@ nothing else; ``kubeferry restore plan`` prints them.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -19,6 +19,7 @@ from kubeferry.kube.objects import POD_SPEC_PATHS, Object
 from kubeferry.restore.heirs import Owner, named_by
 from kubeferry.restore.hooks import NO_HOOKS, HookRules, PodHook, PodHooks, pod_hooks
 from kubeferry.restore.spool import Spool, Spooled
+from kubeferry.restore.statuses import status_change, upgraded
 from kubeferry.restore.waves import DEFINITIONS, NAMESPACES, ROUNDS, STEPS, Step, rank
 from kubeferry.transform.automatic import flexvolume_inline
 from kubeferry.transform.change import Change, Note, Outcome
@@ -38,7 +39,8 @@ class PlanItem:
     None unless ``action`` is ``create``; ``why`` says why it is not created. ``errors`` are
     recorded although it is created. ``images`` are those that the image mapping gave it: they must
     exist. ``size`` is what its JSON has in the archive, in bytes. ``hooks`` are run in it, a pod,
-    once it was created; ``owner`` is who gave it its name and may make it anew.
+    once it was created; ``owner`` is who gave it its name and may make it anew. ``status`` is
+    written once it was created, None where it gets none.
     """
 
     source: Identity
@@ -54,6 +56,7 @@ class PlanItem:
     size: int = 0
     hooks: tuple[PodHook, ...] = ()
     owner: Owner | None = None
+    status: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class Planner:
     reserved: frozenset[str] = RESERVED_NAMESPACES
     claims_with_data: frozenset[tuple[str, str]] = frozenset()
     hooks: HookRules = field(default_factory=HookRules)
+    status_kinds: frozenset[str] = frozenset()
     lost: dict[str, Note] = field(default_factory=dict)
     added: set[Identity] = field(default_factory=set)
 
@@ -202,6 +206,9 @@ class Planner:
         expected = source[1:] in self.claims_with_data
         is_pod = resource.group_resource == "pods"
         hooks = self._hooks(obj, outcome.object) if is_pod else NO_HOOKS
+        status = status_change(obj, source.group_resource, self.status_kinds)
+        unfitting = upgraded(obj, outcome.object) if status is not None else None
+        status = status if unfitting is None else None
         return PlanItem(
             source,
             target,
@@ -209,13 +216,19 @@ class Planner:
             "create",
             outcome.object,
             None,
-            tuple(outcome.changes),
-            (*outcome.warnings, *hooks.warnings, *([] if expected else empty)),
+            (*outcome.changes, *([status] if status is not None else [])),
+            (
+                *outcome.warnings,
+                *hooks.warnings,
+                *([] if expected else empty),
+                *([unfitting] if unfitting is not None else []),
+            ),
             (*outcome.errors, *hooks.errors, *(empty if expected else [])),
             target_images(outcome),
             len(spooled.body),
             hooks.hooks,
             self._owner(obj) if is_pod else None,
+            status.new if status is not None else None,
         )
 
     def _hooks(self, archived: Object, pod: Object) -> PodHooks:

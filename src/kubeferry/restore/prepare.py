@@ -6,14 +6,14 @@ All bad input is found here, before anything is read or written.
 import hashlib
 
 from kubeferry import codec
-from kubeferry.api.restore import ApplicationRestore
+from kubeferry.api.restore import ApplicationRestore, RestoreSpec
 from kubeferry.errors import InvalidInput, NotFound
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Resource, reserved_namespaces
 from kubeferry.restore.hooks import compile_hooks
 from kubeferry.restore.parameters import compile_parameters
 from kubeferry.restore.request import RestoreRequest
-from kubeferry.restore.selection import compile_selection
+from kubeferry.restore.selection import KindWords, compile_selection, compile_words
 from kubeferry.transform.change import Note
 from kubeferry.transform.modifiers.rules import Modifiers, parse_modifiers
 from kubeferry.transform.parameters import image_rows
@@ -53,6 +53,7 @@ async def prepare(
         parameters=parameters,
         rewrite_service_names=spec.rewrite_service_names,
         preserve_node_ports=spec.preserve_node_ports,
+        status=_status(spec),
         objects_only=spec.app_restore_only,
         modifiers=modifiers,
         modifier_digest=digest,
@@ -60,6 +61,14 @@ async def prepare(
         notes=tuple(notes),
         resumed=resumed,
     )
+
+
+def _status(spec: RestoreSpec) -> KindWords | None:
+    asked = spec.restore_status
+    if asked is None:
+        return None
+    place = "spec.restoreStatus"
+    return compile_words(asked.included_resources, asked.excluded_resources, place=place)
 
 
 async def read_modifiers(client: Client, name: str, namespace: str) -> tuple[Modifiers, str]:

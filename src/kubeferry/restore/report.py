@@ -143,7 +143,7 @@ class Recorder:
 
 def problems(result: Result) -> Iterator[tuple[Level, str, str]]:
     """Level, reason and message of what a person should know about one result."""
-    for note in result.item.warnings:
+    for note in (*result.item.warnings, *result.warnings):
         yield "warning", note.reason, note.message
     for note in result.item.errors:
         yield "error", note.reason, note.message

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from kubeferry.kube.names import RESERVED_NAMESPACES
 from kubeferry.report import Problem
 from kubeferry.restore.hooks import HookRules
-from kubeferry.restore.selection import Selection
+from kubeferry.restore.selection import KindWords, Selection
 from kubeferry.transform.change import Note
 from kubeferry.transform.modifiers.rules import Modifiers
 from kubeferry.transform.parameters.images import ImageMap
@@ -29,6 +29,7 @@ class RestoreRequest:
         parameters: all other parameters that change objects, compiled.
         rewrite_service_names: whether DNS names of Services follow the namespace mapping.
         preserve_node_ports: ``preserveNodePorts``, None where it is unset.
+        status: of which kinds objects get their status back, None: of none.
         objects_only: whether claims may stay empty (``appRestoreOnly``).
         modifiers: the compiled rules, None without any.
         modifier_digest: SHA-256 of the rules as they were read.
@@ -47,6 +48,7 @@ class RestoreRequest:
     parameters: Parameters = field(default_factory=Parameters)
     rewrite_service_names: bool = False
     preserve_node_ports: bool | None = None
+    status: KindWords | None = None
     objects_only: bool = False
     modifiers: Modifiers | None = None
     modifier_digest: str = ""

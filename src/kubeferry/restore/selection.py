@@ -9,6 +9,7 @@ objects need (``needs``), with ``false`` none.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from kubeferry import codec
 from kubeferry.api.labels import Labels
@@ -57,6 +58,14 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
+class KindWords:
+    """Words for kinds, checked; excludes win, and no includes mean all."""
+
+    included: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Chosen:
     """A selection held against one backup.
 
@@ -78,11 +87,7 @@ def compile_selection(
 ) -> Selection:
     """Checks what is written. Raises ``InvalidInput`` naming the field."""
     _check_namespaces(spec, reserved, place)
-    for name, words, others in (
-        ("includedResources", spec.included_resources, ()),
-        ("excludedResources", spec.excluded_resources, spec.included_resources),
-    ):
-        _check_words(words, others, f"{place}.{name}")
+    compile_words(spec.included_resources, spec.excluded_resources, place=place)
     for index, word in enumerate(spec.included_resources):
         if word in NEVER_RESTORED:
             raise InvalidInput(
@@ -100,6 +105,13 @@ def compile_selection(
     )
 
 
+def compile_words(included: Sequence[str], excluded: Sequence[str], *, place: str) -> KindWords:
+    """Checks lists of kinds. Raises ``InvalidInput`` naming the field."""
+    _check_words(included, (), f"{place}.includedResources")
+    _check_words(excluded, included, f"{place}.excludedResources")
+    return KindWords(tuple(included), tuple(excluded))
+
+
 def choose(
     selection: Selection,
     *,
@@ -113,30 +125,50 @@ def choose(
     ``namespaces`` and ``kinds`` are those of the backup; ``discovery`` says what people call kinds
     that the target serves, ``defined`` those that the backup's definitions define.
     """
-    words = _Words(kinds, discovery, defined)
     notes: list[Note] = []
-
-    def meant(name: str, listed: Sequence[str]) -> set[str]:
-        found: set[str] = set()
-        for index, word in enumerate(listed):
-            matched = words.matching(word)
-            if not matched:
-                notes.append(_unmatched(f"spec.{name}[{index}]", word, "no kind"))
-            found |= matched
-        return found
-
-    excluded = meant("excludedResources", selection.excluded_resources)
-    if _is_all(selection.included_resources):
-        included = set(kinds)
-    else:
-        included = meant("includedResources", selection.included_resources)
+    words = KindWords(selection.included_resources, selection.excluded_resources)
+    meant = _meant(words, _Words(kinds, discovery, defined), "spec", notes)
     taken = _taken(selection, namespaces, notes)
     return Chosen(
         namespaces=frozenset(taken),
-        kinds=frozenset(included - excluded),
-        excluded=frozenset(excluded),
+        kinds=meant.kinds,
+        excluded=meant.excluded,
         notes=tuple(notes),
     )
+
+
+def kinds_meant(
+    words: KindWords,
+    *,
+    kinds: Collection[str],
+    discovery: Discovery,
+    defined: Iterable[Resource] = (),
+    place: str,
+) -> tuple[frozenset[str], tuple[Note, ...]]:
+    """The kinds of a backup that two lists mean, and the words that mean none."""
+    notes: list[Note] = []
+    meant = _meant(words, _Words(kinds, discovery, defined), place, notes)
+    return meant.kinds, tuple(notes)
+
+
+class _Meant(NamedTuple):
+    kinds: frozenset[str]
+    excluded: frozenset[str]
+
+
+def _meant(words: KindWords, known: "_Words", place: str, notes: list[Note]) -> _Meant:
+    def of(name: str, listed: Sequence[str]) -> frozenset[str]:
+        found: set[str] = set()
+        for index, word in enumerate(listed):
+            matched = known.matching(word)
+            if not matched:
+                notes.append(_unmatched(f"{place}.{name}[{index}]", word, "no kind"))
+            found |= matched
+        return frozenset(found)
+
+    excluded = of("excludedResources", words.excluded)
+    included = of("includedResources", words.included or (_ALL,))
+    return _Meant(included - excluded, excluded)
 
 
 def _taken(selection: Selection, there: Set[str], notes: list[Note]) -> set[str]:

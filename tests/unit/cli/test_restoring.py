@@ -18,7 +18,8 @@ ALL = (
     "--image-path things.x.io=/spec/image --image-path things.x.io=/spec/other "
     "--storage-class-mapping slow=fast --convert-claim shop/data=fast,ReadWriteOnce,20Gi "
     "--service-annotation a=b,c=d --service-annotation e- --ingress-annotation f= "
-    "--preserve-node-ports=false --app-restore-only --resource-modifier m"
+    "--preserve-node-ports=false --status-include-resources cm --status-exclude-resources deploy "
+    "--app-restore-only --resource-modifier m"
 )
 
 
@@ -67,6 +68,7 @@ def test_every_option_has_its_field() -> None:
         "overwriteServiceAnnotations": {"a": "b,c=d", "e-": ""},
         "overwriteIngressAnnotations": {"f": ""},
         "preserveNodePorts": False,
+        "restoreStatus": {"includedResources": ["cm"], "excludedResources": ["deploy"]},
         "appRestoreOnly": True,
         "resourceModifier": {"kind": "ConfigMap", "name": "m"},
     }

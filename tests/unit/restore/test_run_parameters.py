@@ -3,6 +3,7 @@ memory.
 """
 
 from collections.abc import AsyncIterator
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from kubeferry.kube.config import ClusterConfig
 from kubeferry.kube.names import Resource
 from kubeferry.restore.classes import CLASSES
 from kubeferry.restore.request import RestoreRequest
-from kubeferry.restore.selection import Selection
+from kubeferry.restore.selection import KindWords, Selection
 from kubeferry.sandbox import Sandbox
 from kubeferry.settings import Settings
 from kubeferry.transform.parameters.claim_conversions import Conversion, compile_conversions
@@ -125,3 +126,43 @@ async def test_a_conversion_names_a_claim_that_is_restored(ground: Ground) -> No
     conversions = compile_conversions([Conversion("shop", "other", "fast")])
     with pytest.raises(InvalidInput, match="no claim shop/other is restored"):
         await ground.run(parameters(conversions=conversions))
+
+
+DEPLOYMENT = obj("apps/v1/Deployment", "shop/web").with_(
+    spec={
+        "selector": {"matchLabels": {"app": "web"}},
+        "template": {
+            "metadata": {"labels": {"app": "web"}},
+            "spec": {"containers": [{"name": "a", "image": "nginx"}]},
+        },
+    },
+    status={"replicas": 3, "readyReplicas": 2},
+)
+DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment", True)
+BY_WORD = KindWords(included=("deploy",))
+
+
+@pytest.mark.parametrize(
+    ("said", "asked", "replicas"),
+    [
+        pytest.param(None, None, None, id="nobody asks"),
+        pytest.param(None, BY_WORD, 3, id="the kind is asked for"),
+        pytest.param(None, KindWords(excluded=("deploy",)), None, id="it is left out"),
+        pytest.param("false", BY_WORD, None, id="the object says no"),
+        pytest.param("true", None, 3, id="the object says yes"),
+        pytest.param("maybe", BY_WORD, 3, id="the object says nothing"),
+    ],
+)
+async def test_an_object_gets_its_status_back_if_that_is_asked_for(
+    ground: Ground, said: str | None, asked: KindWords | None, replicas: int | None
+) -> None:
+    made = deepcopy(DEPLOYMENT)
+    if said is not None:
+        made["metadata"]["annotations"] = {"velero.io/restore-status": said}
+    location = Location(name="vault", provider="local", bucket="other")
+    store = open_store(location, credentials=None, settings=ground.settings)
+    await stored(store, namespace("shop"), made)
+    result = await replace(ground, store=store).run(replace(REQUEST, status=asked))
+    assert result.phase == "Completed"
+    status = (await created(ground, DEPLOYMENTS, "web")).get("status") or {}
+    assert status.get("replicas") == replicas
