@@ -28,7 +28,7 @@ from kubeferry.backup.lists import Head, Listed, Source, pages, sound_head
 from kubeferry.backup.problems import unread
 from kubeferry.backup.relating import add_related
 from kubeferry.backup.request import BackupRequest
-from kubeferry.backup.select import DELETED
+from kubeferry.backup.select import DELETED, EXCLUDE_LABEL, JUDGED
 from kubeferry.backup.sink import CameIn, Sink
 from kubeferry.backup.volumes import Volumes
 from kubeferry.errors import ApiError, ApiLost, NotFound
@@ -220,6 +220,8 @@ class _Collection:
             return _ELSEWHERE
         if meta.deletion_timestamp is not None:
             return DELETED
+        if kind not in JUDGED and EXCLUDE_LABEL not in labels:
+            return ""
         return self._selection.why_left_out(
             kind,
             meta.namespace,

@@ -35,7 +35,7 @@ QUEUE = 4
 PAGE = 500
 
 
-class Metadata(msgspec.Struct, rename="camel"):
+class Metadata(msgspec.Struct, rename="camel", gc=False):
     """The metadata that selection and the archive need."""
 
     name: str
@@ -45,7 +45,7 @@ class Metadata(msgspec.Struct, rename="camel"):
     deletion_timestamp: str | None = None
 
 
-class Head(msgspec.Struct):
+class Head(msgspec.Struct, gc=False):
     """The head of any object; ``type`` is a Secret's, and anything in other kinds."""
 
     metadata: Metadata

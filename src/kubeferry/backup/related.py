@@ -2,7 +2,7 @@
 
 ``references`` reads what an object names; ``traces`` and ``seeks`` are for what names it: a binding
 seeks the trace of a service account, a snapshot class that of its driver. Of an object only these
-fields are decoded, and of most kinds only where its bytes have the field's name at all.
+fields are decoded.
 
 The table is the ``RULES`` below. What a custom resource needs (its definition) and where an object
 lives (its namespace) goes by kind, and is nobody's rule (``relating``).
@@ -50,12 +50,10 @@ class Rule:
     Attributes:
         kinds: its target kinds.
         read: the references in an object's bytes; raises ``msgspec.DecodeError``.
-        marks: an object whose bytes have none of these has no references; empty: look anyway.
     """
 
     kinds: tuple[str, ...]
     read: Callable[[bytes], Iterable[Reference]]
-    marks: tuple[bytes, ...] = ()
 
 
 def references(kind: str, body: bytes) -> list[Reference]:
@@ -65,8 +63,6 @@ def references(kind: str, body: bytes) -> list[Reference]:
     """
     rule = RULES.get(kind)
     if rule is None:
-        return []
-    if rule.marks and not any(mark in body for mark in rule.marks):
         return []
     return list(dict.fromkeys(rule.read(body)))
 
@@ -413,22 +409,10 @@ def _ingress(body: bytes) -> Iterator[Reference]:
         yield Reference(Identity(INGRESS_CLASSES, "", annotated), needed=False)
 
 
-_POD_MARKS = (
-    b'"serviceAccountName"',
-    b'"priorityClassName"',
-    b'"persistentVolumeClaim"',
-    b'"secret',  # secret, secretName, secretRef
-    b'SecretRef"',
-)
 _POD_TARGETS = (CLAIMS, SECRETS, ACCOUNTS, PRIORITY_CLASSES)
 
 RULES: Mapping[str, Rule] = {
-    "pods": Rule(_POD_TARGETS, _pod("pods")),
-    **{
-        kind: Rule(_POD_TARGETS, _pod(kind), _POD_MARKS)
-        for kind in POD_SPEC_PATHS
-        if kind != "pods"
-    },
+    **{kind: Rule(_POD_TARGETS, _pod(kind)) for kind in POD_SPEC_PATHS},
     CLAIMS: Rule((VOLUMES, STORAGE_CLASSES), _claim),
     VOLUMES: Rule((SECRETS, STORAGE_CLASSES), _volume),
     ROLE_BINDINGS: Rule((ROLES, CLUSTER_ROLES), _role),

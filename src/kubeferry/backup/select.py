@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from kubeferry.backup.generated import GENERATED as GENERATED_OBJECTS
 from kubeferry.backup.generated import is_generated
 
 EXCLUDE_LABEL = "velero.io/exclude-from-backup"
@@ -28,6 +29,12 @@ NEVER_OBJECTS = frozenset(
     }
 )
 """Group resource, namespace and name."""
+
+
+JUDGED = frozenset(kind for kind, _, _ in NEVER_OBJECTS) | frozenset(
+    kind for one in GENERATED_OBJECTS for kind in one.kinds
+)
+"""Kinds of which more than ``EXCLUDE_LABEL`` is looked at."""
 
 
 def why_left_out(

@@ -5,6 +5,9 @@ entries. A path that fits is ustar's; any other (longer, or not ASCII) gets a PA
 writer does.
 """
 
+from functools import lru_cache
+from typing import NamedTuple
+
 from kubeferry.errors import InvalidInput
 
 BLOCK = 512
@@ -14,6 +17,9 @@ MAX_USTAR_SIZE = 0o77777777777
 _NAME = 100
 _PREFIX = 155
 _SPACES = sum(b"        ")
+_REGULAR = b"0"
+_NO_PREFIX = bytes(_PREFIX + 12)
+_FOLDERS = 512
 _PADDING = tuple(bytes(-rest % BLOCK) for rest in range(BLOCK))
 
 
@@ -29,6 +35,7 @@ class HeaderMaker:
         self._owner = b"0000755\x000000000\x000000000\x00"
         self._time = b"%011o\x00" % mtime
         self._end = b"ustar\x0000" + bytes(32 + 32) + b"0000000\x000000000\x00"
+        self._rest = _REGULAR + bytes(_NAME) + self._end
         self._constant = sum(self._owner) + sum(self._time) + sum(self._end) + _SPACES
 
     def header(self, path: str, size: int) -> bytes:
@@ -60,9 +67,42 @@ class HeaderMaker:
         none.
         """
         file = f"{name}.json"
+        if file.isascii() and "\0" not in file and size <= MAX_USTAR_SIZE:
+            encoded, length = file.encode(), b"%011o\x00" % size
+            known = sum(encoded) + sum(length)
+            one = self._short(_folder(first), encoded, length, known)
+            two = self._short(_folder(second), encoded, length, known) if second else b""
+            if one and (two or not second):
+                return one, two
         return (
             self.header(first + file, size),
             self.header(second + file, size) if second else b"",
+        )
+
+    def _short(self, folder: "_Folder", file: bytes, length: bytes, known: int) -> bytes:
+        """The header of a path that ustar can hold, else nothing; ``known`` is the checksum of
+        the file's name and length.
+        """
+        if not folder.path:
+            return b""
+        total = self._constant + folder.sum + known + _REGULAR[0]
+        name, prefix = folder.path + file, _NO_PREFIX
+        if len(name) > _NAME:
+            before, cut, name = _split(name)
+            if not cut:
+                return b""
+            total -= cut[0]
+            prefix = before.ljust(_PREFIX + 12, b"\0")
+        return b"".join(
+            (
+                name.ljust(_NAME, b"\0"),
+                self._owner,
+                length,
+                self._time,
+                b"%06o\x00 " % total,
+                self._rest,
+                prefix,
+            )
         )
 
     def _ustar(self, name: bytes, prefix: bytes, size: int, kind: bytes) -> bytes:
@@ -81,6 +121,20 @@ class HeaderMaker:
                 prefix.ljust(_PREFIX + 12, b"\0"),
             )
         )
+
+
+class _Folder(NamedTuple):
+    """A folder's path, empty if it is not plain ASCII, and the checksum of its bytes."""
+
+    path: bytes
+    sum: int
+
+
+@lru_cache(maxsize=_FOLDERS)
+def _folder(path: str) -> _Folder:
+    """Remembered, because objects come folder by folder."""
+    encoded = path.encode() if path.isascii() and "\0" not in path else b""
+    return _Folder(encoded, sum(encoded))
 
 
 def _split(name: bytes) -> tuple[bytes, bytes, bytes]:
