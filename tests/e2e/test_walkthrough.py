@@ -57,7 +57,7 @@ def test_the_backup_is_listed_in_every_form(backed_up: Machine) -> None:
     table = backed_up.ferry("backup", "backup", "get").stdout.splitlines()
     assert [line.split()[:2] for line in table] == [["NAME", "PHASE"], ["nginx-1", "Completed"]]
     wide = backed_up.ferry("backup", "backup", "get", "-o", "wide", "--no-headers").stdout
-    assert wide.split()[-3:-1] == ["disk", "default"]
+    assert wide.split()[-3:] == ["29d", "disk", "default"]
     name = backed_up.ferry("backup", "backup", "get", "-o", "name").stdout
     assert name == "applicationbackup.csdr.alibabacloud.com/nginx-1\n"
     obj = codec.load_yaml(
