@@ -9,13 +9,18 @@ from datetime import datetime
 
 from kubeferry.api.backup import RESTORABLE_PHASES
 from kubeferry.errors import ArchiveDamaged, InvalidInput
+from kubeferry.kube.discovery import Discovery
 from kubeferry.restore.spool import Spool
+from kubeferry.restore.versions import Versions
 from kubeferry.restore.volume_data import volume_data
+from kubeferry.transform.change import Note
 from kubeferry.vault.metadata import BackupFacts, load_backup
 from kubeferry.vault.reader import ArchiveRead, read_archive
 from kubeferry.vault.store import Store
 from kubeferry.vault.tarstream import Limits
 
+NOTHING = Discovery(all_versions=())
+"""A target of which nothing is known: every object in the version that the source preferred."""
 _COPIES = 8
 """An archive has each object once bare and once in each version: more than this is no archive."""
 _SLACK = 64 << 20
@@ -27,27 +32,40 @@ class Opened:
 
     ``restored_volumes`` are the volumes that are restored as they are: no data of theirs is in the
     backup and they outlive their claims (velero.md §3.9). ``claims_with_data`` are namespace and
-    name of the claims whose data is in the backup, or was asked for when it was taken.
+    name of the claims whose data is in the backup, or was asked for when it was taken. ``notes``
+    say which kinds are restored from another version's copies than the source's preferred one.
     """
 
     read: ArchiveRead
     restored_volumes: frozenset[str]
     claims_with_data: frozenset[tuple[str, str]]
+    notes: tuple[Note, ...] = ()
 
 
-async def open_archive(store: Store, name: str, *, spool: Spool, now: datetime) -> Opened:
-    """Reads a backup into the spool.
+async def open_archive(
+    store: Store, name: str, *, spool: Spool, now: datetime, discovery: Discovery = NOTHING
+) -> Opened:
+    """Reads a backup into the spool, in versions that ``discovery`` has, the target's.
 
     Raises ``BackupMissing``, ``InvalidInput`` for a backup that cannot be restored,
     ``ArchiveError``, ``VaultError``.
     """
     check_restorable(await load_backup(store, name), now=now)
-    read = await read_archive(store, name, spool=spool.add, limits=_limits(spool))
+    versions, limits = Versions(spool, discovery), _limits(spool)
+    read = await read_archive(
+        store,
+        name,
+        spool=spool.add,
+        versions=versions.add,
+        wants=versions.wants,
+        limits=limits,
+    )
     expected = read.facts.items_backed_up or read.facts.is_ours
     if not read.objects and expected:  # ours has a namespace at least
         raise ArchiveDamaged("holds no objects", place=f"{store.url} backup {name}")
+    notes = versions.settle()
     data = await volume_data(store, read.facts, spool)
-    return Opened(read, data.restored_volumes, data.claims)
+    return Opened(read, data.restored_volumes, data.claims, notes)
 
 
 def _limits(spool: Spool) -> Limits:

@@ -36,6 +36,7 @@ from kubeferry.restore.posthooks import PostHooks
 from kubeferry.restore.report import Recorder
 from kubeferry.restore.request import RestoreRequest, RestoreResult
 from kubeferry.restore.selecting import select
+from kubeferry.restore.selection import kinds_meant
 from kubeferry.restore.spool import Spool
 from kubeferry.restore.waves import DEFINITIONS
 from kubeferry.settings import Settings
@@ -83,18 +84,23 @@ async def open_plan(
     """
     check_supported(await client.version())
     with Spool(parent=settings.spool_dir, limit=settings.spool_limit) as spool:
-        reporter.phase("reading the archive")
-        opened = await open_archive(store, request.backup, spool=spool, now=clock())
-        for note in opened.read.notes:
-            reporter.problem(Problem("warning", "Archive", note))
-        for told in (*(request.modifiers.notes if request.modifiers else ()), *request.notes):
-            reporter.problem(Problem("warning", told.reason, told.message))
         reporter.phase("asking the target what it serves")
         discovery = await client.discover()
         for broken in discovery.broken:
             reporter.problem(Problem("warning", "GroupUnavailable", str(broken)))
+        reporter.phase("reading the archive")
+        opened = await open_archive(
+            store, request.backup, spool=spool, now=clock(), discovery=discovery
+        )
+        for note in opened.read.notes:
+            reporter.problem(Problem("warning", "Archive", note))
+        rules_say = request.modifiers.notes if request.modifiers else ()
+        for told in (*rules_say, *request.notes, *opened.notes):
+            reporter.problem(Problem("warning", told.reason, told.message))
         defined = defined_resources(spool)
-        for told in _select(request, spool, discovery, defined):
+        unmatched = _select(request, spool, discovery, defined)
+        status_kinds, meaningless = _status_kinds(request, spool, discovery, defined)
+        for told in (*unmatched, *meaningless):
             reporter.problem(Problem("warning", told.reason, told.message))
         _check_clashes(request, spool)
         check_claims(request.parameters.conversions, spool.names("persistentvolumeclaims"))
@@ -123,6 +129,7 @@ async def open_plan(
             reserved=request.reserved,
             claims_with_data=frozenset() if request.objects_only else opened.claims_with_data,
             hooks=request.hooks,
+            status_kinds=status_kinds,
         )
 
 
@@ -321,6 +328,24 @@ def _select(
     selected = spool.namespaces() | _archived_namespaces(spool)
     check_sources(request.namespaces, present, selected=selected)
     return notes
+
+
+def _status_kinds(
+    request: RestoreRequest,
+    spool: Spool,
+    discovery: Discovery,
+    defined: Mapping[tuple[str, str], Resource],
+) -> tuple[frozenset[str], tuple[Note, ...]]:
+    """The kinds whose objects get their status back, and the words that mean none."""
+    if request.status is None:
+        return frozenset(), ()
+    return kinds_meant(
+        request.status,
+        kinds=spool.kinds(),
+        discovery=discovery,
+        defined=defined.values(),
+        place="spec.restoreStatus",
+    )
 
 
 def _parameters(request: RestoreRequest, spool: Spool) -> Parameters:

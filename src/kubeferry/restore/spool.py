@@ -28,6 +28,10 @@ create table objects (
   offset integer not null, size integer not null,
   primary key (kind, namespace, name)
 ) without rowid;
+create table versions (
+  kind integer, namespace text, name text, version text, offset integer, size integer,
+  primary key (kind, namespace, name, version)
+) without rowid;
 create table done (
   kind text, namespace text, name text, action text not null, primary key (kind, namespace, name)
 ) without rowid;
@@ -117,15 +121,41 @@ class Spool:
 
     def add(self, identity: Identity, body: bytes) -> None:
         """Keeps one object. Raises ``InvalidInput`` when there is no room for it."""
-        self.room.take(len(body) + _ROW_BYTES)
         kind = self._kinds.setdefault(identity.group_resource, len(self._kinds))
-        self._bodies.write(body)
-        self._unflushed = True
+        offset = self._append(body)
         self._index.execute(
             "insert or replace into objects values (?, ?, ?, ?, ?)",
-            (kind, identity.namespace, identity.name, self._end, len(body)),
+            (kind, identity.namespace, identity.name, offset, len(body)),
         )
+
+    def add_version(self, identity: Identity, version: str, body: bytes) -> None:
+        """Keeps a copy of an object in another version. Raises as ``add``."""
+        kind = self._kinds.setdefault(identity.group_resource, len(self._kinds))
+        offset = self._append(body)
+        self._index.execute(
+            "insert or replace into versions values (?, ?, ?, ?, ?, ?)",
+            (kind, identity.namespace, identity.name, version, offset, len(body)),
+        )
+
+    def use_version(self, group_resource: str, version: str) -> None:
+        """The objects of a kind are those of its ``add_version`` copies from now on, where there
+        is one.
+        """
+        self._index.execute(
+            "insert or replace into objects select kind, namespace, name, offset, size "
+            "from versions as other where kind = ? and version = ? and exists (select 1 from "
+            "objects where objects.kind = other.kind and objects.namespace = other.namespace "
+            "and objects.name = other.name)",
+            (self._kinds.get(group_resource, -1), version),
+        )
+
+    def _append(self, body: bytes) -> int:
+        """Where a body begins that is written to the end."""
+        self.room.take(len(body) + _ROW_BYTES)
+        self._bodies.write(body)
+        self._unflushed = True
         self._end += len(body)
+        return self._end - len(body)
 
     def mark_done(self, identity: Identity, action: str) -> None:
         """Notes an object that an earlier run of the same task is through with, and how."""

@@ -101,11 +101,13 @@ async def read_archive(
     *,
     spool: Sink,
     versions: Callable[[EntryPath, bytes], None] | None = None,
+    wants: Callable[[EntryPath], bool] | None = None,
     limits: Limits | None = None,
 ) -> ArchiveRead:
     """Streams the archive; ``spool`` gets each object's bare copy, in the archive's order.
 
-    ``versions`` gets the copies of named versions, which else are passed over.
+    ``versions`` gets the copies of named versions, which else are passed over; with ``wants`` only
+    those that it says yes to, whose bodies alone are read.
 
     Raises what ``load_verified`` raises, ``ArchiveDamaged`` (names the file and the place in it),
     ``ChecksumMismatch``, ``VaultUnavailable``, and what ``spool`` raises.
@@ -115,6 +117,7 @@ async def read_archive(
         place=f"{store.url}/{layout.archive(name)}",
         spool=spool,
         versions=versions,
+        wants=wants,
         limits=limits or Limits(),
     )
     await _stream(store, layout.archive(name), reading)
@@ -152,6 +155,7 @@ class _Reading:
         place: str,
         spool: Sink,
         versions: Callable[[EntryPath, bytes], None] | None,
+        wants: Callable[[EntryPath], bool] | None,
         limits: Limits,
     ) -> None:
         self.digest = hashlib.sha256()
@@ -160,6 +164,7 @@ class _Reading:
         self._place = place
         self._spool = spool
         self._versions = versions
+        self._wants = wants
         self._unpacker = gzips.Unpacker()
         self._tar = TarReader(wanted=self._wanted, place=place, limits=limits)
         self._odd: list[str] = []
@@ -201,9 +206,12 @@ class _Reading:
             self._odd_count += 1
             if len(self._odd) < 5:
                 self._odd.append(path)
-        elif entry.version and self._versions is None:
+        elif entry.version and not self._takes(entry):
             return None
         return entry
+
+    def _takes(self, entry: EntryPath) -> bool:
+        return self._versions is not None and (self._wants is None or self._wants(entry))
 
     def _hand_on(self, entry: EntryPath, body: bytes) -> None:
         if not entry.version:

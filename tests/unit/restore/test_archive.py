@@ -3,14 +3,16 @@ from pathlib import Path
 
 import pytest
 
+from kubeferry import codec
 from kubeferry.errors import ArchiveDamaged, InvalidInput
-from kubeferry.kube.names import Identity
+from kubeferry.kube.discovery import Discovery
+from kubeferry.kube.names import Identity, Resource
 from kubeferry.restore.archive import open_archive
 from kubeferry.restore.spool import Spool
 from kubeferry.settings import Settings
 from kubeferry.vault.locations import Location, open_store
 from kubeferry.vault.store import Store
-from tests.builders import config_map
+from tests.builders import config_map, obj
 from tests.foreign import writer
 from tests.foreign.writer import Backup, Item
 
@@ -99,3 +101,43 @@ async def test_what_cannot_be_restored_is_refused_before_it_is_read(
     writer.write(bucket, Backup("b", [web()], status=status))
     with Spool() as spool, pytest.raises(InvalidInput, match=said):
         await open_archive(store, "b", spool=spool, now=NOW)
+
+
+GADGETS = "gadgets.x.io"
+
+
+def gadget(*versions: str) -> Item:
+    preferred, *others = [obj(f"x.io/{version}/Gadget", "shop/a") for version in versions]
+    return Item(GADGETS, preferred, others=tuple(others))
+
+
+def serving(*versions: str) -> Discovery:
+    return Discovery(
+        tuple(Resource("x.io", version, "gadgets", "Gadget", True) for version in versions)
+    )
+
+
+@pytest.mark.parametrize(
+    ("archived", "served", "restored"),
+    [
+        pytest.param(["v2", "v1"], ["v2", "v1"], "v2", id="the source's, where it is served"),
+        pytest.param(["v1", "v2"], ["v2", "v1"], "v1", id="though the target prefers another"),
+        pytest.param(["v2", "v1"], ["v1"], "v1", id="the one that both have"),
+        pytest.param(
+            ["v3", "v1alpha1", "v1", "v1beta1"], ["v1beta1", "v1"], "v1", id="the highest of them"
+        ),
+        pytest.param(["v2", "v1"], ["v3"], "v2", id="the source's, where none is served"),
+        pytest.param(["v2", "v1"], [], "v2", id="or nobody serves the kind yet"),
+    ],
+)
+async def test_the_version_that_is_restored(
+    store: Store, bucket: Path, archived: list[str], served: list[str], restored: str
+) -> None:
+    writer.write(bucket, Backup("b", [web(), gadget(*archived)]))
+    with Spool() as spool:
+        opened = await open_archive(store, "b", spool=spool, now=NOW, discovery=serving(*served))
+        body = spool.get(Identity(GADGETS, "shop", "a"))
+        assert spool.count() == 2
+    assert body is not None
+    assert codec.decode(body)["apiVersion"] == f"x.io/{restored}"
+    assert [note.reason for note in opened.notes] == ["OtherVersion"] * (restored != archived[0])
