@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 
@@ -37,6 +36,7 @@ from kubeferry.kube.names import PODS, Identity, Resource
 from kubeferry.kube.objects import Object, metadata
 from kubeferry.kube.pages import with_kind
 from kubeferry.report import Problem, Reporter
+from kubeferry.vault.commit import packed_list
 
 _ELSEWHERE = "in no namespace that is selected, or in another list"
 
@@ -46,12 +46,12 @@ class Collected:
     """What was collected.
 
     Attributes:
-        volumes: entries of volumeinfo, one a bound claim.
+        volumes: volumeinfo, packed: an entry for each bound claim.
         left_out: objects that were listed and are not taken, by the reason. Labels select before
             that: what they do not select is not listed.
     """
 
-    volumes: list[dict[str, Any]]
+    volumes: bytes
     left_out: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -86,7 +86,7 @@ async def collect(
         await add_related(request, choice, contents, client=client)
         await contents.flush()
         reporter.progress(sink.objects, sink.objects)
-        return Collected(list(volumes.entries()), run.left_out)
+        return Collected(packed_list(volumes.entries()), run.left_out)
 
 
 def _tracked(request: BackupRequest, choice: Choice) -> set[str]:

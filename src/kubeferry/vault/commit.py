@@ -10,7 +10,7 @@ archive.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -46,12 +46,13 @@ class SideFiles:
     Attributes:
         log: the task's log.
         results: ``{"warnings": R, "errors": R}``, see ``report.Findings.results``.
-        volumes: entries of ``volumeinfo``, one a volume; ``skipped_volume`` makes one.
+        volumes: ``volumeinfo``, as ``packed_list`` packs its entries, one a volume;
+            ``skipped_volume`` makes one.
     """
 
     log: bytes = b""
     results: dict[str, Any]
-    volumes: Sequence[dict[str, Any]] = ()
+    volumes: bytes = b""
 
     def documents(self) -> dict[str, bytes]:
         """Kind of file to its gzipped content."""
@@ -61,7 +62,7 @@ class SideFiles:
             "podvolumebackups.json.gz": packed_json([]),
             "volumesnapshots.json.gz": packed_json([]),
             "itemoperations.json.gz": packed_json([]),
-            "volumeinfo.json.gz": packed_json(list(self.volumes)),
+            "volumeinfo.json.gz": self.volumes or packed_json([]),
         }
 
 
@@ -87,6 +88,17 @@ def skipped_volume(
     if reclaim_policy:
         entry["pvInfo"] = {"reclaimPolicy": reclaim_policy, "labels": labels or {}}
     return entry
+
+
+def packed_list(entries: Iterable[object]) -> bytes:
+    """Gzipped JSON of a list, as ``packed_json`` makes it; one entry is held at a time."""
+    packer = gzips.packer()
+    parts, before = [packer.compress(b"[")], b""
+    for entry in entries:
+        parts.append(packer.compress(before + codec.encode(entry)))
+        before = b","
+    parts += packer.compress(b"]\n"), packer.flush()
+    return b"".join(parts)
 
 
 def packed_json(value: object) -> bytes:

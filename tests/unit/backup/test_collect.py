@@ -1,5 +1,6 @@
 """What comes into a backup of a cluster in memory: what was selected, and what that needs."""
 
+import gzip
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -614,7 +615,8 @@ async def test_a_claim_is_mounted_by_any_pod_whether_it_is_archived_or_not(
     )
     seen = await world.backup(volumes=VolumeSelection(), **selection)
     assert seen.collected is not None
-    told = {one["pvcName"]: one["skippedReason"] for one in seen.collected.volumes}
+    volumes = json.loads(gzip.decompress(seen.collected.volumes))
+    told = {one["pvcName"]: one["skippedReason"] for one in volumes}
     assert told == {"a": "kubeferry takes no volume data yet", "b": "no pod mounts the claim"}
     [error] = seen.told("error")
     assert error.startswith("persistentvolumeclaims shop/a: VolumeDataNotTaken")

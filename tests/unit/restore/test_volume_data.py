@@ -8,7 +8,7 @@ from kubeferry.restore.archive import Opened, open_archive
 from kubeferry.restore.spool import Spool
 from kubeferry.settings import Settings
 from kubeferry.vault.claim import Owner
-from kubeferry.vault.commit import SideFiles, commit_backup, skipped_volume
+from kubeferry.vault.commit import SideFiles, commit_backup, packed_list, skipped_volume
 from kubeferry.vault.locations import Location, open_store
 from kubeferry.vault.metadata import BackupFacts
 from kubeferry.vault.store import Store
@@ -40,7 +40,7 @@ async def opened(store: Store, *entries: Entry, volumes: list[dict[str, object]]
         for entry in entries:
             archive.add(entry)
         facts = await archive.finish()
-    side = SideFiles(results={}, volumes=volumes)
+    side = SideFiles(results={}, volumes=packed_list(volumes))
     await commit_backup(store, facts, BackupFacts(name="b"), side=side)
     with Spool() as spool:
         return await open_archive(store, "b", spool=spool, now=NOW)

@@ -10,7 +10,7 @@ from kubeferry.errors import ArchiveDamaged, BackupExists, BackupMissing, VaultE
 from kubeferry.vault import layout
 from kubeferry.vault.claim import Owner
 from kubeferry.vault.cleanup import delete_backup
-from kubeferry.vault.commit import SideFiles, commit_backup, skipped_volume
+from kubeferry.vault.commit import SideFiles, commit_backup, packed_list, skipped_volume
 from kubeferry.vault.metadata import BackupFacts, load_backup
 from kubeferry.vault.store import Store
 from tests.conformance.trust_suite import ALL_FILES, WITH_KEY
@@ -24,7 +24,9 @@ FILES = ("velero-backup.json", *(layout.backup_file("b", kind)[10:] for kind in 
 async def test_the_files_are_veleros(store: Store, folder: Path) -> None:
     volume = skipped_volume(claim="c", namespace="default", volume="pv-1", reason="no mover yet")
     side = SideFiles(
-        log=b"line\n", results={"errors": {"velero": ["x"]}, "warnings": {}}, volumes=[volume]
+        log=b"line\n",
+        results={"errors": {"velero": ["x"]}, "warnings": {}},
+        volumes=packed_list([volume]),
     )
     await commit_backup(store, await write_archive(store, "b", [pod("web")]), FACTS, side=side)
     place = folder / "backups/b"
