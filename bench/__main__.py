@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import backup, restore, transform
+from bench import backup, restore, transform, velero
 from bench.cluster import fresh_cluster
 from bench.figures import Figure, Record, print_table
 from tests import s3server
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument(
         "--objects", type=int, action="append", help="how many (default: 10000 and 100000)"
     )
-    parser.add_argument("--only", choices=("restore", "backup", "transform"))
+    parser.add_argument("--only", choices=("restore", "backup", "transform", "velero"))
     parser.add_argument(
         "--rounds", type=int, help="passes of kubeferry (default: 3, from 100000 1)"
     )
@@ -59,7 +59,7 @@ def _cluster_figures(options: argparse.Namespace, record: Record) -> list[Figure
                 first = restore.bare_pass(cluster, count, record)
                 if options.only == "restore":
                     backup.ferry_pass(cluster, count, vault=vault, name=f"{name}-0", record=record)
-                else:
+                elif options.only != "velero":
                     found, peaks["backup"][count] = backup.measure(
                         cluster,
                         count,
@@ -70,7 +70,17 @@ def _cluster_figures(options: argparse.Namespace, record: Record) -> list[Figure
                         profile=options.profile,
                     )
                     figures += found
-            if options.only != "backup":
+                if options.only == "velero" or (options.only is None and count == SIZES[0]):
+                    figures += velero.measure(
+                        cluster,
+                        count,
+                        rounds=rounds,
+                        s3=s3,
+                        vault=vault,
+                        name=name,
+                        record=record,
+                    )
+            if options.only in (None, "restore"):
                 found, peaks["restore"][count] = restore.measure(
                     count,
                     rounds=rounds,

@@ -23,6 +23,7 @@ def ferry_pass(
     name: str,
     record: Record,
     profile: str = "",
+    all_versions: bool = True,
 ) -> dict[str, Any]:
     """One pass of B."""
     result = run_child(
@@ -31,9 +32,11 @@ def ferry_pass(
         cluster,
         vault=vault,
         name=name,
+        all_versions=all_versions,
         profile=profile and f"{profile}-{name}",
     )
-    record.add("kubeferry backup", count, result)
+    what = "kubeferry backup" if all_versions else "  one version"
+    record.add(what, count, result)
     if result["phase"] != "Completed" or result["items"] < count:
         raise RuntimeError(f"the backup is {result['phase']} with {result['items']} objects")
     return result

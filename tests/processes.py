@@ -54,6 +54,11 @@ class Server:
                 start_new_session=True,
             )
 
+    @property
+    def group(self) -> int:
+        """The process group that the program and what it starts are in."""
+        return self._shell.pid
+
     @staticmethod
     def output(*arguments: str | Path) -> str:
         """What a program that ends prints. Raises ``StartFailed`` if it fails."""

@@ -116,13 +116,19 @@ class Velero:
             seconds=_SYNC_SECONDS,
         )
 
+    @property
+    def group(self) -> int:
+        """The process group of the running server and its plugins."""
+        assert self._server is not None
+        return self._server.group
+
     def log(self) -> str:
         """What the server wrote so far."""
         return (self._folder / "server.log").read_text()
 
     def locate(self, name: str, bucket: str, prefix: str = "") -> None:
         """Makes a vault known to it and waits until it finds the vault available."""
-        self._apply(
+        self.create(
             "BackupStorageLocation",
             name,
             {
@@ -152,14 +158,24 @@ class Velero:
         """Whether there is a backup of this name in its cluster."""
         return bool(self._status("backup", backup))
 
+    def create(self, kind: str, name: str, spec: dict[str, Any]) -> None:
+        """Creates an object of Velero's."""
+        obj = {
+            "apiVersion": "velero.io/v1",
+            "kind": kind,
+            "metadata": {"name": name, "namespace": NAMESPACE},
+            "spec": spec,
+        }
+        self.cluster.kubectl("create", "-f", "-", input=json.dumps(obj))
+
     def back_up(self, name: str, location: str, **spec: Any) -> dict[str, Any]:
         """Takes a backup and returns it when it has ended."""
-        self._apply("Backup", name, {"storageLocation": location, **spec})
+        self.create("Backup", name, {"storageLocation": location, **spec})
         return self.ended("backup", name)
 
     def restore(self, name: str, backup: str, **spec: Any) -> dict[str, Any]:
         """Restores a backup and returns the restore when it has ended."""
-        self._apply("Restore", name, {"backupName": backup, **spec})
+        self.create("Restore", name, {"backupName": backup, **spec})
         return self.ended("restore", name)
 
     def ended(self, kind: str, name: str, *, seconds: float = 120.0) -> dict[str, Any]:
@@ -193,15 +209,6 @@ class Velero:
         """The objects that ``velero <kind> describe --details`` lists: ``v1/Pod``, ``shop/web``."""
         told = self.run(kind, "describe", name, "--details")
         return set(resource_list(told))
-
-    def _apply(self, kind: str, name: str, spec: dict[str, Any]) -> None:
-        obj = {
-            "apiVersion": "velero.io/v1",
-            "kind": kind,
-            "metadata": {"name": name, "namespace": NAMESPACE},
-            "spec": spec,
-        }
-        self.cluster.kubectl("create", "-f", "-", input=json.dumps(obj))
 
     def _checked(self, location: str) -> dict[str, Any]:
         def status() -> dict[str, Any] | None:
