@@ -129,6 +129,8 @@ FIELDS = [
     *("labels", "annotations", "claimRef", "selector", "matchLabels", "type", "clusterIP", "phase"),
     *("uid", "volumeName", "securityContext", "ports", "hostPort", "kind", "apiVersion", "env"),
     *("volumeClaimTemplates", "serviceAccountName", "projected", "manualSelector", "a/b~", "-"),
+    *("flexVolume", "driver", "options", "secretRef", "webhooks", "schedule", "initContainers"),
+    "seccomp.security.alpha.kubernetes.io/pod",
     *("init.hook.restore.velero.io/container-image", "init.hook.restore.velero.io/command"),
     *("webhooks", "clientConfig", "service", "namespaceSelector", "matchExpressions", "values"),
     *("affinity", "podAffinity", "rules", "value", "args", "command", "storageClassName", "key"),
@@ -137,6 +139,7 @@ FIELDS = [
 LEAVES = st.one_of(
     *(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=3)),
     st.sampled_from(["a", "default", "nginx:1", "default-token-x", "9" * 5000, "LoadBalancer"]),
+    st.sampled_from(["alicloud/nas", "alicloud/disk", "TZ=UTC @daily", "localhost/a"]),
 )
 VALUES = st.recursive(
     LEAVES,

@@ -31,6 +31,10 @@ class Added(NamedTuple):
 
 def claims(facts: Facts, obj: Object, *, path: tuple[str, ...]) -> list[Change]:
     """Each such volume of a pod spec (at ``path``) becomes one by a claim."""
+    spec = at(obj, path)
+    listed = spec.get("volumes") if isinstance(spec, dict) else None
+    if not isinstance(listed, list) or not any(map(_inline, listed)):
+        return []
     editor = Editor(obj, CAUSE)
     for place, one in editor.items((*path, "volumes")):
         flex = _inline(one)
