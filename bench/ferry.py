@@ -8,6 +8,7 @@ from typing import Any
 
 from bench import objects
 from bench.measure import cpu_seconds, serve_parent
+from kubeferry.backup.filters import ResourceFilters
 from kubeferry.backup.hooks import Hook
 from kubeferry.backup.request import BackupRequest
 from kubeferry.backup.run import run_backup
@@ -61,15 +62,19 @@ class NothingFrozen:
         """There are none."""
         raise AssertionError(hooks)
 
-    async def settle(self, hooks: Sequence[Hook]) -> None:
+    async def settle(self, ended: Sequence[tuple[Hook, str]]) -> None:
         """There are none."""
-        raise AssertionError(hooks)
+        raise AssertionError(ended)
 
 
 async def backup(
-    kubeconfig: str, vault: dict[str, Any], name: str, all_versions: bool = True
+    kubeconfig: str,
+    vault: dict[str, Any],
+    name: str,
+    all_versions: bool = True,
+    included: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Backs everything up."""
+    """Backs everything up, or the included kinds."""
     cpu, begun = cpu_seconds(), time.perf_counter()
     times = Times()
     async with Client(_config(kubeconfig)) as client:
@@ -78,7 +83,10 @@ async def backup(
                 name=name,
                 uid=f"uid-{name}",
                 location="bench",
-                selection=Selection(volumes=VolumeSelection(refusal="it was not asked for")),
+                selection=Selection(
+                    filters=ResourceFilters(included=tuple(included)),
+                    volumes=VolumeSelection(refusal="it was not asked for"),
+                ),
                 all_versions=all_versions,
             ),
             client=client,

@@ -38,6 +38,10 @@ from kubeferry.kube.pages import with_kind
 from kubeferry.report import Problem, Reporter
 from kubeferry.vault.commit import packed_list
 
+_MIXED = (
+    "was listed for so long that the API server had forgotten how it began: what changed meanwhile "
+    "is there as it was earlier or later"
+)
 _ELSEWHERE = "in no namespace that is selected, or in another list"
 
 
@@ -156,22 +160,37 @@ class _Collection:
 
     async def _list(self, wanted: Sequence[Source]) -> None:
         """Adds all objects of some lists that are selected."""
+        failed: set[tuple[str, str]] = set()
         async with aclosing(pages(self._client, wanted)) as found:
             async for listed in found:
                 kind = listed.source.resource.group_resource
                 if listed.error is not None:
-                    subject = kind
-                    if listed.resource is not listed.source.resource:
-                        subject = f"{kind} in {listed.resource.api_version}"
-                    self._reporter.problem(unread(listed.error, subject, where=listed.where))
+                    is_other = listed.resource is not listed.source.resource
+                    version = listed.resource.api_version if is_other else ""
+                    failed.add((kind, listed.resource.version))
+                    problem = unread(listed.error, kind, where=listed.where, version=version)
+                    self._reporter.problem(problem)
                 elif listed.mixed:
-                    told = "changed while it was listed for so long that it is not of one moment"
-                    self._reporter.problem(Problem("warning", "NotOneMoment", told, "", kind))
+                    self._warn("NotOneMoment", _MIXED, kind)
                 elif listed.resource is listed.source.resource:
                     self._add_page(listed)
                 else:
                     self._add_versions(listed)
                 await self._contents.flush()
+        for source in wanted:
+            for other in source.others:
+                if (other.group_resource, other.version) not in failed:
+                    self._compare(source.resource, other)
+
+    def _compare(self, resource: Resource, other: Resource) -> None:
+        """Tells of objects that vanished before they were listed in another version."""
+        lacking = self._contents.kind(resource).count - self._contents.kind(other).count
+        if lacking > 0:
+            told = f"{lacking} of its objects went before they were listed in {other.api_version}"
+            self._warn("VersionMissing", told, resource.group_resource)
+
+    def _warn(self, reason: str, message: str, kind: str) -> None:
+        self._reporter.problem(Problem("warning", reason, message, "", kind))
 
     def _add_page(self, listed: Listed) -> None:
         """Adds the selected objects of a page."""

@@ -537,6 +537,26 @@ async def test_a_server_that_has_forgotten_the_moment_brings_no_object_in_anothe
     assert (made, things) == (["b"], ["things.x.io shop/a v1"])
 
 
+async def test_an_object_that_vanishes_between_two_versions_is_told(world: World) -> None:
+    await world.make(definition(versions="v2 v1"))
+    await world.make(*(obj("x.io/v2/Thing", f"shop/{name}") for name in "ab"))
+    world.client.forgetful = True
+    listed, gone = world.client.pages, []
+
+    async def and_one_less(resource: Resource, **where: Any) -> Any:
+        if resource.version == "v1" and resource.group == "x.io" and not gone:
+            gone.append("b")
+            await world.client.delete(resource, "b", namespace="shop")
+        async for page in listed(resource, **where):
+            yield page
+
+    world.client.pages = and_one_less  # type: ignore[method-assign]
+    seen = await world.backup()
+    assert seen.told() == [
+        "things.x.io: VersionMissing: 1 of its objects went before they were listed in x.io/v1"
+    ]
+
+
 async def test_a_version_that_cannot_be_listed_is_one_error_against_it(world: World) -> None:
     await world.make(definition(versions="v2 v1"))
     await world.make(obj("x.io/v2/Thing", "shop/a"))
