@@ -14,7 +14,7 @@ from kubeferry.backup.select import EXCLUDE_LABEL
 from kubeferry.errors import ApiError, InvalidInput
 from kubeferry.kube.client import Client
 from kubeferry.kube.discovery import BrokenGroup, Discovery
-from kubeferry.kube.names import Resource
+from kubeferry.kube.names import PODS, Resource
 from kubeferry.report import Level, Problem, Reporter
 
 
@@ -85,6 +85,8 @@ async def choose(request: BackupRequest, *, client: Client, reporter: Reporter) 
     kinds = await asyncio.to_thread(selection.choose_kinds, discovery)
     for note in kinds.notes:
         tell("warning", "NothingSelected", note)
+    if request.hooks and not any(one.group_resource == PODS.group_resource for one in kinds.listed):
+        tell("warning", "NothingSelected", "no pods are backed up, so none is run", "spec.hooks")
     return Choice(discovery, scope, kinds)
 
 

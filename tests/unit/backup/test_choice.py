@@ -5,9 +5,13 @@ from typing import Any
 
 import pytest
 
+from kubeferry.api.hooks import BackupHooks
 from kubeferry.backup.choice import Choice, choose
+from kubeferry.backup.filters import ResourceFilters
+from kubeferry.backup.hooks import Command, compile_hooks
 from kubeferry.backup.request import BackupRequest
 from kubeferry.backup.selection import Selection
+from kubeferry.codec import convert
 from kubeferry.errors import InvalidInput
 from kubeferry.kube.client import Client
 from kubeferry.kube.config import ClusterConfig
@@ -36,9 +40,20 @@ async def client() -> AsyncIterator[Broken]:
         yield made
 
 
-async def chosen(client: Client, **selection: Any) -> tuple[Choice, list[str]]:
+HOOKS = compile_hooks(
+    convert(
+        {"resources": [{"name": "all", "pre": [{"exec": {"command": ["sync"]}}]}]},
+        BackupHooks,
+        place="spec.hooks",
+    )
+)
+
+
+async def chosen(
+    client: Client, hooks: tuple[Command, ...] = (), **selection: Any
+) -> tuple[Choice, list[str]]:
     findings = Findings()
-    request = BackupRequest("b", "u", "vault", Selection(**selection))
+    request = BackupRequest("b", "u", "vault", Selection(**selection), hooks=hooks)
     choice = await choose(request, client=client, reporter=findings)
     return choice, [f"{one.level} {one}" for one in findings.problems]
 
@@ -60,6 +75,22 @@ async def test_namespaces_are_chosen_by_name_and_by_pattern(client: Broken) -> N
         "error gone: NamespaceMissing: was asked for and does not exist",
         "warning nothing-*: NothingSelected: selects no namespace",
     ]
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        pytest.param({"claims_only": True}, id="a backup of claims"),
+        pytest.param({"filters": ResourceFilters(excluded=("pods",))}, id="pods left out"),
+    ],
+)
+async def test_hooks_that_nothing_runs_are_told(client: Broken, selection: dict[str, Any]) -> None:
+    _, told = await chosen(client, HOOKS, **selection)
+    assert told[2:] == [
+        "warning spec.hooks: NothingSelected: no pods are backed up, so none is run"
+    ]
+    _, told = await chosen(client, HOOKS)
+    assert told[2:] == []
 
 
 async def test_nothing_at_all_is_refused(client: Broken) -> None:
