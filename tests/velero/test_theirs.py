@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,13 +18,11 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.velero
 
-GENERATED = {
-    "endpoints",
-    "endpointslices.discovery.k8s.io",
-    "controllerrevisions.apps",
-    "events",
-}
-"""Kinds that Velero archives and a restore of kubeferry's leaves to those who generate them."""
+OVERWRITTEN = ("logs.gz", "results.gz", "resource-list.json.gz")
+"""What a restore of Velero's replaces in the folder of its name."""
+NOT_MADE = {"endpoints", "endpointslices.discovery.k8s.io", "configmaps", "serviceaccounts"}
+"""Kinds that a restore leaves to those who generate them, or of which one object is there already
+in each namespace."""
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +108,12 @@ def left_out(theirs: Handed) -> dict[tuple[str, ...], str]:
 def test_what_it_leaves_out_is_what_others_make(
     theirs: Handed, restored: Mapping[str, Any]
 ) -> None:
-    kinds = {source[0] for source in left_out(theirs)}
-    assert kinds - GENERATED == {"configmaps", "serviceaccounts"}, left_out(theirs)
-    names = {source[2] for source in left_out(theirs) if source[0] not in GENERATED}
-    assert names == {"kube-root-ca.crt", "default"}
+    reasons = left_out(theirs)
+    assert {source[0] for source in reasons} - {"events"} == NOT_MADE, reasons
+    told = {source[2]: why for source, why in reasons.items() if source[0] == "configmaps"}
+    assert told == {"kube-root-ca.crt": "GeneratedObject"}
+    accounts = {source[2] for source in reasons if source[0] == "serviceaccounts"}
+    assert accounts == {"default"}
 
 
 def test_every_other_object_is_back_as_it_was(
@@ -144,34 +145,67 @@ def test_the_claim_that_was_bound_is_bound_again(
     assert target.cluster.get(*asked)["spec"]["volumeName"] == f"{theirs.name}-data"
 
 
-def test_two_restores_of_one_name_keep_to_themselves(
+@pytest.fixture(scope="module")
+def side(
     theirs: Handed, target: Site, velero_at_source: Velero, velero_at_target: Velero
-) -> None:
-    name, source = "side", application.side(theirs.name)
-    vault, velero = theirs.vault, velero_at_target
-    backup = velero_at_source.back_up(name, vault.name, includedNamespaces=[source])
+) -> Handed:
+    """A backup of Velero's of one small namespace, which both tools know at the target."""
+    source = application.side(theirs.name)
+    backup = velero_at_source.back_up("side", theirs.vault.name, includedNamespaces=[source])
     assert backup["status"]["phase"] == "Completed"
-    velero.sync()
-    velero.restore("again", name, namespaceMapping={source: "again-theirs"})
-    before = described(velero, "again")
-    log = velero.run("restore", "logs", "again")
-    folder = vault.folder / "restores" / "again"
+    velero_at_target.sync()
+    appears(target, "side")
+    return Handed("side", theirs.vault, {}, backup["status"])
+
+
+def restored_as(target: Site, side: Handed, name: str) -> None:
+    """A restore by kubeferry of that name, in a namespace of its own."""
+    mapping = {"depot-side": f"{name}-ours"}
+    target.restore(name, side.name, namespaceMapping=mapping)
+    assert target.ended("applicationrestore", name)["status"]["phase"] == "Completed"
+
+
+def assert_log_is_of(target: Site, folder: Path, restore: str) -> None:
+    """The log that kubeferry prints of a restore is the one in this folder."""
+    [stored] = folder.glob("*-logs.gz")
+    told = ferry(target, "restore", "logs", restore).strip()
+    assert told == gzip.decompress(stored.read_bytes()).decode().strip()
+
+
+def test_a_restore_of_ours_leaves_velero_s_of_the_same_name_alone(
+    side: Handed, target: Site, velero_at_target: Velero
+) -> None:
+    velero = velero_at_target
+    velero.restore("again", side.name, namespaceMapping={"depot-side": "again-theirs"})
+    before, log = described(velero, "again"), velero.run("restore", "logs", "again")
+    folder = side.vault.folder / "restores" / "again"
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
 
-    appears(target, name)
-    target.restore("again", name, namespaceMapping={source: "again-ours"})
-    assert target.ended("applicationrestore", "again")["status"]["phase"] == "Completed"
+    restored_as(target, side, "again")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == files
     assert described(velero, "again") == before
     assert velero.run("restore", "logs", "again") == log
     [ours] = [path for path in folder.parent.iterdir() if path.name.startswith("again-")]
-    [stored] = ours.glob("*-logs.gz")
-    told = ferry(target, "restore", "logs", "again").strip()
-    assert told == gzip.decompress(stored.read_bytes()).decode().strip()
-    assert velero.judged(vault.name)["phase"] == "Available"
+    assert_log_is_of(target, ours, "again")
+    assert velero.judged(side.vault.name)["phase"] == "Available"
 
 
 def described(velero: Velero, restore: str) -> list[str]:
     """What Velero tells of a restore; the order of its warnings is another each time."""
     told = velero.run("restore", "describe", restore, "--details")
     return sorted(line.strip() for line in told.splitlines())
+
+
+def test_a_restore_of_velero_s_leaves_the_journal_of_ours_of_the_same_name_alone(
+    side: Handed, target: Site, velero_at_target: Velero
+) -> None:
+    """It writes its log, results and list over ours, knowing nothing of it (docs/vaults.md)."""
+    velero = velero_at_target
+    restored_as(target, side, "later")
+    folder = side.vault.folder / "restores" / "later"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    velero.restore("later", side.name, namespaceMapping={"depot-side": "later-theirs"})
+    after = {path.name: path.read_bytes() for path in folder.iterdir()}
+    changed = {name for name, data in before.items() if after[name] != data}
+    assert changed == {f"restore-later-{kind}" for kind in OVERWRITTEN}
+    assert velero.judged(side.vault.name)["phase"] == "Available"

@@ -12,7 +12,7 @@ import pytest
 from tests.builders import obj
 from tests.real.ferries import Site
 from tests.velero import application
-from tests.velero.comparing import archived, differences
+from tests.velero.comparing import Archived, Key, archived, differences
 from tests.velero.conftest import Vault, appears, contents
 from tests.veleros import Velero
 
@@ -87,25 +87,46 @@ def test_velero_restores_the_version_that_its_cluster_serves(
     assert expected["numbers"]["odd"] == application.ODD
 
 
-def test_an_archive_of_velero_s_with_every_version_is_restored(
-    widgets: tuple[str, str],
-    velero_with_versions: Velero,
-    target: Site,
-    vaults: dict[str, Vault],
-) -> None:
+@pytest.fixture(scope="module")
+def archive(
+    widgets: tuple[str, str], velero_with_versions: Velero, target: Site, vaults: dict[str, Vault]
+) -> Path:
+    """A backup of Velero's with every version, which is known at the target; its folder."""
     _, name = widgets
     backup = velero_with_versions.back_up(name, "prefixed", includedNamespaces=[name])
     assert backup["status"]["phase"] == "Completed"
-    folder = vaults["prefixed"].folder / "backups" / name
-    scalers = versions(folder, "horizontalpodautoscalers.autoscaling")
-    assert scalers == {"v1": {"web"}, "v2-preferredversion": {"web"}}
-
     appears(target, name)
+    return vaults["prefixed"].folder / "backups" / name
+
+
+def made(folder: Path) -> dict[Key, Archived]:
+    """The objects that a restore creates."""
     objects = archived(folder)
-    assert contents(target, name) == {key.listed for key in objects}
+    found = {key: one for key, one in objects.items() if one.resource not in EXISTING}
+    assert len(found) == 5
+    return found
+
+
+def test_every_version_of_velero_s_is_one_object(archive: Path, target: Site) -> None:
+    scalers = versions(archive, "horizontalpodautoscalers.autoscaling")
+    assert scalers == {"v1": {"web"}, "v2-preferredversion": {"web"}}
+    assert contents(target, archive.name) == {key.listed for key in archived(archive)}
+
+
+def test_kubeferry_restores_the_version_that_its_cluster_serves(
+    archive: Path, source: Site, target: Site
+) -> None:
+    name = archive.name
+    application.define(target.cluster, application.definition(name, "v1beta1"))
     target.restore(f"{name}-back", name)
-    restored = target.ended("applicationrestore", f"{name}-back")
-    assert restored["status"]["phase"] == "Completed", restored["status"]
-    made = {key: one for key, one in objects.items() if one.resource not in EXISTING}
-    assert len(made) == 5
-    assert differences(made, target.cluster, mapping={}) == []
+    status = target.ended("applicationrestore", f"{name}-back")["status"]
+    assert status["phase"] == "Completed", status
+    older = f"{application.group(name)}/v1beta1"
+    expected = {}
+    for key, one in made(archive).items():
+        if one.resource == f"widgets.{application.group(name)}":
+            one = one._replace(body=one.body | {"apiVersion": older})
+            key = key._replace(kind=f"{older}/Widget")
+        if one.resource != "customresourcedefinitions.apiextensions.k8s.io":
+            expected[key] = one
+    assert differences(expected, target.cluster, mapping={}) == []
