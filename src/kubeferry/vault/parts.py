@@ -25,6 +25,7 @@ from kubeferry.clock import utc_now
 from kubeferry.vault.signing import Signer, path_text, query_text
 
 _UPLOAD = re.compile(r"<UploadId>([^<]+)</UploadId>")
+_ABORT_SECONDS = 2.0
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
 
 
@@ -106,8 +107,8 @@ class PartsUpload:
                 return
             try:
                 await self._complete()
-            except BaseException:
-                await self._abort()
+            except BaseException as failure:
+                await self._abort_after(failure)
                 raise
         finally:
             await self._session.close()
@@ -138,8 +139,9 @@ class PartsUpload:
 
     async def _wait(self, until: str) -> None:
         done, self._sending = await asyncio.wait(self._sending, return_when=until)
-        for one in done:
-            one.result()
+        failures = [failure for one in done if (failure := one.exception()) is not None]
+        if failures:
+            raise failures[0]
 
     async def _complete(self) -> None:
         if not self._upload:
@@ -159,6 +161,14 @@ class PartsUpload:
             # It was complete already, only the answer was lost.
             if not (error.repeated and error.status == 404):
                 raise
+
+    async def _abort_after(self, error: BaseException) -> None:
+        """Takes the parts back while ``error`` is on its way; that it failed becomes its note."""
+        try:
+            async with asyncio.timeout(_ABORT_SECONDS):
+                await self._abort()
+        except (OSError, TimeoutError) as failure:
+            error.add_note(f"the parts were not taken back: {failure or 'it took too long'}")
 
     async def _abort(self) -> None:
         for one in self._sending:
