@@ -72,7 +72,8 @@ def test_the_backup_is_listed_in_every_form(backed_up: Machine) -> None:
 def test_the_backup_is_described_with_what_is_in_it(backed_up: Machine) -> None:
     text = backed_up.ferry("backup", "backup", "describe", "nginx-1", "--details").stdout
     assert "Phase:           Completed" in text
-    assert "  apps/v1/StatefulSet\n    default/web\n" in text
+    assert "  namespace default: " in text
+    assert "    StatefulSet (apps/v1): 1\n      web\n" in text
 
 
 def test_the_log_of_a_backup_is_printed(backed_up: Machine) -> None:
