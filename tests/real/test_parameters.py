@@ -143,10 +143,11 @@ def backup(source: Site, target: Site) -> str:
         site.register(VAULT, prefix=VAULT)
     for namespace in (SHOP, DB):
         source.cluster.kubectl("create", "namespace", namespace)
-    applied(source, DEFINITION)
-    source.cluster.kubectl(
-        "wait", "crd/carts.pm.example.com", "--for=condition=Established", "--timeout=30s"
-    )
+    for site in (source, target):
+        applied(site, DEFINITION)
+        site.cluster.kubectl(
+            "wait", "crd/carts.pm.example.com", "--for=condition=Established", "--timeout=30s"
+        )
     applied(source, *OBJECTS)
     source.cluster.kubectl(
         *("patch", "cart", "cart", "-n", SHOP, "--subresource=status", "--type=merge"),

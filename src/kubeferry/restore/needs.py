@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from kubeferry.kube.names import Identity
 from kubeferry.kube.objects import CONTAINER_LISTS, POD_SPEC_PATHS, Object
-from kubeferry.transform.parameters.paths import found, path_of
+from kubeferry.transform.parameters.paths import Finder, path_of
 from kubeferry.transform.patch.pointer import Tokens
 
 PODS = "pods"
@@ -92,6 +92,7 @@ NEEDS: Mapping[str, tuple[Need, ...]] = {
 }
 """What objects need, by their kind. Role bindings and definitions are apart: ``needed`` knows."""
 
+_FINDERS = {kind: Finder((need.path, need) for need in listed) for kind, listed in NEEDS.items()}
 _ROLE_BINDINGS = frozenset({f"rolebindings.{_RBAC}", BINDINGS})
 
 
@@ -100,10 +101,10 @@ def needed(kind: str, obj: Object) -> Iterator[Identity]:
     meta = obj.get("metadata")
     namespace = meta.get("namespace") if isinstance(meta, dict) else None
     own = namespace if isinstance(namespace, str) else ""
-    for need in NEEDS.get(kind, ()):
-        for _, name in found(obj, need.path):
-            if isinstance(name, str) and name:
-                yield Identity(need.kind, own if need.namespaced else "", name)
+    find = _FINDERS.get(kind)
+    for _, name, need in find(obj) if find is not None else ():
+        if isinstance(name, str) and name:
+            yield Identity(need.kind, own if need.namespaced else "", name)
     if kind in _ROLE_BINDINGS:
         role = obj.get("roleRef")
         if isinstance(role, dict) and isinstance(role.get("name"), str):

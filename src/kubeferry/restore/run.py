@@ -112,7 +112,7 @@ async def open_plan(
             modifiers=request.modifiers,
             labels=request.labels,
             facts=Facts(
-                restored_volumes=opened.restored_volumes,
+                restored_volumes=_selected_volumes(opened.restored_volumes, spool),
                 served=frozenset(
                     ServedKind(one.api_version, one.kind) for one in discovery.all_versions
                 ),
@@ -346,6 +346,11 @@ def _status_kinds(
         defined=defined.values(),
         place="spec.restoreStatus",
     )
+
+
+def _selected_volumes(names: frozenset[str], spool: Spool) -> frozenset[str]:
+    """Those volumes that are restored at all: a claim must not wait for one that is not."""
+    return frozenset(name for name in names if spool.has(Identity("persistentvolumes", "", name)))
 
 
 def _parameters(request: RestoreRequest, spool: Spool) -> Parameters:

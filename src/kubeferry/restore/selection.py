@@ -96,9 +96,9 @@ def compile_selection(
                 remedy="leave it out",
             )
     return Selection(
-        included_namespaces=tuple(spec.included_namespaces),
+        included_namespaces=_named(spec.included_namespaces),
         excluded_namespaces=tuple(spec.excluded_namespaces),
-        included_resources=tuple(spec.included_resources),
+        included_resources=_named(spec.included_resources),
         excluded_resources=tuple(spec.excluded_resources),
         cluster=spec.include_cluster_resources,
         labels=_compile_labels(spec, place),
@@ -233,6 +233,11 @@ class _Words:
 
 def _is_all(words: Sequence[str]) -> bool:
     return not words or _ALL in words
+
+
+def _named(words: Sequence[str]) -> tuple[str, ...]:
+    """The words, none where they stand for all."""
+    return () if _is_all(words) else tuple(words)
 
 
 def _is_pattern(word: str) -> bool:

@@ -166,3 +166,29 @@ async def test_an_object_gets_its_status_back_if_that_is_asked_for(
     assert result.phase == "Completed"
     status = (await created(ground, DEPLOYMENTS, "web")).get("status") or {}
     assert status.get("replicas") == replicas
+
+
+async def test_a_claim_does_not_wait_for_a_volume_that_is_left_out(ground: Ground) -> None:
+    volume = obj("v1/PersistentVolume", "pv-1").with_(
+        spec={
+            "capacity": {"storage": "1Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "persistentVolumeReclaimPolicy": "Retain",
+            "storageClassName": "slow",
+            "nfs": {"server": "nas", "path": "/"},
+            "claimRef": {"namespace": "shop", "name": "data"},
+        }
+    )
+    location = Location(name="vault", provider="local", bucket="other")
+    store = open_store(location, credentials=None, settings=ground.settings)
+    await stored(store, *OBJECTS, volume)
+    kept, left_out = replace(REQUEST, name="kept"), replace(REQUEST, name="left-out", uid="task-2")
+    moved = replace(left_out, namespaces={"shop": "shop2"})
+    asked = Selection(excluded_resources=("persistentvolumes",))
+    ground = replace(ground, store=store)
+    await ground.run(kept)
+    assert (await created(ground, CLAIMS, "data"))["spec"]["volumeName"] == "pv-1"
+    await ground.run(replace(moved, selection=asked))
+    async with Client(ClusterConfig(server=ground.sandbox.server)) as client:
+        claim = await client.get(CLAIMS, "data", namespace="shop2")
+    assert "volumeName" not in claim["spec"]

@@ -171,6 +171,7 @@ def test_labels_are_any_of_some_selectors() -> None:
     [
         pytest.param({}, True, id="nothing said"),
         pytest.param({"includeClusterResources": True}, True, id="cluster-scoped objects too"),
+        pytest.param({"includedNamespaces": ["*"], "includedResources": ["*"]}, True, id="stars"),
         pytest.param({"includeClusterResources": False}, False, id="none of those"),
         pytest.param({"excludedNamespaces": ["a"]}, False, id="a namespace left out"),
     ],

@@ -9,7 +9,7 @@ from kubeferry.kube.objects import CONTAINER_LISTS, POD_SPEC_PATHS, Object, at
 from kubeferry.transform.change import Cause, Change
 from kubeferry.transform.modifiers.kinds import BUILT_IN
 from kubeferry.transform.parameters.images import ImageMap
-from kubeferry.transform.parameters.paths import found, path_of
+from kubeferry.transform.parameters.paths import Finder, path_of
 from kubeferry.transform.patch.pointer import Tokens, format_pointer
 
 PLACE = "spec.imagePaths"
@@ -90,16 +90,15 @@ class PathStep:
     """Maps the images at some paths."""
 
     def __init__(self, paths: Sequence[Tokens], mapped: Mapped) -> None:
-        self._paths = paths
+        self._find = Finder((path, None) for path in paths)
         self._mapped = mapped
 
     def __call__(self, obj: Object) -> list[Change]:
-        """One change for each image that is mapped; the same place is never changed twice."""
-        changes: dict[str, Change] = {}
-        for path in self._paths:
-            for pointer, image in found(obj, path):
-                result = self._mapped(image) if isinstance(image, str) else None
-                if result is not None:
-                    new, cause = result
-                    changes[pointer] = Change(pointer, image, new, cause)
-        return list(changes.values())
+        """One change for each image that is mapped."""
+        changes: list[Change] = []
+        for pointer, image, _ in self._find(obj):
+            result = self._mapped(image) if isinstance(image, str) else None
+            if result is not None:
+                new, cause = result
+                changes.append(Change(pointer, image, new, cause))
+        return changes

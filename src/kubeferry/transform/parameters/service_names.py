@@ -14,7 +14,7 @@ from typing import Any
 
 from kubeferry.kube.objects import CONTAINER_LISTS, POD_SPEC_PATHS, Object
 from kubeferry.transform.change import Cause, Change
-from kubeferry.transform.parameters.paths import found, path_of
+from kubeferry.transform.parameters.paths import Finder, path_of
 from kubeferry.transform.patch.pointer import Tokens, escape
 
 NAME = "rewriteServiceNames"
@@ -57,12 +57,12 @@ class ServiceNames:
         paths = PLACES.get(group_resource)
         if paths is None or self._pattern is None:
             return None
+        find = Finder((path, None) for path in paths)
 
         def rewritten(obj: Object) -> list[Change]:
             return [
                 change
-                for path in paths
-                for pointer, value in found(obj, path)
+                for pointer, value, _ in find(obj)
                 for change in self._changes(value, pointer)
             ]
 

@@ -12,7 +12,7 @@ from kubeferry.errors import InvalidInput
 from kubeferry.kube.names import is_dns_subdomain
 from kubeferry.kube.objects import POD_SPEC_PATHS, Object
 from kubeferry.transform.change import Cause, Change
-from kubeferry.transform.parameters.paths import found, path_of
+from kubeferry.transform.parameters.paths import Finder, path_of
 from kubeferry.transform.patch.pointer import Tokens
 
 NAME = "storageClassMapping"
@@ -62,12 +62,12 @@ def class_changes(
     moved = {source: target for source, target in mapping.items() if source != target}
     if paths is None or not moved:
         return None
+    find = Finder((path, None) for path in paths)
 
     def mapped(obj: Object) -> list[Change]:
         return [
             Change(pointer, value, moved[value], Cause("parameter", f"{NAME} {value}"))
-            for path in paths
-            for pointer, value in found(obj, path)
+            for pointer, value, _ in find(obj)
             if isinstance(value, str) and value in moved
         ]
 

@@ -72,7 +72,7 @@ class Parameters:
             class_changes(group_resource, self.storage_classes),
             conversion_changes(group_resource, self.conversions, facts),
             overwrite_changes(group_resource, self.service_annotations, self.ingress_annotations),
-            *references_for(group_resource, namespaces, self.references_off),
+            references_for(group_resource, namespaces, self.references_off),
             names.step(group_resource) if names is not None else None,
             privileged.namespace_labels
             if self.skip_privileged and group_resource == "namespaces"

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from kubeferry.transform.parameters.paths import found, path_of
+from kubeferry.transform.parameters.paths import Finder, path_of
 
 
 @pytest.mark.parametrize(
@@ -21,4 +21,16 @@ from kubeferry.transform.parameters.paths import found, path_of
     ],
 )
 def test_found(path: str, value: Any, places: list[tuple[str, Any]]) -> None:
-    assert list(found(value, path_of(path))) == places
+    assert [one[:2] for one in Finder([(path_of(path), None)])(value)] == places
+
+
+def test_paths_that_share_a_part_are_told_apart_by_their_meaning() -> None:
+    find = Finder([(("a", "b"), 1), (("a",), 2), (("a", "c"), 3), (("a", "b"), 4), (("a", "b"), 4)])
+    found = find({"a": {"b": "x"}})
+    assert [(pointer, meaning) for pointer, _, meaning in found] == [
+        ("/a", 2),
+        ("/a/b", 1),
+        ("/a/b", 4),
+    ]
+    assert find
+    assert not Finder([])
