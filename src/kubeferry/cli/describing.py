@@ -20,7 +20,7 @@ from kubeferry.cli.description import (
     problems_lines,
 )
 from kubeferry.cli.output import counted, emit, fields, pairs_text, printable
-from kubeferry.cli.restoring import rows
+from kubeferry.cli.restoring import row_text, rows
 from kubeferry.cli.stores import load_restore_file, restore_folder, vault_of_backup
 from kubeferry.clock import utc_now
 from kubeferry.controller.resources import LOCATIONS, RESTORES
@@ -83,7 +83,7 @@ def restore_fields(found: ApplicationRestore, *, now: datetime) -> Pairs:
     yield "Namespaces", pairs_text(spec.namespace_mapping)
     yield "Images", pairs_text(spec.image_registry_mapping)
     told = ("namespaceMapping", "imageRegistryMapping", "resourceModifier", "hooks")
-    yield "Parameters", [" ".join(filter(None, row)) for row in rows(spec) if row[0] not in told]
+    yield "Parameters", [row_text(row) for row in rows(spec) if row[0] not in told]
     modifier = spec.resource_modifier
     yield "Resource modifier", modifier.name if modifier is not None else ""
     yield "Modifier SHA-256", status.resource_modifier_digest

@@ -389,6 +389,12 @@ Row = tuple[str, str, str]
 """A field's name, what is written there, and for a pair the other side of it."""
 
 
+def row_text(row: Row) -> str:
+    """A row on one line: ``storageClassMapping slow -> fast``."""
+    name, written, other = row
+    return f"{name} {written} -> {other}" if other else f"{name} {written}"
+
+
 def rows(spec: "RestoreSpec") -> Iterator[Row]:
     """All that a spec asks for beside its backup, as rows for people."""
     for name, words in (

@@ -47,6 +47,26 @@ def test_a_restore_shows_each_mapping_and_each_image() -> None:
     ]
 
 
+def test_the_other_parameters_of_a_restore_are_told_by_their_fields() -> None:
+    spec = {
+        "backupName": "b",
+        "includedNamespaces": ["x", "y"],
+        "storageClassMapping": {"slow": "fast"},
+        "references": {"webhooks": False},
+        "overwriteServiceAnnotations": {"a-": ""},
+        "preserveNodePorts": False,
+    }
+    found = read(HEAD | {"kind": "ApplicationRestore", "spec": spec}, ApplicationRestore)
+    told = dict(restore_fields(found, now=NOW))
+    assert told["Parameters"] == [
+        "includedNamespaces x, y",
+        "storageClassMapping slow -> fast",
+        "references.webhooks false",
+        "overwriteServiceAnnotations a -> (taken out)",
+        "preserveNodePorts false",
+    ]
+
+
 def test_a_vault_nobody_looked_at_yet() -> None:
     found = read(
         HEAD
