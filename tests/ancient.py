@@ -7,7 +7,7 @@ from tests.golden.test_golden import CASES
 
 FOLDERS = [
     *("ingresses", "workloads", "autoscalers", "budgets", "definitions", "webhooks", "rbac"),
-    *("flowcontrol", "endpoint-slices", "same-form"),
+    *("flowcontrol", "endpoint-slices", "devices", "same-form"),
 ]
 NO_SUCH_KIND = "VolumeSnapshot"
 """A custom resource, whose definition the target has not."""

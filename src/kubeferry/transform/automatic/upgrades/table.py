@@ -12,6 +12,7 @@ from kubeferry.transform.automatic.upgrades import (
     bindings,
     budgets,
     definitions,
+    devices,
     endpoint_slices,
     flowcontrol,
     ingresses,
@@ -36,6 +37,7 @@ from kubeferry.transform.change import Note
 
 _ADMISSION = "admissionregistration.k8s.io"
 _FLOW = "flowcontrol.apiserver.k8s.io"
+_DEVICES = "resource.k8s.io"
 _OLD_APPS = ("apps/v1beta1", "apps/v1beta2")
 
 
@@ -54,6 +56,7 @@ CONVERSIONS: tuple[Conversion, ...] = (
     ),
     Conversion("Ingress", "ingresses", ("extensions/v1beta1",), ("networking.k8s.io/v1beta1",)),
     _same("networking.k8s.io", "IngressClass", "ingressclasses", "v1beta1"),
+    _same("networking.k8s.io", "ServiceCIDR", "servicecidrs", "v1beta1"),
     Conversion(
         "NetworkPolicy", "networkpolicies", ("extensions/v1beta1",), ("networking.k8s.io/v1",)
     ),
@@ -209,6 +212,24 @@ CONVERSIONS: tuple[Conversion, ...] = (
         (f"{_FLOW}/v1beta3",),
         (f"{_FLOW}/v1",),
         flowcontrol.nominal_shares,
+    ),
+    _same(_DEVICES, "DeviceClass", "deviceclasses", "v1beta2", "v1beta1"),
+    *(
+        conversion
+        for kind, plural, spec in (
+            ("ResourceClaim", "resourceclaims", ("spec",)),
+            ("ResourceClaimTemplate", "resourceclaimtemplates", ("spec", "spec")),
+        )
+        for conversion in (
+            _same(_DEVICES, kind, plural, "v1beta2"),
+            Conversion(
+                kind,
+                plural,
+                (f"{_DEVICES}/v1beta1",),
+                (f"{_DEVICES}/v1", f"{_DEVICES}/v1beta2"),
+                devices.requests(*spec),
+            ),
+        )
     ),
     *(
         _same("snapshot.storage.k8s.io", kind, plural, "v1beta1")
