@@ -16,8 +16,10 @@ from typing import Any
 
 import pytest
 
+from kubeferry.api.labels import Labels
 from kubeferry.backup.choice import choose
 from kubeferry.backup.collect import collect
+from kubeferry.backup.labels import LabelSelection, compile_labels
 from kubeferry.backup.request import BackupRequest
 from kubeferry.backup.selection import Selection
 from kubeferry.backup.volume_selection import VolumeSelection
@@ -38,6 +40,7 @@ pytestmark = [pytest.mark.real, pytest.mark.s3]
 
 BIG = 9007199254740993  # 2^53 + 1: no double holds it
 DRIVER = "disk.example.com"
+EVERYTHING = LabelSelection()
 
 
 class Kept:
@@ -78,10 +81,14 @@ async def client_of(
         yield client
 
 
-async def collected(client: Client, *namespaces: str, **more: Any) -> tuple[Kept, Findings]:
+async def collected(
+    client: Client, *namespaces: str, labels: LabelSelection = EVERYTHING, **more: Any
+) -> tuple[Kept, Findings]:
     """What a backup of some namespaces takes."""
     selection = Selection(
-        included_namespaces=namespaces, volumes=VolumeSelection(refusal="it was not asked for")
+        included_namespaces=namespaces,
+        labels=labels,
+        volumes=VolumeSelection(refusal="it was not asked for"),
     )
     request = BackupRequest("b", "u", "vault", selection, **more)
     kept, findings = Kept(), Findings()
@@ -228,6 +235,7 @@ def test_what_an_application_needs_comes_along_and_is_restored(
     source: Site, target: Site, s3: S3Server, mark: str
 ) -> None:
     namespace, group, name = f"app-{mark}", f"x{mark}.example.com", f"app-{mark}"
+    bucket = s3.folder / "cnfs-oss-test"
     apply(source.cluster, *application(namespace, mark, group))
     source.cluster.kubectl(
         "wait",
@@ -238,11 +246,18 @@ def test_what_an_application_needs_comes_along_and_is_restored(
         "--timeout=60s",
     )
     source.register(f"vault-{mark}", prefix=f"subpath-{mark}")
-    source.back_up(name, f"vault-{mark}", namespace, pvBackup={"defaultPvBackup": False})
+    without_data = {"pvBackup": {"defaultPvBackup": False}}
+    source.back_up(f"dry-{mark}", f"vault-{mark}", namespace, dryRun=True, **without_data)
+    dry = source.ended("applicationbackup", f"dry-{mark}")["status"]
+    because = {one["object"]: one["because"] for one in dry["preview"]["related"]}
+    assert because[f"persistentvolumes disk-{mark}"] == f"persistentvolumeclaims {namespace}/data"
+    assert not archives.backup_folder(bucket, f"dry-{mark}", f"subpath-{mark}").exists()
+
+    source.back_up(name, f"vault-{mark}", namespace, **without_data)
     backup = source.ended("applicationbackup", name)
     assert backup["status"]["phase"] == "Completed", backup["status"]
+    assert backup["status"]["progress"] == dry["progress"]
 
-    bucket = s3.folder / "cnfs-oss-test"
     entries = archives.entries(archives.backup_folder(bucket, name, f"subpath-{mark}"))
     objects = {
         path.removeprefix("resources/").removesuffix(".json"): json.loads(body)
@@ -293,6 +308,43 @@ def test_what_an_application_needs_comes_along_and_is_restored(
         assert cluster.get(kind, named)["metadata"]["name"] == named
     claim = cluster.get("pvc", "data", "-n", there)
     assert claim["spec"]["volumeName"] == f"disk-{mark}"
+
+
+async def test_lists_of_several_namespaces_and_selectors_bring_each_object_once_in_each_version(
+    backup_cluster: Cluster, mark: str
+) -> None:
+    group, spaces = f"x{mark}.example.com", [f"{name}-{mark}" for name in "ab"]
+    either = compile_labels(
+        [Labels(match_labels={"app": "web"}), Labels(match_labels={"tier": "db"})], place="spec"
+    )
+    with removed(
+        backup_cluster,
+        thing_definition(group),
+        *(made("v1/Namespace", space) for space in spaces),
+    ):
+        for space in spaces:
+            for name, labels in (
+                ("both", {"app": "web", "tier": "db"}),
+                ("web", {"app": "web"}),
+                ("db", {"tier": "db"}),
+                ("none", {}),
+            ):
+                about = {"name": name, "namespace": space, "labels": labels}
+                apply(backup_cluster, made(f"{group}/v2/Thing", name, metadata=about))
+        async with client_of(backup_cluster) as client:
+            kept, findings = await collected(client, *spaces, labels=either)
+    assert findings.problems == []
+    found = [
+        (one.version, one.namespace, one.name)
+        for one in kept.entries
+        if one.group_resource == f"things.{group}"
+    ]
+    assert sorted(found) == [
+        (version, space, name)
+        for version in ("v1", "v2")
+        for space in spaces
+        for name in ("both", "db", "web")
+    ]
 
 
 @contextmanager
