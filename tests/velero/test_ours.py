@@ -7,7 +7,7 @@ import pytest
 
 from tests.real.ferries import Site
 from tests.velero.comparing import differences
-from tests.velero.conftest import Handed, ferry
+from tests.velero.conftest import Handed, Vault, ferry
 from tests.veleros import Velero
 from tests.waiting import until
 
@@ -107,3 +107,33 @@ def test_the_claim_that_was_bound_is_bound_again(restored: Restored, velero: Vel
         what="the restored claim is bound",
     )
     assert velero.cluster.get(*asked)["spec"]["volumeName"] == f"{name}-data"
+
+
+@pytest.fixture(scope="module")
+def asked(source: Site, velero: Velero, vaults: dict[str, Vault]) -> Handed:
+    """A backup that was asked for the data of a claim and has none, known to Velero."""
+    source.back_up("asked", "rooted", "shop")
+    status = source.ended("applicationbackup", "asked")["status"]
+    assert status["phase"] == "PartiallyFailed"
+    velero.sync()
+    return Handed("asked", vaults["rooted"], {}, status)
+
+
+def test_velero_tells_the_errors_of_a_backup_that_lacks_data(asked: Handed, velero: Velero) -> None:
+    told = velero.run("backup", "describe", asked.name, "--details", "--colorized=false")
+    assert "Phase:  PartiallyFailed" in told
+    _, _, errors = told.partition("Errors:")
+    assert "shop:  " in errors
+    assert errors.count("persistentvolumeclaims shop/data") == asked.status["errors"] == 1
+
+
+def test_velero_deletes_a_backup_and_nothing_else(
+    asked: Handed, velero: Velero, vaults: dict[str, Vault]
+) -> None:
+    folders = {path.name for path in (vaults["rooted"].folder / "backups").iterdir()}
+    velero.run("backup", "delete", asked.name, "--confirm")
+    until(lambda: not velero.knows(asked.name), what="Velero has deleted the backup")
+    assert not asked.folder.exists()
+    left = {path.name for path in (vaults["rooted"].folder / "backups").iterdir()}
+    assert left == folders - {asked.name}
+    assert velero.judged("rooted")["phase"] == "Available"
