@@ -78,9 +78,8 @@ class _Keeper:
 
     def _kind(self, kind: str) -> None:
         if not self._selection.labels and not reads_bodies(kind):
-            for namespace, name in list(self._spool.names(kind)):
-                if self._may_be_selected(namespace):
-                    self._spool.keep(Identity(kind, namespace, name))
+            cluster = ("",) if self._all_cluster else ()
+            self._spool.keep_all(kind, (*self._chosen.namespaces, *cluster))
             return
         for identity, body in self._spool.walk(kind):
             if self._may_be_selected(identity.namespace):

@@ -21,14 +21,13 @@ from kubeferry.kube.names import RESERVED_NAMESPACES, Resource, split_group_reso
 from kubeferry.kube.namespace_globs import check_namespace, is_glob, matching
 from kubeferry.kube.selectors import LabelSelector, parse_selector
 from kubeferry.transform.automatic.finished import NEVER_RESTORED
+from kubeferry.transform.automatic.upgrades.table import successor
 from kubeferry.transform.change import Note
 
 UNMATCHED = "NothingSelected"
 """The reason of a word that matches nothing in the backup."""
 
 _ALL = "*"
-_FORMER_GROUP = "extensions"
-"""The group that Deployments, Ingresses and others were in before they got groups of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +199,10 @@ def _unmatched(place: str, word: str, what: str) -> Note:
 
 
 class _Words:
-    """Which kinds of a backup people mean by ``deploy``, ``Deployment``, ``*.apps``."""
+    """Which kinds of a backup people mean by ``deploy``, ``Deployment``, ``*.apps``.
+
+    A kind that has moved to another group since is meant by its old and by its new name.
+    """
 
     def __init__(
         self, kinds: Collection[str], discovery: Discovery, defined: Iterable[Resource]
@@ -217,18 +219,20 @@ class _Words:
         if word == _ALL:
             return self._kinds
         if _is_pattern(word):
-            glob = compile_glob(word, place="resources")
-            return frozenset(kind for kind in self._kinds if glob.matches(kind))
+            matches = compile_glob(word, place="resources").matches
+            return frozenset(
+                kind for kind in self._kinds if matches(kind) or matches(successor(kind))
+            )
         lower = word.lower()
         names = {lower, self._defined.get(lower, lower)}
         resolved = self._discovery.resolve(word)
         if resolved is not None:
             names.add(resolved.group_resource)
-            if "." not in word:
-                names.add(f"{resolved.plural}.{_FORMER_GROUP}")
         elif "." not in word:
             names |= {kind for kind in self._kinds if split_group_resource(kind)[0] == lower}
-        return frozenset(names & self._kinds)
+        return frozenset(
+            kind for kind in self._kinds if not names.isdisjoint((kind, successor(kind)))
+        )
 
 
 def _is_all(words: Sequence[str]) -> bool:

@@ -41,6 +41,10 @@ create table hooks (
 create table kept (
   kind integer, namespace text, name text, primary key (kind, namespace, name)
 ) without rowid;
+create table live (
+  kind text, namespace text, name text, offset integer not null, size integer not null,
+  primary key (kind, namespace, name)
+) without rowid;
 create table results (type text not null, object text not null, action text not null);
 """
 
@@ -157,6 +161,19 @@ class Spool:
         self._end += len(body)
         return self._end - len(body)
 
+    def add_live(self, identity: Identity, body: bytes) -> None:
+        """Keeps an object of the target, by what it is there. Raises as ``add``."""
+        offset = self._append(body)
+        self._index.execute(
+            "insert or replace into live values (?, ?, ?, ?, ?)", (*identity, offset, len(body))
+        )
+
+    def live(self, identity: Identity) -> bytes | None:
+        """The JSON of an object of the target that ``add_live`` was told, None if it was not."""
+        query = "select offset, size from live where kind = ? and namespace = ? and name = ?"
+        row = self._index.execute(query, identity).fetchone()
+        return None if row is None else self._read(*row)
+
     def mark_done(self, identity: Identity, action: str) -> None:
         """Notes an object that an earlier run of the same task is through with, and how."""
         self._index.execute("insert or ignore into done values (?, ?, ?, ?)", (*identity, action))
@@ -247,6 +264,16 @@ class Spool:
             (kind, identity.namespace, identity.name),
         )
         return found.rowcount > 0
+
+    def keep_all(self, group_resource: str, namespaces: Collection[str]) -> None:
+        """Marks all objects of a kind in some namespaces; the empty one has the cluster-scoped."""
+        kind = self._kinds.get(group_resource, -1)
+        marks = ", ".join("?" * len(namespaces))
+        self._index.execute(
+            "insert or ignore into kept select kind, namespace, name from objects "
+            f"where kind = ? and namespace in ({marks})",
+            (kind, *namespaces),
+        )
 
     def is_kept(self, identity: Identity) -> bool:
         """Whether an object was marked by ``keep``."""

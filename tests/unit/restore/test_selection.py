@@ -58,14 +58,19 @@ def chosen(**fields: Any) -> Chosen:
         pytest.param("ConfigMap", {"configmaps"}, id="a kind"),
         pytest.param("services", {"services"}, id="the core group goes before others"),
         pytest.param("deploy", {"deployments.apps", "deployments.extensions"}, id="an old group"),
-        pytest.param("deployments.apps", {"deployments.apps"}, id="with its group"),
+        pytest.param(
+            "deployments.apps", {"deployments.apps", "deployments.extensions"}, id="with its group"
+        ),
         pytest.param("deployments.extensions", {"deployments.extensions"}, id="the old one alone"),
         pytest.param("ingress", {"ingresses.extensions"}, id="only in its old group"),
         pytest.param("Thing", {"things.x.io"}, id="a kind that the backup defines"),
         pytest.param("thing.x.io", {"things.x.io"}, id="the same with its group"),
         pytest.param("gadgets", {"gadgets.y.io"}, id="a plural that nobody serves"),
         pytest.param("gadgets.y.io", {"gadgets.y.io"}, id="and with its group"),
-        pytest.param("*.apps", {"deployments.apps"}, id="a glob"),
+        pytest.param("*.apps", {"deployments.apps", "deployments.extensions"}, id="a glob"),
+        pytest.param(
+            "*.extensions", {"deployments.extensions", "ingresses.extensions"}, id="an old glob"
+        ),
         pytest.param("j*", {"jobs.batch"}, id="a glob crosses dots"),
         pytest.param("*", set(KINDS), id="all"),
     ],
