@@ -98,7 +98,7 @@ async def open_plan(
         for told in (*rules_say, *request.notes, *opened.notes):
             reporter.problem(Problem("warning", told.reason, told.message))
         defined = defined_resources(spool)
-        unmatched = _select(request, spool, discovery, defined)
+        unmatched = await _select(request, spool, discovery, defined)
         status_kinds, meaningless = _status_kinds(request, spool, discovery, defined)
         for told in (*unmatched, *meaningless):
             reporter.problem(Problem("warning", told.reason, told.message))
@@ -315,7 +315,7 @@ def _archived_namespaces(spool: Spool) -> set[str]:
     return {name for _, name in spool.names("namespaces")}
 
 
-def _select(
+async def _select(
     request: RestoreRequest,
     spool: Spool,
     discovery: Discovery,
@@ -324,7 +324,7 @@ def _select(
     """Leaves in the spool what is to be restored; what is mapped must be among it."""
     present = spool.namespaces() | _archived_namespaces(spool)
     check_sources(request.namespaces, present)
-    notes = select(spool, request.selection, discovery=discovery, defined=defined.values())
+    notes = await select(spool, request.selection, discovery=discovery, defined=defined.values())
     selected = spool.namespaces() | _archived_namespaces(spool)
     check_sources(request.namespaces, present, selected=selected)
     return notes

@@ -1,9 +1,11 @@
 """Takes out of the spool what is not to be restored, so that all that comes after sees the rest.
 
-Bodies are read only where labels decide or where an object may need others.
+Bodies are read only where labels decide or where an object may need others; meanwhile others have
+their turn.
 """
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -19,8 +21,11 @@ from kubeferry.restore.spool import Spool
 from kubeferry.restore.waves import DEFINITIONS, NAMESPACES
 from kubeferry.transform.change import Note
 
+_TURN = 500
+"""How many bodies are read before others have their turn."""
 
-def select(
+
+async def select(
     spool: Spool, selection: Selection, *, discovery: Discovery, defined: Iterable[Resource]
 ) -> tuple[Note, ...]:
     """Removes from the spool what is not selected and what no selected object needs.
@@ -38,7 +43,8 @@ def select(
         discovery=discovery,
         defined=defined,
     )
-    _Keeper(spool, selection, chosen).run()
+    for _ in _Keeper(spool, selection, chosen).run():
+        await asyncio.sleep(0)
     spool.drop_others()
     if not spool.count():
         told = "; ".join(f"{name}: {text}" for name, text in written(selection))
@@ -61,13 +67,13 @@ class _Keeper:
             selection.cluster is None and selection.all_namespaces
         )
 
-    def run(self) -> None:
-        """Keeps what is selected, what that needs, and the Namespaces of both."""
+    def run(self) -> Iterator[None]:
+        """Keeps what is selected, what that needs, and the Namespaces of both, bit by bit."""
         spool = self._spool
         for kind in spool.kinds():
             if kind in self._chosen.kinds and kind != NAMESPACES:
-                self._kind(kind)
-        self._bindings()
+                yield from self._kind(kind)
+        yield from self._bindings()
         for kind in spool.kept_kinds():
             self._keep(Identity(DEFINITIONS, "", kind))
         within = spool.kept_namespaces()
@@ -76,12 +82,15 @@ class _Keeper:
             if name in within or self._is_selected_namespace(identity):
                 spool.keep(identity)
 
-    def _kind(self, kind: str) -> None:
+    def _kind(self, kind: str) -> Iterator[None]:
         if not self._selection.labels and not reads_bodies(kind):
             cluster = ("",) if self._all_cluster else ()
             self._spool.keep_all(kind, (*self._chosen.namespaces, *cluster))
+            yield
             return
-        for identity, body in self._spool.walk(kind):
+        for number, (identity, body) in enumerate(self._spool.walk(kind)):
+            if number % _TURN == 0:
+                yield
             if self._may_be_selected(identity.namespace):
                 obj = _decoded(body)
                 if self._selection.by_labels(labels_of(obj)) and self._spool.keep(identity):
@@ -97,11 +106,13 @@ class _Keeper:
             return True
         return self._selection.by_labels(labels_of(_decoded(self._spool.get(identity) or b"{}")))
 
-    def _bindings(self) -> None:
+    def _bindings(self) -> Iterator[None]:
         """A cluster role binding is needed by the accounts that it grants something."""
         if not self._may_come_in(Identity(BINDINGS, "", "")):
             return
-        for identity, body in self._spool.walk(BINDINGS):
+        for number, (identity, body) in enumerate(self._spool.walk(BINDINGS)):
+            if number % _TURN == 0:
+                yield
             if any(map(self._spool.is_kept, accounts_of(_decoded(body)))):
                 self._keep(identity)
 

@@ -87,9 +87,9 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
         yield opened
 
 
-def left(spool: Spool, **fields: Any) -> set[str]:
+async def left(spool: Spool, **fields: Any) -> set[str]:
     spec = convert({"backupName": "b", **fields}, RestoreSpec, place="spec")
-    select(
+    await select(
         spool,
         compile_selection(spec),
         discovery=SERVED,
@@ -186,15 +186,15 @@ EVERYTHING = {
         ),
     ],
 )
-def test_what_is_left(spool: Spool, fields: dict[str, Any], expected: set[str]) -> None:
-    assert left(spool, **fields) == expected
+async def test_what_is_left(spool: Spool, fields: dict[str, Any], expected: set[str]) -> None:
+    assert await left(spool, **fields) == expected
 
 
-def test_a_selection_of_nothing_is_refused(spool: Spool) -> None:
+async def test_a_selection_of_nothing_is_refused(spool: Spool) -> None:
     with pytest.raises(InvalidInput, match=r"selects nothing .*includedNamespaces: x-\*"):
-        left(spool, includedNamespaces=["x-*"])
+        await left(spool, includedNamespaces=["x-*"])
 
 
-def test_what_cannot_be_decoded_is_the_plan_s_to_tell(spool: Spool) -> None:
+async def test_what_cannot_be_decoded_is_the_plan_s_to_tell(spool: Spool) -> None:
     spool.add(Identity("pods", "shop", "broken"), b"{")
-    assert "pods shop/broken" in left(spool, includedNamespaces=["shop"])
+    assert "pods shop/broken" in await left(spool, includedNamespaces=["shop"])
