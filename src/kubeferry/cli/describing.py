@@ -20,7 +20,7 @@ from kubeferry.cli.description import (
     problems_lines,
 )
 from kubeferry.cli.output import counted, emit, fields, pairs_text, printable
-from kubeferry.cli.restoring import row_text, rows
+from kubeferry.cli.restore_words import row_text, rows
 from kubeferry.cli.stores import load_restore_file, restore_folder, vault_of_backup
 from kubeferry.clock import utc_now
 from kubeferry.controller.resources import LOCATIONS, RESTORES

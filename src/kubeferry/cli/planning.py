@@ -18,7 +18,7 @@ from kubeferry.cli.manifests import load, placed, refuse_beside_file
 from kubeferry.cli.output import emit, printable
 from kubeferry.cli.plan_summary import Tally, json_lines, plan_lines
 from kubeferry.cli.plan_view import WIDTH, Look
-from kubeferry.cli.restoring import rows, words_of
+from kubeferry.cli.restore_words import rows, words_of
 from kubeferry.cli.stores import vault_of_backup
 from kubeferry.clock import utc_now
 from kubeferry.controller.resources import RESTORES

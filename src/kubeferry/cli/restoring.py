@@ -1,23 +1,17 @@
-"""The options that say what a restore restores and changes, the fields of its spec that they stand
-for, and back again: the command that a plan ends with can be copied.
+"""The options that say what a restore restores and changes, and the fields of its spec that they
+stand for; ``restore_words`` goes the way back.
 """
 
-import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import click
 
 from kubeferry.cli.command import mapping_option, names_option
 from kubeferry.cli.completion import names_of
 from kubeferry.cli.options import F
-from kubeferry.cli.selecting import selector_field
+from kubeferry.cli.selecting import TRUTH, selectors, truth_option
 
-if TYPE_CHECKING:
-    from kubeferry.api.labels import Labels
-    from kubeferry.api.restore import RestoreSpec, StatusKinds
-
-_TRUTH = {None: None, "true": True, "false": False}
 _ACCESS_MODES = ("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod")
 
 
@@ -66,7 +60,7 @@ def _selecting() -> list[Callable[[Any], Any]]:
         names_option(
             "--exclude-resources", metavar="A,B", help="Leave out these kinds, by relation too."
         ),
-        _truth_option(
+        truth_option(
             "--include-cluster-resources",
             help="All cluster-scoped objects, or with =false none; else those that are needed.",
         ),
@@ -74,14 +68,14 @@ def _selecting() -> list[Callable[[Any], Any]]:
             "-l",
             "--selector",
             metavar="LABELS",
-            callback=_selectors,
+            callback=selectors,
             help="Only objects with these labels, 'app=shop,tier in (a,b)', and what they need.",
         ),
         click.option(
             "--or-selector",
             metavar="LABELS",
             multiple=True,
-            callback=_selectors,
+            callback=selectors,
             help="Only objects that one of these selects; several times, or 'a=b or c=d'.",
         ),
         click.option(
@@ -143,7 +137,7 @@ def _changing() -> list[Callable[[Any], Any]]:
             callback=_annotations,
             help="An annotation that every Ingress gets; KEY- takes one out.",
         ),
-        _truth_option(
+        truth_option(
             "--preserve-node-ports",
             "--preserve-nodeports",
             "preserve_node_ports",
@@ -164,33 +158,6 @@ def _changing() -> list[Callable[[Any], Any]]:
             help="Objects only: that claims stay empty is no error.",
         ),
     ]
-
-
-def _truth_option(*declarations: str, **rest: Any) -> Callable[[F], F]:
-    """An option that is true alone, and may be given ``=true`` or ``=false``."""
-    return click.option(
-        *declarations,
-        is_flag=False,
-        flag_value="true",
-        type=click.Choice(["true", "false"]),
-        **rest,
-    )
-
-
-def _selectors(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
-    """Selectors as a manifest has them: one, or a tuple of them for an option of several."""
-    if value is None:
-        return None
-    from kubeferry.errors import InvalidInput
-
-    try:
-        if not param.multiple:
-            return selector_field(value)
-        return tuple(selector_field(one) for text in value for one in text.split(" or "))
-    except InvalidInput as error:
-        raise click.BadParameter(
-            f"{error.problem}; {error.remedy}".removesuffix("; "), ctx=ctx, param=param
-        ) from error
 
 
 def _image_paths(
@@ -264,7 +231,7 @@ def spec_of(options: Mapping[str, Any]) -> dict[str, Any]:
         "excludedNamespaces": options["exclude_namespaces"],
         "includedResources": options["include_resources"],
         "excludedResources": options["exclude_resources"],
-        "includeClusterResources": _TRUTH[options["include_cluster_resources"]],
+        "includeClusterResources": TRUTH[options["include_cluster_resources"]],
         "labelSelector": options["selector"],
         "orLabelSelectors": options["or_selector"],
         "privilegedResources": options["privileged_resources"],
@@ -275,7 +242,7 @@ def spec_of(options: Mapping[str, Any]) -> dict[str, Any]:
         "imagePaths": options["image_path"],
         "storageClassMapping": options["storage_class_mapping"],
         "convertedarg": options["convert_claim"],
-        "preserveNodePorts": _TRUTH[options["preserve_node_ports"]],
+        "preserveNodePorts": TRUTH[options["preserve_node_ports"]],
         "restoreStatus": {
             "includedResources": options["status_include_resources"],
             "excludedResources": options["status_exclude_resources"],
@@ -292,158 +259,3 @@ def _switches(pairs: Mapping[str, str]) -> dict[str, bool]:
                 f"{key} is true or false, not {value!r}", param_hint="--references"
             )
     return {key: value == "true" for key, value in pairs.items()}
-
-
-def words_of(spec: "RestoreSpec") -> list[str]:
-    """The options that make this spec, each with its value, ready for a shell."""
-    return [
-        option if value is None else f"{option} {shlex.quote(value)}"
-        for option, value in _said(spec)
-    ]
-
-
-def _said(spec: "RestoreSpec") -> Iterator[tuple[str, str | None]]:
-    """Option and value of all that is said; None: the option alone."""
-    yield "--from-backup", spec.backup_name
-    for option, names in (
-        ("--include-namespaces", spec.included_namespaces),
-        ("--exclude-namespaces", spec.excluded_namespaces),
-        ("--include-resources", spec.included_resources),
-        ("--exclude-resources", spec.excluded_resources),
-    ):
-        if names:
-            yield option, ",".join(names)
-    if spec.include_cluster_resources is not None:
-        yield from _truth("--include-cluster-resources", spec.include_cluster_resources)
-    if spec.label_selector is not None:
-        yield "--selector", _selector_text(spec.label_selector)
-    for one in spec.or_label_selectors:
-        yield "--or-selector", _selector_text(one)
-    if spec.privileged_resources != "Restore":
-        yield "--privileged-resources", spec.privileged_resources
-    yield from _pairs("--namespace-mapping", spec.namespace_mapping)
-    for kind in _off(spec):
-        yield "--references", f"{kind}=false"
-    if spec.rewrite_service_names:
-        yield "--rewrite-service-names", None
-    yield from _pairs("--image-registry-mapping", spec.image_registry_mapping)
-    for kind, paths in spec.image_paths.items():
-        for path in paths:
-            yield "--image-path", f"{kind}={path}"
-    yield from _pairs("--storage-class-mapping", spec.storage_class_mapping)
-    for claim in spec.convertedarg:
-        parts = (
-            claim.convert_to_storage_class_type,
-            *claim.convert_to_access_modes,
-            claim.convert_to_capacity,
-        )
-        wanted = ",".join(filter(None, parts))
-        yield "--convert-claim", f"{claim.namespace}/{claim.persistent_volume_claim}={wanted}"
-    yield from _annotated("--service-annotation", spec.overwrite_service_annotations)
-    yield from _annotated("--ingress-annotation", spec.overwrite_ingress_annotations)
-    if spec.preserve_node_ports is not None:
-        yield from _truth("--preserve-node-ports", spec.preserve_node_ports)
-    if spec.restore_status is not None:
-        included, excluded = _status_words(spec.restore_status)
-        yield "--status-include-resources", ",".join(included)
-        if excluded:
-            yield "--status-exclude-resources", ",".join(excluded)
-    if spec.app_restore_only:
-        yield "--app-restore-only", None
-    if spec.resource_modifier is not None:
-        yield "--resource-modifier", spec.resource_modifier.name
-
-
-def _truth(option: str, value: bool) -> Iterator[tuple[str, str | None]]:
-    yield (option, None) if value else (f"{option}=false", None)
-
-
-def _pairs(option: str, mapping: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
-    yield from ((option, f"{key}={value}") for key, value in mapping.items())
-
-
-def _annotated(option: str, mapping: Mapping[str, str | None]) -> Iterator[tuple[str, str | None]]:
-    for key, value in mapping.items():
-        is_out = value is None or key.endswith("-")
-        yield option, f"{key.removesuffix('-')}-" if is_out else f"{key}={value}"
-
-
-def _status_words(asked: "StatusKinds") -> tuple[list[str], list[str]]:
-    return asked.included_resources or ["*"], asked.excluded_resources
-
-
-def _selector_text(labels: "Labels") -> str:
-    from kubeferry import codec
-    from kubeferry.kube.selectors import parse_selector
-
-    return str(parse_selector(codec.to_builtins(labels)))
-
-
-def _off(spec: "RestoreSpec") -> list[str]:
-    from kubeferry.restore.parameters import references_off
-
-    return sorted(references_off(spec))
-
-
-Row = tuple[str, str, str]
-"""A field's name, what is written there, and for a pair the other side of it."""
-
-
-def row_text(row: Row) -> str:
-    """A row on one line: ``storageClassMapping slow -> fast``."""
-    name, written, other = row
-    return f"{name} {written} -> {other}" if other else f"{name} {written}"
-
-
-def rows(spec: "RestoreSpec") -> Iterator[Row]:
-    """All that a spec asks for beside its backup, as rows for people."""
-    for name, words in (
-        ("includedNamespaces", spec.included_namespaces),
-        ("excludedNamespaces", spec.excluded_namespaces),
-        ("includedResources", spec.included_resources),
-        ("excludedResources", spec.excluded_resources),
-    ):
-        if words:
-            yield name, ", ".join(words), ""
-    if spec.include_cluster_resources is not None:
-        yield "includeClusterResources", str(spec.include_cluster_resources).lower(), ""
-    if spec.label_selector is not None:
-        yield "labelSelector", _selector_text(spec.label_selector), ""
-    for one in spec.or_label_selectors:
-        yield "orLabelSelectors", _selector_text(one), ""
-    if spec.privileged_resources != "Restore":
-        yield "privilegedResources", spec.privileged_resources, ""
-    for name, mapping in (
-        ("namespaceMapping", spec.namespace_mapping),
-        ("imageRegistryMapping", spec.image_registry_mapping),
-        ("storageClassMapping", spec.storage_class_mapping),
-    ):
-        yield from ((name, source, target) for source, target in mapping.items())
-    for kind in _off(spec):
-        yield f"references.{kind}", "false", ""
-    if spec.rewrite_service_names:
-        yield "rewriteServiceNames", "true", ""
-    for kind, paths in spec.image_paths.items():
-        yield "imagePaths", f"{kind}: {', '.join(paths)}", ""
-    for option, value in _said(spec):
-        if option == "--convert-claim" and value:
-            claim, _, wanted = value.partition("=")
-            yield "convertedarg", claim, wanted
-    for name, annotations in (
-        ("overwriteServiceAnnotations", spec.overwrite_service_annotations),
-        ("overwriteIngressAnnotations", spec.overwrite_ingress_annotations),
-    ):
-        for key, new in annotations.items():
-            is_out = new is None or key.endswith("-")
-            yield name, key.removesuffix("-"), "(taken out)" if is_out else str(new)
-    if spec.preserve_node_ports is not None:
-        yield "preserveNodePorts", str(spec.preserve_node_ports).lower(), ""
-    if spec.restore_status is not None:
-        included, excluded = _status_words(spec.restore_status)
-        but = f" but {', '.join(excluded)}" if excluded else ""
-        yield "restoreStatus", f"{', '.join(included)}{but}", ""
-    if spec.app_restore_only:
-        yield "appRestoreOnly", "true", ""
-    if spec.resource_modifier is not None:
-        yield "resourceModifier", spec.resource_modifier.name, ""
-    yield from (("hooks", one.name, "") for one in (spec.hooks.resources if spec.hooks else ()))

@@ -35,7 +35,7 @@ def _options() -> list[Callable[[Any], Any]]:
         ),
         names_option("--exclude-namespaces", metavar="A,B", help="Leave out these namespaces."),
         *(names_option(name, metavar="A,B", help=text) for name, text in _KINDS),
-        _truth_option(
+        truth_option(
             "--include-cluster-resources",
             help="All cluster-scoped objects, or with =false none; else those that are needed.",
         ),
@@ -43,14 +43,14 @@ def _options() -> list[Callable[[Any], Any]]:
             "-l",
             "--selector",
             metavar="LABELS",
-            callback=_selectors,
+            callback=selectors,
             help="Only objects with these labels, 'app=shop,tier in (a,b)', and what they need.",
         ),
         click.option(
             "--or-selector",
             metavar="LABELS",
             multiple=True,
-            callback=_selectors,
+            callback=selectors,
             help="Only objects that one of these selects; several times, or 'a=b or c=d'.",
         ),
         click.option(
@@ -82,7 +82,7 @@ def _options() -> list[Callable[[Any], Any]]:
             "--pv-selector",
             metavar="LABELS",
             multiple=True,
-            callback=_selectors,
+            callback=selectors,
             help="Data only of claims that one of these selects; several times.",
         ),
         click.option(
@@ -95,10 +95,10 @@ def _options() -> list[Callable[[Any], Any]]:
     ]
 
 
-def _truth_option(name: str, **rest: Any) -> Callable[[F], F]:
-    """An option that is true alone, and may be given ``=true`` or ``=false``."""
+def truth_option(*names: str, **rest: Any) -> Callable[[F], F]:
+    """An option that is true alone, and may be given ``=true`` or ``=false``; see ``TRUTH``."""
     return click.option(
-        name, is_flag=False, flag_value="true", type=click.Choice(["true", "false"]), **rest
+        *names, is_flag=False, flag_value="true", type=click.Choice(["true", "false"]), **rest
     )
 
 
@@ -107,10 +107,11 @@ def _as_text(ctx: click.Context, param: click.Parameter, value: bool | None) -> 
     return None if value is None else str(value).lower()
 
 
-_TRUTH = {None: None, "true": True, "false": False}
+TRUTH = {None: None, "true": True, "false": False}
+"""What such an option stands for in a manifest."""
 
 
-def _selectors(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+def selectors(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     """Selectors as a manifest has them: one, or a tuple of them for an option of several."""
     if value is None:
         return None
@@ -161,7 +162,7 @@ def selected(options: Mapping[str, Any]) -> dict[str, Any]:
         "excludedNamespaces": options["exclude_namespaces"],
         "includedResources": options["include_resources"],
         "excludedResources": options["exclude_resources"],
-        "includeClusterResources": _TRUTH[options["include_cluster_resources"]],
+        "includeClusterResources": TRUTH[options["include_cluster_resources"]],
         "includedClusterScopedResources": options["include_cluster_scoped_resources"],
         "excludedClusterScopedResources": options["exclude_cluster_scoped_resources"],
         "includedNamespaceScopedResources": options["include_namespace_scoped_resources"],
@@ -169,7 +170,7 @@ def selected(options: Mapping[str, Any]) -> dict[str, Any]:
         "labelSelector": options["selector"],
         "orLabelSelectors": options["or_selector"],
         "generatedObjects": options["generated_objects"],
-        "allVersions": _TRUTH[options["all_versions"]],
+        "allVersions": TRUTH[options["all_versions"]],
     }
     policy = options["resource_policy"]
     return fields | {
@@ -178,7 +179,7 @@ def selected(options: Mapping[str, Any]) -> dict[str, Any]:
             "defaultPvBackup": False if _without_data(options) else None,
             "includedStorageClasses": options["storage_classes"],
             "labelSelectors": options["pv_selector"],
-            "mountedOnly": _TRUTH[options["mounted_only"]],
+            "mountedOnly": TRUTH[options["mounted_only"]],
         },
         "resourcePolicy": {"kind": "ConfigMap", "name": policy} if policy else None,
     }

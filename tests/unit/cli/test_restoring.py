@@ -8,7 +8,7 @@ import pytest
 
 from kubeferry.api.metadata import manifest
 from kubeferry.cli.restore import build, create
-from kubeferry.cli.restoring import rows, words_of
+from kubeferry.cli.restore_words import rows, words_of
 
 ALL = (
     "--from-backup b --include-namespaces shop,db --exclude-namespaces 'x-*' "
