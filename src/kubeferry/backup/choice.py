@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kubeferry.backup import related
 from kubeferry.backup.kinds import Kinds
 from kubeferry.backup.lists import sound_head
-from kubeferry.backup.namespaces import Scope, check_namespaces
+from kubeferry.backup.namespaces import Scope
 from kubeferry.backup.request import BackupRequest
 from kubeferry.backup.select import EXCLUDE_LABEL
 from kubeferry.errors import ApiError, InvalidInput
@@ -16,6 +16,9 @@ from kubeferry.kube.client import Client
 from kubeferry.kube.discovery import BrokenGroup, Discovery
 from kubeferry.kube.names import PODS, Resource
 from kubeferry.report import Level, Problem, Reporter
+
+MANY = 50
+"""Namespaces beyond which one list of all costs less than a list of each."""
 
 
 @dataclass(frozen=True)
@@ -26,22 +29,35 @@ class Choice:
         discovery: all that is served.
         scope: the namespaces.
         kinds: what is listed, and what may come in by relation.
+        all_versions: whether an object is taken in every version.
     """
 
     discovery: Discovery
     scope: Scope
     kinds: Kinds
+    all_versions: bool = True
+    _served: dict[str, list[Resource]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        served: dict[str, list[Resource]] = {}
+        for one in self.discovery.all_versions:
+            if {"get", "list"} <= one.verbs:
+                served.setdefault(one.group_resource, []).append(one)
+        object.__setattr__(self, "_served", served)
 
     def others(self, resource: Resource) -> tuple[Resource, ...]:
-        """The other versions in which a kind is served."""
-        return tuple(
-            one
-            for one in self.discovery.all_versions
-            if one.plural == resource.plural
-            and one.group == resource.group
-            and one.version != resource.version
-            and {"get", "list"} <= one.verbs
-        )
+        """The other versions in which objects of a kind are taken."""
+        if not self.all_versions:
+            return ()
+        served = self._served.get(resource.group_resource, ())
+        return tuple(one for one in served if one.version != resource.version)
+
+    def namespaces_of(self, resource: Resource) -> tuple[str, ...]:
+        """The lists that a kind takes: the namespace of each, empty for one list of all."""
+        names = self.scope.namespaces
+        if not resource.namespaced or self.scope.most or len(names) > MANY:
+            return ("",)
+        return names
 
 
 async def choose(request: BackupRequest, *, client: Client, reporter: Reporter) -> Choice:
@@ -54,13 +70,12 @@ async def choose(request: BackupRequest, *, client: Client, reporter: Reporter) 
         reporter.problem(Problem(level, reason, message, "", subject))
 
     selection = request.selection
-    check_namespaces(
-        selection.included_namespaces, selection.excluded_namespaces, reserved=selection.reserved
-    )
     discovery = await client.discover()
+    kinds = await asyncio.to_thread(selection.choose_kinds, discovery)
     broken: dict[str, list[BrokenGroup]] = {}
     for one in discovery.broken:
-        broken.setdefault(one.group or "core", []).append(one)
+        if one.group in kinds.lost:
+            broken.setdefault(one.group or "core", []).append(one)
     for group, parts in broken.items():
         versions = ", ".join(part.version for part in parts)
         told = f"its objects in {versions} may be missing: {parts[0].message}"
@@ -82,12 +97,13 @@ async def choose(request: BackupRequest, *, client: Client, reporter: Reporter) 
         tell("warning", "NamespaceLeftOut", why, name)
     for pattern in scope.unmatched:
         tell("warning", "NothingSelected", "selects no namespace", pattern)
-    kinds = await asyncio.to_thread(selection.choose_kinds, discovery)
-    for note in kinds.notes:
+    for text in scope.idle:
+        tell("warning", "NothingSelected", "is to be left out, and no namespace is called so", text)
+    for note in (*selection.notes, *kinds.notes):
         tell("warning", "NothingSelected", note)
     if request.hooks and not any(one.group_resource == PODS.group_resource for one in kinds.listed):
         tell("warning", "NothingSelected", "no pods are backed up, so none is run", "spec.hooks")
-    return Choice(discovery, scope, kinds)
+    return Choice(discovery, scope, kinds, all_versions=request.all_versions)
 
 
 async def _namespaces(client: Client, resource: Resource) -> AsyncIterator[tuple[str, bool]]:

@@ -35,8 +35,7 @@ from kubeferry.kube.client import Client
 from kubeferry.kube.names import PODS, Identity, Resource
 from kubeferry.kube.objects import Object, metadata
 from kubeferry.kube.pages import with_kind
-from kubeferry.report import Problem, Reporter
-from kubeferry.vault.commit import packed_list
+from kubeferry.report import Level, Problem, Reporter
 
 _MIXED = (
     "was listed for so long that the API server had forgotten how it began: what changed meanwhile "
@@ -90,14 +89,14 @@ async def collect(
         await add_related(request, choice, contents, client=client)
         await contents.flush()
         reporter.progress(sink.objects, sink.objects)
-        return Collected(packed_list(volumes.entries()), run.left_out)
+        return Collected(await volumes.packed(), run.left_out)
 
 
 def _tracked(request: BackupRequest, choice: Choice) -> set[str]:
     """The kinds of which a later list needs to know what an earlier one brought."""
     kinds = choice.kinds.listed
     if len(request.selection.labels.queries) <= 1:
-        kinds = tuple(one for one in kinds if request.all_versions and choice.others(one))
+        kinds = tuple(one for one in kinds if choice.others(one))
     return {related.NAMESPACES, *(one.group_resource for one in kinds)}
 
 
@@ -127,7 +126,10 @@ class _Collection:
         self._wants_mounts = selection.claims_only or not selection.volumes.refusal
         self.left_out: Counter[str] = Counter()
         self._still: set[tuple[str, str]] = set()
-        """Claims that were added with their pods."""
+        """Claims that were added with their pods: as many as pods with hooks have, which wait in
+        memory too."""
+        self._there: set[str] = set()
+        """Chosen namespaces that are there still."""
 
     async def collect(self) -> None:
         """Collects everything that was selected."""
@@ -138,10 +140,20 @@ class _Collection:
         if self._wants_mounts and not sees_pods:
             await self._look_at_pods()
         await self._list([*self._namespaces(), *map(self._source, others)])
+        if self._there:  # their list could be had
+            self._tell_vanished()
         if self._freezer is not None and self._freezer.is_needed:
             self._reporter.phase("collecting pods with hooks")
             await self._freezer.run(self._add_still, between=self._contents.flush)
         await self._list([self._source(one) for one in claims])
+
+    def _tell_vanished(self) -> None:
+        """Tells of namespaces that went since they were chosen: what was in them may be missing."""
+        for name in sorted(self._inside - self._there):
+            is_asked = name in self._selection.included_namespaces
+            told = "was deleted when the backup began: what was in it may be missing"
+            level: Level = "error" if is_asked else "warning"
+            self._reporter.problem(Problem(level, "NamespaceMissing", told, "", name))
 
     def _namespaces(self) -> list[Source]:
         """The list of Namespace objects, unless a filter leaves them out."""
@@ -150,13 +162,8 @@ class _Collection:
 
     def _source(self, resource: Resource) -> Source:
         """The lists of one kind."""
-        few = resource.namespaced and not self._choice.scope.most
-        return Source(
-            resource,
-            self._choice.others(resource) if self._request.all_versions else (),
-            self._choice.scope.namespaces if few else ("",),
-            self._queries,
-        )
+        where = self._choice.namespaces_of(resource)
+        return Source(resource, self._choice.others(resource), where, self._queries)
 
     async def _list(self, wanted: Sequence[Source]) -> None:
         """Adds all objects of some lists that are selected."""
@@ -184,8 +191,9 @@ class _Collection:
 
     def _compare(self, resource: Resource, other: Resource) -> None:
         """Tells of objects that vanished before they were listed in another version."""
-        lacking = self._contents.kind(resource).count - self._contents.kind(other).count
-        if lacking > 0:
+        name = self._contents.kind(other).version_name
+        lacking = self._contents.ledger.count_lacking(resource.group_resource, name)
+        if lacking:
             told = f"{lacking} of its objects went before they were listed in {other.api_version}"
             self._warn("VersionMissing", told, resource.group_resource)
 
@@ -197,20 +205,30 @@ class _Collection:
         resource = listed.resource
         kind, contents = self._contents.kind(resource), self._contents
         take = self._how_taken(kind.name)
-        is_second = listed.query > 0 and not listed.same
+        is_looked_up = len(listed.source.queries) > 1
+        may_be_there = is_looked_up and not listed.same
         are_pods = self._wants_mounts and kind.name == PODS.group_resource
+        if kind.name == related.NAMESPACES:
+            self._there.update(
+                head.metadata.name
+                for head, _ in listed.items
+                if head.metadata.deletion_timestamp is None
+            )
         for head, raw in listed.items:
             meta = head.metadata
             if are_pods:
                 self._note_mounts(meta.namespace, meta.name, bytes(raw))
-            why = self._why_not(kind.name, resource.namespaced, listed.query, head, raw)
+            why = self._why_not(listed, kind.name, head, raw)
             if why:
-                if why is not _ELSEWHERE:
+                if why is not _ELSEWHERE and not may_be_there:
                     self.left_out[why] += 1
                 continue
-            if is_second and contents.ledger.holds(Identity(kind.name, meta.namespace, meta.name)):
+            one = Identity(kind.name, meta.namespace, meta.name) if is_looked_up else None
+            if may_be_there and one is not None and contents.ledger.holds(one):
                 continue
             body = with_kind(raw, listed.kind_prefix)
+            if one is not None:
+                contents.hold(one)  # whatever becomes of it, it is not taken again
             if take is None or take(head, body):
                 kind.add(meta.namespace, meta.name, body, meta.creation_timestamp or "")
 
@@ -220,22 +238,26 @@ class _Collection:
         kind = self._contents.kind(resource)
         for head, raw in listed.items:
             meta = head.metadata
-            if self._why_not(kind.name, resource.namespaced, listed.query, head, raw):
+            if self._why_not(listed, kind.name, head, raw):
                 continue
             one = Identity(kind.name, meta.namespace, meta.name)
-            if listed.same or ledger.holds(one):
+            version = kind.version_of(meta.namespace, meta.name)
+            if listed.same or (ledger.holds(one) and not ledger.holds(version)):
                 body = with_kind(raw, listed.kind_prefix)
                 kind.add_version(meta.namespace, meta.name, body, meta.creation_timestamp or "")
 
-    def _why_not(
-        self, kind: str, namespaced: bool, query: int, head: Head, raw: msgspec.Raw
-    ) -> str:
+    def _why_not(self, listed: Listed, kind: str, head: Head, raw: msgspec.Raw) -> str:
         """Why an object of a list is not taken; empty if it is."""
-        meta = head.metadata
-        if namespaced and meta.namespace not in self._inside:
+        meta, resource = head.metadata, listed.resource
+        if resource.namespaced and meta.namespace not in self._inside:
             return _ELSEWHERE
         labels = meta.labels or {}
-        if len(self._queries) > 1 and self._selection.labels.first_match(labels) != query:
+        # At one moment it belongs to the first query that selects it; else the ledger tells.
+        if (
+            len(listed.source.queries) > 1
+            and listed.same
+            and self._selection.labels.first_match(labels) != listed.query
+        ):
             return _ELSEWHERE
         if meta.deletion_timestamp is not None:
             return DELETED
@@ -282,8 +304,7 @@ class _Collection:
 
     async def _look_at_pods(self) -> None:
         """Looks which claims are mounted, where not every pod is in the backup."""
-        few = not self._choice.scope.most
-        wanted = [Source(PODS, (), self._choice.scope.namespaces if few else ("",))]
+        wanted = [Source(PODS, namespaces=self._choice.namespaces_of(PODS))]
         async with aclosing(pages(self._client, wanted)) as found:
             async for listed in found:
                 if listed.error is not None:

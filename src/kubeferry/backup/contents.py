@@ -122,6 +122,7 @@ class Kind:
     def __init__(self, contents: Contents, resource: Resource, *, is_tracked: bool) -> None:
         self.resource = resource
         self.name = resource.group_resource
+        self.version_name = f"{self.name} {resource.version}"
         self.count = 0
         self._contents = contents
         self._version = resource.version
@@ -164,9 +165,15 @@ class Kind:
 
     def add_version(self, namespace: str, name: str, body: bytes, created: str) -> None:
         """Adds an object in a version that is not the preferred one; it is there in that too."""
-        self._put(
-            Entry(self.name, self._version, self._type_key, namespace, name, body, created, False)
+        entry = Entry(
+            self.name, self._version, self._type_key, namespace, name, body, created, False
         )
+        if self._put(entry):
+            self._contents.hold(self.version_of(namespace, name))
+
+    def version_of(self, namespace: str, name: str) -> Identity:
+        """How the ledger knows an object in this version."""
+        return Identity(self.version_name, namespace, name)
 
     def _put(self, entry: Entry) -> bool:
         try:

@@ -5,11 +5,11 @@ the object that was the first to make it. What is referred to and not archived i
 Not for two threads.
 """
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
 from kubeferry.kube.names import Identity
+from kubeferry.scratch import Scratch
 
 _ROWS = 500
 
@@ -26,24 +26,14 @@ class Ledger:
     """A temporary database; a context manager."""
 
     def __init__(self) -> None:
-        # The empty name is a private file that SQLite deletes itself and keeps in a small cache.
-        self._rows = sqlite3.connect("", isolation_level=None)
+        key, by = "kind, namespace, name", "by_kind, by_namespace, by_name"
+        self._rows = Scratch(
+            f"archived ({key}, by_relation, primary key ({key})) without rowid",
+            f"wanted ({key}, needed, {by}, primary key ({key})) without rowid",
+            f"traces ({key}, {by}, primary key ({key})) without rowid",
+        )
         self._kinds: dict[str, int] = {}
         self._names: list[str] = []
-        for statement in (
-            "pragma journal_mode = off",
-            "pragma synchronous = off",
-            "pragma cache_size = -4096",
-            "pragma temp_store = file",
-            "create table archived (kind, namespace, name, by_relation,"
-            " primary key (kind, namespace, name)) without rowid",
-            "create table wanted (kind, namespace, name, needed, by_kind, by_namespace, by_name,"
-            " primary key (kind, namespace, name)) without rowid",
-            "create table traces (kind, namespace, name, by_kind, by_namespace, by_name,"
-            " primary key (kind, namespace, name)) without rowid",
-            "begin",
-        ):
-            self._rows.execute(statement)
 
     def __enter__(self) -> Self:
         return self
@@ -57,7 +47,7 @@ class Ledger:
 
     def add(self, archived: Iterable[Identity], *, by_relation: bool = False) -> None:
         """Writes down what was archived, and whether only because something referred to it."""
-        self._rows.executemany(
+        self._rows.add(
             "insert or ignore into archived values (?, ?, ?, ?)",
             ((*self._key(one), by_relation) for one in archived),
         )
@@ -66,7 +56,7 @@ class Ledger:
         """Writes down references. Of several to one object the first counts; it is needed if any
         of them needs it.
         """
-        self._rows.executemany(
+        self._rows.add(
             "insert into wanted values (?, ?, ?, ?, ?, ?, ?) on conflict do update"
             " set needed = excluded.needed, by_kind = excluded.by_kind,"
             " by_namespace = excluded.by_namespace, by_name = excluded.by_name"
@@ -76,7 +66,7 @@ class Ledger:
 
     def trace(self, traces: Iterable[tuple[Identity, Identity]]) -> None:
         """Writes down traces, each with the object that left it."""
-        self._rows.executemany(
+        self._rows.add(
             "insert or ignore into traces values (?, ?, ?, ?, ?, ?)",
             ((*self._key(left), *self._key(by)) for left, by in traces),
         )
@@ -84,12 +74,12 @@ class Ledger:
     def holds(self, one: Identity) -> bool:
         """Whether it was archived and written down."""
         query = "select 1 from archived where kind = ? and namespace = ? and name = ?"
-        return self._rows.execute(query, self._key(one)).fetchone() is not None
+        return self._rows.first(query, self._key(one)) is not None
 
     def came_in(self, one: Identity) -> bool:
         """Whether it was archived because something referred to it."""
         query = "select 1 from archived where kind = ? and namespace = ? and name = ?"
-        row = self._rows.execute(f"{query} and by_relation", self._key(one)).fetchone()
+        row = self._rows.first(f"{query} and by_relation", self._key(one))
         return row is not None
 
     def forget(self, one: Identity) -> None:
@@ -100,7 +90,7 @@ class Ledger:
     def missing(self, one: Identity) -> Wanted | None:
         """The reference to an object that was not archived; None if there is none, or it was."""
         query = f"{_MISSING} and namespace = ? and name = ?"
-        row = self._rows.execute(query, self._key(one)).fetchone()
+        row = self._rows.first(query, self._key(one))
         return None if row is None else self._wanted(row)
 
     def sought(self, traces: Iterable[Identity]) -> Identity | None:
@@ -110,19 +100,30 @@ class Ledger:
             " where kind = ? and namespace = ? and name = ?"
         )
         for one in traces:
-            row = self._rows.execute(query, self._key(one)).fetchone()
+            row = self._rows.first(query, self._key(one))
             if row is not None:
                 return Identity(self._names[row[0]], row[1], row[2])
         return None
 
-    def has_traces(self) -> bool:
-        """Whether any trace was written down."""
-        return self._rows.execute("select 1 from traces limit 1").fetchone() is not None
+    def has_traces(self, kinds: Iterable[str]) -> bool:
+        """Whether any trace of these kinds was written down."""
+        query = "select 1 from traces where kind = ? limit 1"
+        return any(self._rows.first(query, (self._number(kind),)) for kind in kinds)
+
+    def count_lacking(self, kind: str, other: str) -> int:
+        """How many objects were archived under one kind and not under another."""
+        query = (
+            "select count(*) from archived as one where kind = ? and not exists (select 1 from"
+            " archived as two where two.kind = ? and two.namespace = one.namespace"
+            " and two.name = one.name)"
+        )
+        count: int = self._rows.first(query, (self._number(kind), self._number(other)))[0]
+        return count
 
     def count_missing(self, kind: str) -> int:
         """How many objects of a kind are referred to and not archived."""
         query = f"select count(*) from ({_MISSING})"
-        count: int = self._rows.execute(query, (self._number(kind),)).fetchone()[0]
+        count: int = self._rows.first(query, (self._number(kind),))[0]
         return count
 
     def all_missing(self, kind: str) -> Iterator[Wanted]:

@@ -168,53 +168,97 @@ class _Share:
         self._room.give_back(size)
 
 
+class _Moment:
+    """Of which moment the lists of a kind are.
+
+    Attributes:
+        version: the resourceVersion at which the next list is wanted, empty for the newest.
+        is_same: whether all of the kind so far is of one moment.
+        changes: how often it turned into another one.
+    """
+
+    def __init__(self) -> None:
+        self.version = ""
+        self.is_same = True
+        self.changes = 0
+        self._begun = False
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether any list of the kind could be had."""
+        return self._begun
+
+    def note(self, version: str) -> None:
+        """A page is of this version. Servers that tell none are never the same."""
+        if self._begun and version != self.version:
+            self.changes += 1
+        self.is_same = self.is_same and bool(version) and not self.changes
+        self.version, self._begun = version, True
+
+    def forget(self) -> None:
+        """The server knows it no more: the newest is taken, whatever its version."""
+        self.version, self.is_same = "", False
+
+
 class _Lists:
     """The lists of one kind, one after the other; who gets a page gives its size back to ``room``.
 
-    ``_moment`` is the resourceVersion at which the next list is wanted, empty for the newest.
+    With several label queries an object may move from one to another between two moments. Where the
+    moment changed, all queries are made once more at the new one: who takes them tells by the
+    ledger what it has.
     """
 
     def __init__(self, client: Client, source: Source, room: _Share) -> None:
         self._client = client
         self._source = source
         self._room = room
-        self._moment = ""
-        self._begun = False
-        self._same = True
-        self._mixed = False
+        self._moment = _Moment()
 
     async def pages(self) -> AsyncGenerator[Listed, None]:
         """Every page. Raises ``ApiLost``; any other failure is a ``Listed`` with its error."""
-        for resource in (self._source.resource, *self._source.others):
+        source = self._source
+        for resource in (source.resource, *source.others):
             failed: dict[str, tuple[ApiError, list[str]]] = {}
-            for namespace in self._source.namespaces:
-                for query in range(len(self._source.queries)):
-                    try:
-                        async with aclosing(self._list(resource, namespace, query)) as found:
-                            async for listed in found:
-                                yield listed
-                    except ApiLost:
-                        raise
-                    except ApiError as error:
-                        reason = f"{error.reason} {error.kubernetes_reason} {error.status}"
-                        where = failed.setdefault(reason, (error, []))[1]
-                        if namespace not in where:
-                            where.append(namespace)
-            self._same = self._same and not failed
+            for namespace in source.namespaces:
+                async with aclosing(self._queries(resource, namespace, failed)) as found:
+                    async for listed in found:
+                        yield listed
+            self._moment.is_same = self._moment.is_same and not failed
             for failure, where in failed.values():
-                everywhere = len(where) == len(self._source.namespaces)
+                everywhere = len(where) == len(source.namespaces)
                 named = () if everywhere else tuple(where)
-                yield Listed(self._source, resource, error=failure, where=named)
-            if not self._begun:  # not one list of the kind could be had
+                yield Listed(source, resource, error=failure, where=named)
+            if not self._moment.has_begun:
                 return
-            if resource is self._source.resource and self._mixed:
-                yield Listed(self._source, resource, mixed=True)
+            if resource is source.resource and self._moment.version and self._moment.changes:
+                yield Listed(source, resource, mixed=True)
+
+    async def _queries(
+        self, resource: Resource, namespace: str, failed: dict[str, tuple[ApiError, list[str]]]
+    ) -> AsyncGenerator[Listed, None]:
+        """The lists of one namespace; why one could not be had goes into ``failed``."""
+        count, changes = len(self._source.queries), self._moment.changes
+        for attempt in (1, 2):
+            for query in range(count):
+                try:
+                    async with aclosing(self._list(resource, namespace, query)) as found:
+                        async for listed in found:
+                            yield listed
+                except ApiLost:
+                    raise
+                except ApiError as error:
+                    reason = f"{error.reason} {error.kubernetes_reason} {error.status}"
+                    where = failed.setdefault(reason, (error, []))[1]
+                    if namespace not in where:
+                        where.append(namespace)
+            if attempt == 2 or count == 1 or self._moment.changes == changes:
+                return
 
     async def _list(
         self, resource: Resource, namespace: str, query: int
     ) -> AsyncGenerator[Listed, None]:
         """One list, at the kind's moment if the server still has it."""
-        if self._moment:
+        if self._moment.version:
             begun = False
             try:
                 async with aclosing(self._read(resource, namespace, query)) as found:
@@ -225,7 +269,7 @@ class _Lists:
             except (Expired, BadRequest):
                 if begun:
                     raise
-                self._moment, self._same = "", False
+                self._moment.forget()
         async with aclosing(self._read(resource, namespace, query)) as found:
             async for listed in found:
                 yield listed
@@ -239,7 +283,7 @@ class _Lists:
             resource,
             namespace=namespace,
             label_selector=source.queries[query],
-            resource_version=self._moment,
+            resource_version=self._moment.version,
             limit=PAGE,
         )
         async with aclosing(found):
@@ -252,7 +296,7 @@ class _Lists:
                             "what came before cannot be told from what did not"
                         )
                     before, last = max(before, last), ""
-                self._note(page.resource_version)
+                self._moment.note(page.resource_version)
                 items: list[tuple[Head, msgspec.Raw]] = []
                 for raw in page.items:
                     try:
@@ -268,16 +312,8 @@ class _Lists:
                 last = _key(items[-1][0])
                 if before:
                     items = [one for one in items if _key(one[0]) > before]
-                yield Listed(
-                    source, resource, query, items, page.kind_prefix, self._same, size=page.size
-                )
-
-    def _note(self, version: str) -> None:
-        """Remembers of which moment a page is. Servers that tell none are never the same."""
-        if self._begun and version != self._moment:
-            self._mixed = True
-        self._same = self._same and bool(version) and not self._mixed
-        self._moment, self._begun = version, True
+                same = self._moment.is_same
+                yield Listed(source, resource, query, items, page.kind_prefix, same, size=page.size)
 
 
 async def _held(found: AsyncIterator[Page], room: _Share, most: int) -> AsyncGenerator[Page, None]:

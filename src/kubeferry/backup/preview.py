@@ -3,7 +3,6 @@
 The counts are in memory, a kind each; what came in by relation, and because of what, is on disk.
 """
 
-import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -16,9 +15,8 @@ from kubeferry.backup.request import BackupRequest
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Identity
 from kubeferry.report import Reporter
+from kubeferry.scratch import Scratch
 from kubeferry.vault.writer import Entry
-
-_ROWS = 500
 
 
 @dataclass(slots=True)
@@ -37,15 +35,9 @@ class Preview:
         self.left_out: Mapping[str, int] = {}
         """Objects that would be left out, by the reason: ``Collected.left_out``."""
         self._related: list[tuple[str, ...]] = []
-        # The empty name is a private file that SQLite deletes itself.
-        self._rows = sqlite3.connect("", isolation_level=None)
-        for statement in (
-            "pragma journal_mode = off",
-            "pragma synchronous = off",
-            "create table related (kind, namespace, name, by_kind, by_namespace, by_name)",
-            "begin",
-        ):
-            self._rows.execute(statement)
+        self._rows = Scratch(
+            "related (kind, namespace, name, by_kind, by_namespace, by_name)", cache=1024
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -77,13 +69,12 @@ class Preview:
 
     async def flush(self) -> None:
         """Puts on disk what was written down."""
-        self._rows.executemany("insert into related values (?, ?, ?, ?, ?, ?)", self._related)
+        self._rows.add("insert into related values (?, ?, ?, ?, ?, ?)", self._related)
         self._related.clear()
 
     def related(self) -> Iterator[tuple[Identity, Identity]]:
         """What came in and because of what, in the order it came."""
-        cursor = self._rows.execute("select * from related order by rowid")
-        while rows := cursor.fetchmany(_ROWS):
+        for rows in self._rows.parts("select * from related order by rowid"):
             for row in rows:
                 yield Identity(*row[:3]), Identity(*row[3:])
 

@@ -15,8 +15,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from kubeferry import codec
+from kubeferry.backup.volume_facts import read_claim, read_volume
+from kubeferry.errors import InvalidInput
 from kubeferry.kube.names import Identity
 from kubeferry.kube.objects import POD_SPEC_PATHS
+from kubeferry.kube.selectors import LabelSelector, parse_selector
 
 CLAIMS = "persistentvolumeclaims"
 VOLUMES = "persistentvolumes"
@@ -25,6 +28,7 @@ ACCOUNTS = "serviceaccounts"
 NAMESPACES = "namespaces"
 DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
 PRIORITY_CLASSES = "priorityclasses.scheduling.k8s.io"
+RUNTIME_CLASSES = "runtimeclasses.node.k8s.io"
 STORAGE_CLASSES = "storageclasses.storage.k8s.io"
 SNAPSHOT_CLASSES = "volumesnapshotclasses.snapshot.storage.k8s.io"
 INGRESS_CLASSES = "ingressclasses.networking.k8s.io"
@@ -34,6 +38,10 @@ ROLES = "roles.rbac.authorization.k8s.io"
 ROLE_BINDINGS = "rolebindings.rbac.authorization.k8s.io"
 DRIVERS = "drivers"
 """The kind of a trace that is no object: the driver of a storage class."""
+GROUPS = "groups"
+"""Likewise: the group of the service accounts of one namespace."""
+AGGREGATES = "aggregates"
+"""Likewise: a ClusterRole that gathers the rules of others."""
 
 
 class Reference(NamedTuple):
@@ -68,18 +76,21 @@ def references(kind: str, body: bytes) -> list[Reference]:
 
 
 def traces(one: Identity, body: bytes) -> list[Identity]:
-    """By what others seek an object: a service account by itself, a storage class by its driver.
+    """By what others seek an object: a service account by itself and by the group of those in its
+    namespace, a storage class by its driver, an aggregated role by itself.
 
     Raises ``msgspec.DecodeError``.
     """
     if one.group_resource == ACCOUNTS:
-        return [one]
+        return [one, Identity(GROUPS, "", f"{_ACCOUNTS_OF}{one.namespace}")]
     if one.group_resource == STORAGE_CLASSES:
         return [Identity(DRIVERS, "", _storage_class.decode(body).provisioner)]
+    if one.group_resource == CLUSTER_ROLES and _cluster_role.decode(body).aggregation_rule:
+        return [Identity(AGGREGATES, "", one.name)]
     return []
 
 
-LEAVES_TRACES = frozenset({ACCOUNTS, STORAGE_CLASSES})
+LEAVES_TRACES = frozenset({ACCOUNTS, STORAGE_CLASSES, CLUSTER_ROLES})
 """The kinds that leave some."""
 
 
@@ -91,25 +102,51 @@ def seeks(kind: str, body: bytes) -> list[Identity]:
     if kind == SNAPSHOT_CLASSES:
         return [Identity(DRIVERS, "", _snapshot_class.decode(body).driver)]
     binding = _binding.decode(body)
-    return [
-        Identity(ACCOUNTS, subject.namespace or binding.metadata.namespace, subject.name)
-        for subject in binding.subjects or ()
-        if subject.kind == "ServiceAccount"
-    ]
+    sought = (_sought(one, binding.metadata.namespace) for one in binding.subjects or ())
+    return [one for one in sought if one is not None]
 
 
-SEEKERS = frozenset({SNAPSHOT_CLASSES, ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS})
-"""Kinds that come in because of what they name, not because something names them."""
+def _sought(subject: "_Subject", namespace: str) -> Identity | None:
+    """The service accounts that a subject stands for: one, or those of a namespace."""
+    if subject.kind == "ServiceAccount":
+        return Identity(ACCOUNTS, subject.namespace or namespace, subject.name)
+    if subject.kind == "User" and subject.name.startswith(_ACCOUNT_NAMED):
+        where, _, name = subject.name.removeprefix(_ACCOUNT_NAMED).partition(":")
+        return Identity(ACCOUNTS, where, name)
+    if subject.kind == "Group" and subject.name.startswith(_ACCOUNTS_OF):
+        return Identity(GROUPS, "", subject.name)
+    return None
+
+
+_ACCOUNT_NAMED = "system:serviceaccount:"
+_ACCOUNTS_OF = "system:serviceaccounts:"
+
+
+def aggregated(body: bytes) -> tuple[LabelSelector, ...]:
+    """What selects the roles whose rules a ClusterRole gathers; none for an ordinary one.
+
+    Raises ``msgspec.DecodeError``.
+    """
+    rule = _cluster_role.decode(body).aggregation_rule
+    try:
+        return tuple(map(parse_selector, (rule.cluster_role_selectors if rule else None) or ()))
+    except InvalidInput as error:
+        raise msgspec.DecodeError(str(error)) from error
+
+
+SEEKERS: Mapping[str, tuple[str, ...]] = {
+    SNAPSHOT_CLASSES: (DRIVERS,),
+    ROLE_BINDINGS: (ACCOUNTS, GROUPS),
+    CLUSTER_ROLE_BINDINGS: (ACCOUNTS, GROUPS),
+}
+"""Kinds that come in because of what they name, not because something names them, and the kinds of
+the traces that they seek.
+"""
 
 
 class _Named(msgspec.Struct):
     name: str = ""
     optional: bool = False
-
-
-class _NamedInNamespace(msgspec.Struct):
-    name: str = ""
-    namespace: str = ""
 
 
 class _ClaimSource(msgspec.Struct, rename="camel"):
@@ -186,6 +223,7 @@ class _PodSpec(msgspec.Struct, rename="camel"):
     volumes: list[_PodVolume] | None = None
     service_account_name: str = ""
     priority_class_name: str = ""
+    runtime_class_name: str | None = None
 
 
 class _Metadata(msgspec.Struct):
@@ -242,115 +280,70 @@ def _pod(kind: str) -> Callable[[bytes], Iterator[Reference]]:
             yield Reference(Identity(ACCOUNTS, namespace, spec.service_account_name))
         if spec.priority_class_name:
             yield Reference(Identity(PRIORITY_CLASSES, "", spec.priority_class_name))
+        if spec.runtime_class_name:
+            yield Reference(Identity(RUNTIME_CLASSES, "", spec.runtime_class_name))
 
     return read
 
 
-class _ClaimSpec(msgspec.Struct, rename="camel"):
-    volume_name: str = ""
-    storage_class_name: str | None = None
-
-
-class _ClaimStatus(msgspec.Struct):
-    phase: str = ""
-
-
-class _Claim(msgspec.Struct):
-    metadata: _Metadata
-    spec: _ClaimSpec = msgspec.field(default_factory=_ClaimSpec)
-    status: _ClaimStatus = msgspec.field(default_factory=_ClaimStatus)
-
-
-_claim_decoder = codec.Decoder(_Claim)
-_PROVISIONERS = (
-    "volume.kubernetes.io/storage-provisioner",
-    "volume.beta.kubernetes.io/storage-provisioner",
-)
-_OLD_CLASS = "volume.beta.kubernetes.io/storage-class"
-
-
 def _claim(body: bytes) -> Iterator[Reference]:
-    claim = _claim_decoder.decode(body)
-    annotations = claim.metadata.annotations or {}
-    if claim.spec.volume_name and claim.status.phase == "Bound":
-        yield Reference(Identity(VOLUMES, "", claim.spec.volume_name))
-    name = claim.spec.storage_class_name or annotations.get(_OLD_CLASS, "")
-    if name:
+    claim = read_claim(body)
+    if claim.is_bound:
+        yield Reference(Identity(VOLUMES, "", claim.volume))
+    if claim.storage_class:
         # The class of a volume that somebody made by hand is a word that need not exist.
-        made = any(one in annotations for one in _PROVISIONERS) or claim.status.phase != "Bound"
-        yield Reference(Identity(STORAGE_CLASSES, "", name), made)
-
-
-class _SecretOfVolume(msgspec.Struct, rename="camel"):
-    """What a volume of any type names Secrets by; without a namespace it is the claim's."""
-
-    secret_ref: _NamedInNamespace | None = None
-    secret_name: str = ""
-    secret_namespace: str | None = None
-    controller_publish_secret_ref: _NamedInNamespace | None = None
-    controller_expand_secret_ref: _NamedInNamespace | None = None
-    node_stage_secret_ref: _NamedInNamespace | None = None
-    node_publish_secret_ref: _NamedInNamespace | None = None
-    node_expand_secret_ref: _NamedInNamespace | None = None
-
-    def secrets(self) -> Iterator[tuple[str, str]]:
-        """Namespace and name of each."""
-        for one in (
-            self.secret_ref,
-            self.controller_publish_secret_ref,
-            self.controller_expand_secret_ref,
-            self.node_stage_secret_ref,
-            self.node_publish_secret_ref,
-            self.node_expand_secret_ref,
-        ):
-            if one is not None:
-                yield one.namespace, one.name
-        yield self.secret_namespace or "", self.secret_name
-
-
-class _VolumeSpec(msgspec.Struct, rename="camel"):
-    storage_class_name: str = ""
-    claim_ref: _NamedInNamespace | None = None
-    azure_file: _SecretOfVolume | None = None
-    cephfs: _SecretOfVolume | None = None
-    cinder: _SecretOfVolume | None = None
-    csi: _SecretOfVolume | None = None
-    flex_volume: _SecretOfVolume | None = None
-    iscsi: _SecretOfVolume | None = None
-    rbd: _SecretOfVolume | None = None
-    scale_io: _SecretOfVolume | None = msgspec.field(default=None, name="scaleIO")
-    storageos: _SecretOfVolume | None = None
-
-
-class _Volume(msgspec.Struct):
-    metadata: _Metadata
-    spec: _VolumeSpec = msgspec.field(default_factory=_VolumeSpec)
-
-
-_volume_decoder = codec.Decoder(_Volume)
+        target = Identity(STORAGE_CLASSES, "", claim.storage_class)
+        yield Reference(target, claim.is_provisioned)
 
 
 def _volume(body: bytes) -> Iterator[Reference]:
-    volume = _volume_decoder.decode(body)
-    spec = volume.spec
-    bound = spec.claim_ref.namespace if spec.claim_ref else ""
-    for one in (
-        spec.azure_file,
-        spec.cephfs,
-        spec.cinder,
-        spec.csi,
-        spec.flex_volume,
-        spec.iscsi,
-        spec.rbd,
-        spec.scale_io,
-        spec.storageos,
-    ):
-        for namespace, name in one.secrets() if one is not None else ():
-            if name and (namespace or bound):
-                yield Reference(Identity(SECRETS, namespace or bound, name))
-    if spec.storage_class_name:
-        made = "pv.kubernetes.io/provisioned-by" in (volume.metadata.annotations or {})
-        yield Reference(Identity(STORAGE_CLASSES, "", spec.storage_class_name), made)
+    volume = read_volume(body)
+    for namespace, name in _secrets_of(volume.details):
+        if name and (namespace or volume.claim_namespace):
+            yield Reference(Identity(SECRETS, namespace or volume.claim_namespace, name))
+    if volume.storage_class:
+        target = Identity(STORAGE_CLASSES, "", volume.storage_class)
+        yield Reference(target, volume.is_provisioned)
+
+
+def _secrets_of(details: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The Secrets that a volume's source names, whatever its type: namespace (empty: that of the
+    claim) and name.
+    """
+    for key, value in details.items():
+        if (key == "secretRef" or key.endswith("SecretRef")) and isinstance(value, dict):
+            yield str(value.get("namespace") or ""), str(value.get("name") or "")
+        elif key == "secretName":
+            yield str(details.get("secretNamespace") or ""), str(value or "")
+
+
+class _ClassOfTemplate(msgspec.Struct, rename="camel"):
+    storage_class_name: str | None = None
+
+
+class _ClaimTemplate(msgspec.Struct):
+    spec: _ClassOfTemplate = msgspec.field(default_factory=_ClassOfTemplate)
+
+
+class _StatefulSpec(msgspec.Struct, rename="camel"):
+    volume_claim_templates: list[_ClaimTemplate] | None = None
+
+
+_stateful = _decoder("spec", _StatefulSpec)
+
+
+def _stateful_set(kind: str) -> Callable[[bytes], Iterator[Reference]]:
+    read_pod = _pod(kind)
+
+    def read(body: bytes) -> Iterator[Reference]:
+        yield from read_pod(body)
+        spec = _stateful.decode(body).spec
+        for template in (spec.volume_claim_templates if spec else None) or ():
+            if template.spec.storage_class_name:
+                target = Identity(STORAGE_CLASSES, "", template.spec.storage_class_name)
+                yield Reference(target, needed=False)
+
+    return read
 
 
 class _StorageClass(msgspec.Struct):
@@ -359,6 +352,14 @@ class _StorageClass(msgspec.Struct):
 
 class _SnapshotClass(msgspec.Struct):
     driver: str = ""
+
+
+class _AggregationRule(msgspec.Struct, rename="camel"):
+    cluster_role_selectors: list[dict[str, Any]] | None = None
+
+
+class _ClusterRole(msgspec.Struct, rename="camel"):
+    aggregation_rule: _AggregationRule | None = None
 
 
 class _Subject(msgspec.Struct):
@@ -381,6 +382,7 @@ class _Binding(msgspec.Struct, rename="camel"):
 _storage_class = codec.Decoder(_StorageClass)
 _snapshot_class = codec.Decoder(_SnapshotClass)
 _binding = codec.Decoder(_Binding)
+_cluster_role = codec.Decoder(_ClusterRole)
 
 
 def _role(body: bytes) -> Iterator[Reference]:
@@ -409,10 +411,12 @@ def _ingress(body: bytes) -> Iterator[Reference]:
         yield Reference(Identity(INGRESS_CLASSES, "", annotated), needed=False)
 
 
-_POD_TARGETS = (CLAIMS, SECRETS, ACCOUNTS, PRIORITY_CLASSES)
+_POD_TARGETS = (CLAIMS, SECRETS, ACCOUNTS, PRIORITY_CLASSES, RUNTIME_CLASSES)
+_STATEFUL = "statefulsets.apps"
 
 RULES: Mapping[str, Rule] = {
-    **{kind: Rule(_POD_TARGETS, _pod(kind)) for kind in POD_SPEC_PATHS},
+    **{kind: Rule(_POD_TARGETS, _pod(kind)) for kind in POD_SPEC_PATHS if kind != _STATEFUL},
+    _STATEFUL: Rule((*_POD_TARGETS, STORAGE_CLASSES), _stateful_set(_STATEFUL)),
     CLAIMS: Rule((VOLUMES, STORAGE_CLASSES), _claim),
     VOLUMES: Rule((SECRETS, STORAGE_CLASSES), _volume),
     ROLE_BINDINGS: Rule((ROLES, CLUSTER_ROLES), _role),
@@ -422,5 +426,5 @@ RULES: Mapping[str, Rule] = {
 }
 """Kind to what it refers to."""
 
-TARGETS = frozenset(kind for rule in RULES.values() for kind in rule.kinds) | SEEKERS
+TARGETS = frozenset(kind for rule in RULES.values() for kind in rule.kinds).union(SEEKERS)
 """Kinds that may come in by relation, beside definitions and namespaces."""

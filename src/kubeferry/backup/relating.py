@@ -10,7 +10,7 @@ the Secrets of another.
 """
 
 from collections.abc import AsyncGenerator, Awaitable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from itertools import islice
 
 import msgspec
@@ -28,6 +28,7 @@ from kubeferry.errors import ApiError, ApiLost, NotFound
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Identity, Resource
 from kubeferry.kube.pages import with_kind
+from kubeferry.kube.selectors import LabelSelector
 from kubeferry.report import Level, Problem
 
 FEW = 50
@@ -50,6 +51,7 @@ ORDER = (
     related.ROLES,
     related.CLUSTER_ROLES,
     related.PRIORITY_CLASSES,
+    related.RUNTIME_CLASSES,
     related.INGRESS_CLASSES,
     related.DEFINITIONS,
     related.NAMESPACES,
@@ -88,14 +90,29 @@ class _Relating:
             if resource is None:
                 self._tell_all(kind, "the API server serves no such kind")
             elif not self._choice.kinds.allows(resource):
-                self._tell_all(kind, "the backup's filters leave them out")
-            elif kind in related.SEEKERS:
-                await self._guarded(self._seek(resource), kind)
-            elif self._ledger.count_missing(kind) > FEW:
-                await self._guarded(self._list(resource), kind)
+                await self._refuse(resource)
             else:
-                await self._fetch(resource)
+                await self._guarded(self._bring(resource), kind)
             await self._contents.flush()
+
+    async def _bring(self, resource: Resource) -> None:
+        """Adds what of a kind is needed, in every version."""
+        kind, before = resource.group_resource, self._contents.kind(resource).count
+        if kind in related.SEEKERS:
+            await self._seek(resource)
+        else:
+            await self._resolve(resource)
+        if kind == related.CLUSTER_ROLES and await self._want_aggregated(resource):
+            await self._resolve(resource)
+        if self._contents.kind(resource).count > before:
+            await self._add_versions(resource)
+
+    async def _resolve(self, resource: Resource) -> None:
+        """Finds what others name."""
+        if self._ledger.count_missing(resource.group_resource) > FEW:
+            await self._list(resource)
+        else:
+            await self._fetch(resource)
 
     async def _guarded(self, work: Awaitable[None], kind: str) -> None:
         """Does something that lists a kind; where that fails it is one error."""
@@ -111,7 +128,47 @@ class _Relating:
         for kind, first in list(self._contents.firsts.items()):
             if "." in kind.partition(".")[2]:
                 definition = Identity(related.DEFINITIONS, "", kind)
-                self._contents.want(related.Reference(definition, needed=False), first)
+                self._contents.want(related.Reference(definition), first)
+
+    async def _refuse(self, resource: Resource) -> None:
+        """Tells what the filters keep out. That of a built-in kind is no definition."""
+        kind = resource.group_resource
+        if kind == related.DEFINITIONS:
+            for one in list(self._ledger.all_missing(kind)):
+                if isinstance(await self._read(resource, one.target), NotFound):
+                    self._ledger.forget(one.target)
+        self._tell_all(kind, "the backup's filters leave them out")
+
+    async def _want_aggregated(self, resource: Resource) -> bool:
+        """Wants the roles whose rules a role in the backup gathers, and those that these gather;
+        whether there are any. Labels and selectors of all roles are in memory meanwhile.
+        """
+        kind = resource.group_resource
+        if kind in self._whole or not self._ledger.has_traces([related.AGGREGATES]):
+            return False
+        labels: dict[str, dict[str, str]] = {}
+        gathers: dict[str, tuple[LabelSelector, ...]] = {}
+        async with aclosing(self._objects(resource)) as found:
+            async for about, body in found:
+                labels[about.name] = about.labels or {}
+                with suppress(msgspec.DecodeError):  # it selects nothing
+                    gathers[about.name] = related.aggregated(body)
+        waiting = [
+            name
+            for name in gathers
+            if self._ledger.sought([Identity(related.AGGREGATES, "", name)]) is not None
+        ]
+        known = set(waiting)
+        for by in waiting:  # grows
+            for name in labels.keys() - known:
+                if any(selector.matches(labels[name]) for selector in gathers[by]):
+                    known.add(name)
+                    reference = related.Reference(Identity(kind, "", name), needed=False)
+                    self._contents.want(reference, Identity(kind, "", by))
+                    if gathers.get(name):
+                        waiting.append(name)
+        self._contents.settle()
+        return True
 
     async def _fetch(self, resource: Resource) -> None:
         """Asks for a few objects one by one."""
@@ -133,7 +190,8 @@ class _Relating:
                     alike = f"{answer.reason} {answer.kubernetes_reason}"
                     failed.setdefault(alike, (answer, []))[1].append(str(one.target))
                 else:
-                    await self._take(resource, one, answer)
+                    self._take(resource, one, answer)
+            await self._contents.flush()
         for error, names in failed.values():
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             self._reporter.problem(unread(error, names[0] + more))
@@ -145,12 +203,7 @@ class _Relating:
             async for about, body in found:
                 one = self._ledger.missing(Identity(kind, about.namespace, about.name))
                 if one is not None and self._may_have(one):
-                    await self._take(resource, one, body, other_versions=False)
-        for version in self._other_versions(resource):
-            async with aclosing(self._objects(version)) as found:
-                async for about, body in found:
-                    if self._ledger.came_in(Identity(kind, about.namespace, about.name)):
-                        self._add_version(version, about, body)
+                    self._take(resource, one, body)
         for one in self._ledger.all_missing(kind):
             if self._may_have(one):
                 self._is_gone(one)
@@ -158,7 +211,7 @@ class _Relating:
     async def _seek(self, resource: Resource) -> None:
         """Adds what comes in because of what it names."""
         kind = resource.group_resource
-        if kind in self._whole or not self._ledger.has_traces():
+        if kind in self._whole or not self._ledger.has_traces(related.SEEKERS[kind]):
             return
         async with aclosing(self._objects(resource)) as found:
             async for about, body in found:
@@ -170,18 +223,38 @@ class _Relating:
                     self._tell("error", "Malformed", why, target)
                     continue
                 if because is not None and not self._ledger.holds(target):
-                    await self._take(resource, Wanted(target, because, False), body)
+                    self._take(resource, Wanted(target, because, False), body)
+
+    async def _add_versions(self, resource: Resource) -> None:
+        """Adds what came in of a kind in its other versions: one list of each."""
+        name = resource.group_resource
+        for version in self._choice.others(resource):
+            kind = self._contents.kind(version)
+            try:
+                async with aclosing(self._objects(version)) as found:
+                    async for about, body in found:
+                        if self._ledger.came_in(Identity(name, about.namespace, about.name)):
+                            created = about.creation_timestamp or ""
+                            kind.add_version(about.namespace, about.name, body, created)
+            except ApiLost:
+                raise
+            except ApiError as error:
+                self._reporter.problem(unread(error, name, version=version.api_version))
 
     async def _objects(self, resource: Resource) -> AsyncGenerator[tuple[Metadata, bytes], None]:
         """All objects of a kind in the chosen namespaces, or of the cluster."""
-        namespaces: tuple[str, ...] = ("",)
-        if resource.namespaced and not self._choice.scope.most:
-            namespaces = self._choice.scope.namespaces
-        for namespace in namespaces:
+        told = False
+        for namespace in self._choice.namespaces_of(resource):
             async with aclosing(self._client.pages(resource, namespace=namespace)) as pages:
                 async for page in pages:
                     for raw in page.items:
-                        about = sound_head(raw).metadata
+                        try:
+                            about = sound_head(raw).metadata
+                        except ApiError as error:
+                            if not told:
+                                self._reporter.problem(unread(error, resource.group_resource))
+                            told = True
+                            continue
                         if not about.namespace or about.namespace in self._inside:
                             yield about, with_kind(raw, page.kind_prefix)
                     await self._contents.flush()
@@ -194,9 +267,7 @@ class _Relating:
         except ApiError as error:
             return error
 
-    async def _take(
-        self, resource: Resource, one: Wanted, body: bytes, *, other_versions: bool = True
-    ) -> None:
+    def _take(self, resource: Resource, one: Wanted, body: bytes) -> None:
         """Adds an object, or tells why not."""
         target = one.target
         try:
@@ -219,23 +290,8 @@ class _Relating:
                 about.creation_timestamp or "",
                 because=one.because,
             )
-            for version in self._other_versions(resource) if other_versions else ():
-                answer = await self._read(version, target)
-                if isinstance(answer, ApiError):
-                    told = unread(answer, target, version=version.api_version)
-                    self._reporter.problem(told)
-                else:
-                    self._add_version(version, about, answer)
         else:
             self._ledger.forget(target)  # each cluster makes it for itself
-
-    def _add_version(self, version: Resource, about: Metadata, body: bytes) -> None:
-        self._contents.kind(version).add_version(
-            about.namespace, about.name, body, about.creation_timestamp or ""
-        )
-
-    def _other_versions(self, resource: Resource) -> tuple[Resource, ...]:
-        return self._choice.others(resource) if self._request.all_versions else ()
 
     def _may_have(self, one: Wanted) -> bool:
         """Whether an object may come in at all; tells why not."""
@@ -249,7 +305,9 @@ class _Relating:
         return False
 
     def _is_gone(self, one: Wanted) -> None:
-        if one.needed:
+        if one.target.group_resource == related.DEFINITIONS:
+            self._ledger.forget(one.target)  # an extension server's kinds have none
+        else:
             self._left_out(one, "does not exist")
 
     def _left_out(self, one: Wanted, why: str) -> None:

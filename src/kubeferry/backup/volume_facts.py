@@ -18,6 +18,13 @@ ASKED = "backup.velero.io/backup-volumes"
 REFUSED = "backup.velero.io/backup-volumes-excludes"
 """The annotation that leaves the data of volumes of a pod out."""
 _CLASS = "volume.beta.kubernetes.io/storage-class"
+_PROVISIONERS = frozenset(
+    {
+        "volume.kubernetes.io/storage-provisioner",
+        "volume.beta.kubernetes.io/storage-provisioner",
+    }
+)
+_PROVISIONED = "pv.kubernetes.io/provisioned-by"
 
 
 class Mount(IntEnum):
@@ -35,7 +42,12 @@ class Mount(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claim; ``volume`` is the name of the volume that it is bound to, or to be bound to."""
+    """A claim.
+
+    Attributes:
+        volume: the name of the volume that it is bound to, or to be bound to.
+        is_provisioned: whether its class is to make its volume, or has made it.
+    """
 
     namespace: str
     name: str
@@ -43,6 +55,7 @@ class Claim:
     storage_class: str = ""
     phase: str = ""
     volume: str = ""
+    is_provisioned: bool = False
 
     @property
     def is_bound(self) -> bool:
@@ -58,6 +71,8 @@ class Volume:
         capacity: as it is written, such as ``10Gi``.
         source: the field of its spec that says where the data is: ``csi``, ``nfs``, ``hostPath``.
         details: what is in that field.
+        claim_namespace: where its claim is.
+        is_provisioned: whether its class made it.
     """
 
     name: str
@@ -67,6 +82,8 @@ class Volume:
     storage_class: str = ""
     source: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+    claim_namespace: str = ""
+    is_provisioned: bool = False
 
 
 VOLUME_SOURCES = frozenset(
@@ -140,6 +157,8 @@ def read_claim(raw: msgspec.Raw | bytes) -> Claim:
         storage_class=spec.storage_class_name or (meta.annotations or {}).get(_CLASS, ""),
         phase=claim.status.phase,
         volume=spec.volume_name,
+        is_provisioned=claim.status.phase != "Bound"
+        or not _PROVISIONERS.isdisjoint(meta.annotations or {}),
     )
 
 
@@ -157,6 +176,8 @@ def read_volume(raw: msgspec.Raw | bytes) -> Volume:
         storage_class=str(spec.get("storageClassName") or (meta.annotations or {}).get(_CLASS, "")),
         source=source,
         details=details if isinstance(details, dict) else {},
+        claim_namespace=str(at(spec, ("claimRef", "namespace")) or ""),
+        is_provisioned=_PROVISIONED in (meta.annotations or {}),
     )
 
 

@@ -4,8 +4,7 @@ While volume data is not built, data that is asked for and not taken is an error
 `Completed` means complete. Every bound claim is an entry of the backup's volumeinfo.
 """
 
-import sqlite3
-from collections.abc import Iterator
+import asyncio
 from typing import Any, Self
 
 from kubeferry import codec
@@ -21,10 +20,10 @@ from kubeferry.backup.volume_facts import (
 )
 from kubeferry.backup.volume_selection import VolumeSelection
 from kubeferry.report import Problem, Reporter
-from kubeferry.vault.commit import skipped_volume
+from kubeferry.scratch import Scratch
+from kubeferry.vault.commit import ListPacker, skipped_volume
 from kubeferry.vault.sidefiles import NOT_ASKED, NOT_TAKEN
 
-_ROWS = 500
 _claims = codec.Decoder(Claim)
 _volumes = codec.Decoder(Volume)
 _NAMES_CLAIMS = (b'"persistentVolumeClaim"', b'"ephemeral"')
@@ -36,20 +35,12 @@ class Volumes:
     def __init__(self, selection: VolumeSelection, reporter: Reporter) -> None:
         self._selection = selection
         self._reporter = reporter
-        # The empty name is a private file that SQLite deletes itself and keeps in a small cache.
-        self._rows = sqlite3.connect("", isolation_level=None)
-        for statement in (
-            "pragma journal_mode = off",
-            "pragma synchronous = off",
-            "pragma cache_size = -1024",
-            "create table claims (namespace, name, volume, facts, primary key (namespace, name))"
-            " without rowid",
-            "create table volumes (name primary key, facts) without rowid",
-            "create table mounts (namespace, claim, mount, primary key (namespace, claim))"
-            " without rowid",
-            "begin",
-        ):
-            self._rows.execute(statement)
+        self._rows = Scratch(
+            "claims (namespace, name, volume, facts, primary key (namespace, name)) without rowid",
+            "volumes (name primary key, facts) without rowid",
+            "mounts (namespace, claim, mount, primary key (namespace, claim)) without rowid",
+            cache=1024,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -83,7 +74,7 @@ class Volumes:
             mounts = {
                 one.name: Mount.MOUNTED for one in claims if one.group_resource == related.CLAIMS
             }
-        self._rows.executemany(
+        self._rows.add(
             "insert into mounts values (?, ?, ?) on conflict do update"
             " set mount = max(mount, excluded.mount)",
             ((namespace, claim, int(mount)) for claim, mount in mounts.items()),
@@ -96,27 +87,29 @@ class Volumes:
         """
         claim = read_claim(body)
         query = "select mount from mounts where namespace = ? and claim = ?"
-        row = self._rows.execute(query, (claim.namespace, claim.name)).fetchone()
+        row = self._rows.first(query, (claim.namespace, claim.name))
         mount = Mount.NONE if row is None else Mount(row[0])
         return not self._selection.refuses(claim, None, mount)
 
-    def entries(self) -> Iterator[dict[str, Any]]:
-        """The entries of volumeinfo by claim; what is missing in the backup is reported."""
-        cursor = self._rows.execute(
+    async def packed(self) -> bytes:
+        """The volumeinfo of all claims, packed; what is missing in the backup is reported."""
+        packer = ListPacker()
+        for part in self._rows.parts(
             "select claims.facts, volumes.facts, mount from claims"
             " left join volumes on volumes.name = claims.volume"
             " left join mounts on mounts.namespace = claims.namespace"
             " and mounts.claim = claims.name order by claims.namespace, claims.name"
-        )
-        while rows := cursor.fetchmany(_ROWS):
-            for claim, volume, mount in rows:
+        ):
+            for claim, volume, mount in part:
                 told = self._entry(
                     _claims.decode(claim),
                     None if volume is None else _volumes.decode(volume),
                     Mount.NONE if mount is None else Mount(mount),
                 )
                 if told is not None:
-                    yield told
+                    packer.add(told)
+            await asyncio.sleep(0)  # others have their turn
+        return packer.finish()
 
     def _entry(self, claim: Claim, volume: Volume | None, mount: Mount) -> dict[str, Any] | None:
         if not claim.is_bound:

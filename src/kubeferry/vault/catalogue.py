@@ -5,15 +5,13 @@ creation date, in the order written) and Velero's ``<backup>-resource-list.json.
 names).
 """
 
-import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from kubeferry import codec
+from kubeferry.scratch import Scratch
 from kubeferry.vault.resource_list import resource_list
-
-_ROWS = 500
 
 
 class Line(NamedTuple):
@@ -37,14 +35,7 @@ class Catalogue:
 
     def __init__(self) -> None:
         self._using = threading.Lock()
-        # The empty name is a private file that SQLite deletes itself and keeps in a small cache.
-        self._rows = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._rows.execute("pragma journal_mode = off")
-        self._rows.execute("pragma synchronous = off")
-        self._rows.execute("pragma cache_size = -4096")
-        self._rows.execute("pragma temp_store = file")
-        self._rows.execute("create table lines (type, resource, namespace, name, size, created)")
-        self._rows.execute("begin")
+        self._rows = Scratch("lines (type, resource, namespace, name, size, created)", shared=True)
 
     def close(self) -> None:
         """Deletes it."""
@@ -54,7 +45,7 @@ class Catalogue:
     def add(self, lines: Sequence[Line]) -> None:
         """Adds lines at the end."""
         with self._using:
-            self._rows.executemany("insert into lines values (?, ?, ?, ?, ?, ?)", lines)
+            self._rows.add("insert into lines values (?, ?, ?, ?, ?, ?)", lines)
 
     def resources(self) -> Iterator[bytes]:
         """``metadata/resources.json``: a JSON array with one object a line."""
@@ -78,12 +69,11 @@ class Catalogue:
 
     def _select(self, query: str) -> Iterator[list[Any]]:
         """The rows of a query, some at a time."""
-        with self._using:
-            cursor = self._rows.execute(query)
+        parts = self._rows.parts(query)
         while True:
             with self._using:
-                rows = cursor.fetchmany(_ROWS)
-            if not rows:
+                rows = next(parts, None)
+            if rows is None:
                 return
             yield rows
 

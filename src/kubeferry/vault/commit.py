@@ -90,15 +90,30 @@ def skipped_volume(
     return entry
 
 
+class ListPacker:
+    """Packs a JSON list entry by entry, as ``packed_json`` packs it whole."""
+
+    def __init__(self) -> None:
+        self._packer = gzips.packer()
+        self._parts = [self._packer.compress(b"[")]
+        self._before = b""
+
+    def add(self, entry: object) -> None:
+        """Adds an entry."""
+        self._parts.append(self._packer.compress(self._before + codec.encode(entry)))
+        self._before = b","
+
+    def finish(self) -> bytes:
+        """The gzipped list."""
+        return b"".join((*self._parts, self._packer.compress(b"]\n"), self._packer.flush()))
+
+
 def packed_list(entries: Iterable[object]) -> bytes:
-    """Gzipped JSON of a list, as ``packed_json`` makes it; one entry is held at a time."""
-    packer = gzips.packer()
-    parts, before = [packer.compress(b"[")], b""
+    """Gzipped JSON of a list; one entry is held at a time."""
+    packer = ListPacker()
     for entry in entries:
-        parts.append(packer.compress(before + codec.encode(entry)))
-        before = b","
-    parts += packer.compress(b"]\n"), packer.flush()
-    return b"".join(parts)
+        packer.add(entry)
+    return packer.finish()
 
 
 def packed_json(value: object) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kubeferry.api.labels import Labels
-from kubeferry.backup import relating
+from kubeferry.backup import choice, relating
 from kubeferry.backup.choice import choose
 from kubeferry.backup.collect import Collected, collect
 from kubeferry.backup.filters import ResourceFilters
@@ -134,10 +134,10 @@ class World:
             all_versions=all_versions,
         )
         seen = Seen()
-        choice = await choose(request, client=self.client, reporter=seen.findings)
+        chosen = await choose(request, client=self.client, reporter=seen.findings)
         seen.collected = await collect(
             request,
-            choice,
+            chosen,
             client=self.client,
             sink=seen,
             reporter=seen.findings,
@@ -669,3 +669,157 @@ async def test_what_is_left_out_is_counted_by_the_reason(world: World) -> None:
         "made anew by others": 1,
         "being deleted": 1,
     }
+
+
+async def test_several_selectors_leave_namespaces_as_they_are(world: World) -> None:
+    chosen = either({"app": "web"}, {"team": "a"})
+    by_name = await world.backup(labels=chosen)
+    assert "namespaces shop" in by_name.names()
+    by_label = await world.backup(included_namespaces=(), labels=chosen)
+    spaces = [name for name in by_label.names() if name.startswith("namespaces ")]
+    assert spaces == ["namespaces shop"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param({"tier": "db"}, {"tier": "db", "app": "web"}, id="to both"),
+        pytest.param({"tier": "db"}, {"tier": None, "app": "web"}, id="to the one before"),
+        pytest.param({"app": "web"}, {"app": None, "tier": "db"}, id="to the one after"),
+    ],
+)
+async def test_an_object_that_moves_between_selectors_while_the_moment_is_lost_comes_once(
+    world: World, before: dict[str, str], after: dict[str, str]
+) -> None:
+    await world.make(definition(versions="v2 v1"))
+    things = obj("x.io/v2/Thing", "shop/moves").meta(labels=before)
+    await world.make(things, obj("x.io/v2/Thing", "shop/stays").label(app="web"))
+    resource = (await world.client.discover()).find("things.x.io")
+    assert resource is not None
+    world.client.forgetful = True
+    listed, moved = world.client.pages, []
+
+    async def moving(kind: Resource, **where: Any) -> Any:
+        if kind.group == "x.io" and "tier" in where.get("label_selector", "") and not moved:
+            moved.append(True)
+            patch = {"metadata": {"labels": after}}
+            await world.client.patch(resource, "moves", patch, kind="merge", namespace="shop")
+        async for page in listed(kind, **where):
+            yield page
+
+    world.client.pages = moving  # type: ignore[method-assign]
+    seen = await world.backup(labels=either({"app": "web"}, {"tier": "db"}))
+    found = sorted(
+        (one.name, one.version) for one in seen.entries if one.group_resource == "things.x.io"
+    )
+    assert found == [(name, version) for name in ("moves", "stays") for version in ("v1", "v2")]
+
+
+async def test_a_role_that_gathers_others_brings_them_and_what_those_gather(world: World) -> None:
+    def gathers(name: str, wanted: str, **own: str) -> Built:
+        rule = {"clusterRoleSelectors": [{"matchLabels": {"to": wanted}}]}
+        return cluster_role(name).label(**own).with_(aggregationRule=rule)
+
+    await world.make(
+        account("robot"),
+        cluster_binding("robot-reads", "reader", "shop/robot"),
+        gathers("reader", "reader"),
+        gathers("part", "part", to="reader"),
+        cluster_role("piece").label(to="part"),
+        cluster_role("unused").label(to="nobody"),
+    )
+    seen = await world.backup()
+    roles = "clusterroles.rbac.authorization.k8s.io"
+    assert {
+        one.removeprefix(f"{roles} "): why for one, why in seen.because.items() if roles in one
+    } == {
+        "reader": "clusterrolebindings.rbac.authorization.k8s.io robot-reads",
+        "part": f"{roles} reader",
+        "piece": f"{roles} part",
+    }
+
+
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        pytest.param(
+            ResourceFilters(cluster=False),
+            "1 that are needed do not come in, as the backup's filters leave them out: things.x.io "
+            "(for things.x.io shop/one)",
+            id="kept out by a filter",
+        ),
+        pytest.param(
+            ResourceFilters(),
+            "has the label velero.io/exclude-from-backup, and things.x.io shop/one needs it",
+            id="labelled out",
+        ),
+    ],
+)
+async def test_a_custom_resource_without_its_definition_is_told(
+    world: World, filters: ResourceFilters, said: str
+) -> None:
+    await world.make(definition().meta(labels={"velero.io/exclude-from-backup": "true"}))
+    await world.make(obj("x.io/v1/Thing", "shop/one"))
+    [told] = (await world.backup(filters=filters)).told()
+    assert told.endswith(f"NeededMissing: {said}")
+
+
+@pytest.mark.parametrize("included", [("shop", "other"), ("shop", "oth*")])
+async def test_a_namespace_that_goes_when_the_backup_begins_is_told(
+    world: World, included: tuple[str, ...]
+) -> None:
+    listed, calls = world.client.pages, []
+
+    async def going(kind: Resource, **where: Any) -> Any:
+        calls.append(kind.plural)
+        if kind.plural == "namespaces" and calls.count("namespaces") == 2:
+            await world.client.delete(kind, "other")
+        async for page in listed(kind, **where):
+            yield page
+
+    world.client.pages = going  # type: ignore[method-assign]
+    seen = await world.backup(included_namespaces=included)
+    level = "error" if "other" in included else "warning"
+    assert seen.told(level) == [
+        "other: NamespaceMissing: was deleted when the backup began: what was in it may be missing"
+    ]
+
+
+async def test_many_namespaces_are_one_list(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "MANY", 3)
+    names = [f"n{number}" for number in range(10)]
+    await world.make(*map(namespace, names), *(config_map(f"{name}/a") for name in names))
+    world.client.lists.clear()
+    seen = await world.backup(included_namespaces=tuple(names[:4]))
+    assert [one[0] for one in world.client.lists].count("configmaps") == 1
+    maps = sorted(name for name in seen.names() if name.startswith("configmaps "))
+    assert maps == [f"configmaps {name}/a" for name in names[:4]]
+
+
+async def test_other_versions_of_what_others_need_are_one_list_of_each(world: World) -> None:
+    snapshots = definition(
+        "snapshot.storage.k8s.io", "VolumeSnapshotClass", versions="v1 v1beta1", scope="Cluster"
+    )
+    await world.make(snapshots)
+    group = "snapshot.storage.k8s.io"
+    await world.make(
+        obj(STORAGE, "fast").with_(provisioner="disk.example.com"),
+        volume("disk", storageClassName="fast"),
+        claim("data", "disk", storageClassName="fast"),
+        *(
+            obj(f"{group}/v1/VolumeSnapshotClass", name).with_(
+                driver="disk.example.com", deletionPolicy="Delete"
+            )
+            for name in ("a", "b", "c")
+        ),
+        obj(f"{group}/v1/VolumeSnapshotClass", "other").with_(
+            driver="x.io", deletionPolicy="Delete"
+        ),
+    )
+    world.client.lists.clear()
+    seen = await world.backup()
+    kind = f"volumesnapshotclasses.{group}"
+    assert [name for name in seen.names(preferred=False) if name.startswith(kind)] == [
+        f"{kind} {name} v1beta1" for name in ("a", "b", "c")
+    ]
+    assert [one[1] for one in world.client.lists if one[0] == kind] == ["v1", "v1beta1"]

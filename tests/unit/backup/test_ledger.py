@@ -54,8 +54,14 @@ def test_many_are_read_in_order_while_they_are_archived(ledger: Ledger) -> None:
 
 def test_who_left_a_trace_is_found_by_it(ledger: Ledger) -> None:
     left, other = Identity("drivers", "", "a"), Identity("drivers", "", "b")
-    assert not ledger.has_traces()
+    assert not ledger.has_traces(["drivers"])
     ledger.trace([(left, WEB), (left, DB)])
-    assert ledger.has_traces()
+    assert ledger.has_traces(["groups", "drivers"])
+    assert not ledger.has_traces(["groups"])
     assert ledger.sought([other, left]) == WEB
     assert ledger.sought([other]) is None
+
+
+def test_what_was_archived_under_one_kind_and_not_under_another_is_counted(ledger: Ledger) -> None:
+    ledger.add([WEB, DB, Identity("pods v1", "shop", "db"), Identity("pods v1", "shop", "other")])
+    assert ledger.count_lacking("pods", "pods v1") == 1

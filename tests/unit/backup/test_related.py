@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from kubeferry.backup import related
-from kubeferry.backup.related import RULES, TARGETS, references, seeks, traces
+from kubeferry.backup.related import RULES, TARGETS, aggregated, references, seeks, traces
 from kubeferry.backup.relating import ORDER
 from kubeferry.kube.names import Identity
 from kubeferry.kube.objects import POD_SPEC_PATHS
@@ -108,9 +108,19 @@ def test_what_the_volumes_of_a_pod_name(volumes: list[dict[str, Any]], found: li
     assert names("pods", pod(*volumes)) == found
 
 
-def test_a_pod_names_its_account_and_its_priority() -> None:
-    found = names("pods", pod(serviceAccountName="robot", priorityClassName="high"))
-    assert found == ["serviceaccounts shop/robot", "priorityclasses high"]
+def test_a_pod_names_its_account_and_its_classes() -> None:
+    given = pod(serviceAccountName="robot", priorityClassName="high", runtimeClassName="sandboxed")
+    assert names("pods", given) == [
+        "serviceaccounts shop/robot",
+        "priorityclasses high",
+        "runtimeclasses sandboxed",
+    ]
+
+
+def test_a_stateful_set_names_the_classes_of_claims_that_it_will_make() -> None:
+    templates = [{"metadata": {"name": "data"}, "spec": {"storageClassName": "fast"}}, {}]
+    given = obj("apps/v1/StatefulSet", "shop/db").with_(spec={"volumeClaimTemplates": templates})
+    assert names("statefulsets.apps", given) == ["(storageclasses fast)"]
 
 
 @pytest.mark.parametrize("kind", sorted(set(POD_SPEC_PATHS) - {"pods"}))
@@ -164,7 +174,7 @@ def test_what_a_claim_needs(given: Built, found: list[str]) -> None:
                     "controllerExpandSecretRef": {"name": "b", "namespace": "store"},
                 }
             ),
-            ["secrets store/b", "secrets store/a"],
+            ["secrets store/a", "secrets store/b"],
             id="the Secrets of a CSI volume, wherever they are",
         ),
         pytest.param(
@@ -237,19 +247,46 @@ def test_what_others_need(kind: str, given: Built, found: list[str]) -> None:
     assert names(kind, given) == found
 
 
-def test_a_binding_seeks_the_accounts_that_it_names() -> None:
-    found = seeks(
-        related.CLUSTER_ROLE_BINDINGS,
-        binding(
-            "ClusterRoleBinding",
-            "ClusterRole",
-            {"kind": "ServiceAccount", "name": "robot", "namespace": "shop"},
-            {"kind": "User", "name": "ann"},
+@pytest.mark.parametrize(
+    ("subject", "sought"),
+    [
+        pytest.param(
+            {"kind": "ServiceAccount", "name": "robot", "namespace": "shop"}, True, id="by its name"
+        ),
+        pytest.param(
+            {"kind": "User", "name": "system:serviceaccount:shop:robot"}, True, id="as a user"
+        ),
+        pytest.param(
             {"kind": "Group", "name": "system:serviceaccounts:shop"},
-        ).json,
-    )
-    assert found == [Identity(related.ACCOUNTS, "shop", "robot")]
-    assert found == traces(found[0], obj(ACCOUNT, "shop/robot").json)
+            True,
+            id="as those of its namespace",
+        ),
+        pytest.param(
+            {"kind": "ServiceAccount", "name": "robot", "namespace": "other"}, False, id="another's"
+        ),
+        pytest.param({"kind": "User", "name": "ann"}, False, id="a person"),
+        pytest.param(
+            {"kind": "Group", "name": "system:serviceaccounts"}, False, id="all there are"
+        ),
+    ],
+)
+def test_a_binding_seeks_the_accounts_that_it_names(subject: dict[str, str], sought: bool) -> None:
+    bound = binding("ClusterRoleBinding", "ClusterRole", subject)
+    robot = Identity(related.ACCOUNTS, "shop", "robot")
+    left = traces(robot, obj(ACCOUNT, "shop/robot").json)
+    found = seeks(related.CLUSTER_ROLE_BINDINGS, bound.json)
+    assert bool(set(found) & set(left)) is sought
+
+
+def test_an_aggregated_role_is_known_by_its_selectors() -> None:
+    rule = {"clusterRoleSelectors": [{"matchLabels": {"to": "reader"}}]}
+    role = obj(f"{RBAC}/ClusterRole", "reader").with_(aggregationRule=rule)
+    [selector] = aggregated(role.json)
+    assert selector.matches({"to": "reader"})
+    assert traces(Identity(related.CLUSTER_ROLES, "", "reader"), role.json)
+    plain = obj(f"{RBAC}/ClusterRole", "plain").json
+    assert aggregated(plain) == ()
+    assert traces(Identity(related.CLUSTER_ROLES, "", "plain"), plain) == []
 
 
 def test_the_account_of_a_role_binding_is_in_its_namespace_if_none_is_said() -> None:

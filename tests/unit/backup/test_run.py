@@ -187,7 +187,7 @@ async def test_a_namespace_that_may_not_be_taken_is_told(ground: Ground) -> None
 @pytest.mark.parametrize(
     ("included", "said"),
     [
-        pytest.param(("kube-system",), "'kube-system' cannot be backed up", id="reserved"),
+        pytest.param(("kube-system",), "none of kube-system is left", id="reserved"),
         pytest.param(("gone",), "get target namespace failed: none of gone", id="none is there"),
     ],
 )
