@@ -37,8 +37,10 @@ class Item(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     """One object's line: what it was, where it went, what was done and why.
 
     ``source`` and ``target`` are ``[group resource, namespace, name]``; ``action`` is ``created``,
-    ``skipped``, ``refused`` or ``failed``; ``changes`` are ``{pointer, old?, new?, mechanism,
-    rule}``; ``problems`` are ``[level, reason, message]``; ``images`` must exist for it to run.
+    ``updated``, ``recreated``, ``skipped``, ``refused`` or ``failed``; ``changes`` are ``{pointer,
+    old?, new?, mechanism, rule}``; ``differences``, in the same form, lead from the object that was
+    there to what was to be written; ``problems`` are ``[level, reason, message]``; ``images`` must
+    exist for it to run.
     """
 
     source: tuple[str, str, str]
@@ -48,6 +50,7 @@ class Item(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     reason: str = ""
     message: str = ""
     changes: list[dict[str, Any]] = []
+    differences: list[dict[str, Any]] = []
     problems: list[tuple[Level, str, str]] = []
     images: list[str] = []
 
@@ -155,7 +158,8 @@ def _line(item: Item | HookRun) -> bytes:
         if isinstance(item, HookRun):
             raise
         # So the object could not be created either: that is what to tell.
-        return codec.encode(msgspec.structs.replace(item, changes=[])) + b"\n"
+        bare = msgspec.structs.replace(item, changes=[], differences=[])
+        return codec.encode(bare) + b"\n"
 
 
 _ITEMS = codec.Decoder(Item)

@@ -230,6 +230,15 @@ class RestoreSpec(Strict, kw_only=True, frozen=True):
             "false: all are drawn anew; unset: kept, but the health check's."
         ),
     ] = None
+    existing_resource_policy: Annotated[
+        Literal["none", "update", "recreate"],
+        Meta(
+            description="What is done with objects that are there already and differ. none: they "
+            "are left as they are; update: they become as the restore would make them, what "
+            "others wrote stays; recreate: those that no update can change so are deleted and "
+            "created anew, where that is safe."
+        ),
+    ] = "none"
     restore_status: Annotated[StatusKinds | None, Meta(description=StatusKinds.__doc__)] = None
     app_restore_only: Annotated[
         bool,
@@ -253,9 +262,11 @@ class ItemCounts(Tolerant, kw_only=True, frozen=True):
     """How many objects met which end."""
 
     created: Annotated[Count, Meta(description="Created.")] = 0
+    updated: Annotated[Count, Meta(description="There before, and changed.")] = 0
+    recreated: Annotated[Count, Meta(description="There before, and made anew.")] = 0
     skipped: Annotated[Count, Meta(description="Left as they were, each with a reason.")] = 0
-    refused: Annotated[Count, Meta(description="Not created: a rule must not do that.")] = 0
-    failed: Annotated[Count, Meta(description="Not created: the API server refused.")] = 0
+    refused: Annotated[Count, Meta(description="Not written: a rule must not do that.")] = 0
+    failed: Annotated[Count, Meta(description="Not written: the API server refused.")] = 0
 
 
 class RestoreStatus(Tolerant, kw_only=True, frozen=True):

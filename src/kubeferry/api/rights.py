@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kubeferry.api import backup, crd
+from kubeferry.api import crd
 from kubeferry.api.definition import GROUP
 
 CONTROLLER = "kubeferry-controller"
@@ -55,6 +55,10 @@ EVERYWHERE = (
             "list": "a backup reads every kind there is, in pages",
             "create": "a restore creates every kind there is, those included that it defines "
             "itself; commands in pods",
+            "patch": "a restore with `existingResourcePolicy` `update` or `recreate`, and what a "
+            "service account that is there lacks; a status that is restored; how a task or a vault "
+            "is; a finalizer holds a backup whose applications are still frozen by a hook",
+            "delete": "a restore with `existingResourcePolicy: recreate`",
         },
     ),
     Rule(
@@ -74,16 +78,6 @@ AT_HOME = (
         GROUP,
         _OURS,
         {"watch": "tasks and vaults are taken up as soon as they are there"},
-    ),
-    Rule(
-        GROUP,
-        tuple(f"{plural}/status" for plural in _OURS),
-        {"patch": "telling how a task or a vault is"},
-    ),
-    Rule(
-        GROUP,
-        (backup.DEFINITION.plural,),
-        {"patch": "a finalizer holds a backup whose applications are still frozen by a hook"},
     ),
     Rule(
         "coordination.k8s.io",

@@ -14,16 +14,18 @@ from kubeferry.cli.output import counted, printable, table
 from kubeferry.cli.plan_view import Look, draw
 from kubeferry.kube.names import Identity
 from kubeferry.restore.hooks import InitWait, PodHook
-from kubeferry.restore.plan import PlanItem
-from kubeferry.restore.report import change_line, is_secret
+from kubeferry.restore.plan import WRITING, PlanItem
+from kubeferry.restore.report import change_line, is_secret, is_told
 from kubeferry.restore.waves import Step
 from kubeferry.transform.hook_annotations import ANNOTATION
 
 _NAMES = {
     "create": "to create",
+    "update": "to update",
+    "recreate": "to make anew",
     "skip": "left out",
     "refuse": "refused",
-    "fail": "cannot be created",
+    "fail": "cannot be restored",
 }
 _KEPT = 10_000
 """Images that are remembered."""
@@ -46,9 +48,9 @@ class Tally:
         self.actions[item.action] += 1
         if item.why is not None:
             self.reasons[item.action, item.why.reason] += 1
-        self.warnings += len(item.warnings)
+        self.warnings += len(item.warnings) + (item.action == "skip" and is_told(item, item.why))
         self.errors += len(item.errors) + (item.action in ("refuse", "fail"))
-        if item.action != "create":
+        if item.action not in WRITING:
             return
         self.causes.update({(one.cause.mechanism, one.cause.rule) for one in item.changes})
         self.hooks += len(item.hooks)
@@ -154,6 +156,10 @@ def item_json(step: Step, item: PlanItem) -> dict[str, Any]:
     }
     if item.resource is not None:
         line["apiVersion"], line["kind"] = item.resource.api_version, item.resource.kind
+    if item.present is not None and item.present.changes:
+        line["differences"] = [
+            change_line(change, secret=is_secret(item)) for change in item.present.changes
+        ]
     if item.why is not None:
         line["reason"], line["message"] = item.why
     for name, notes in (("warnings", item.warnings), ("errors", item.errors)):

@@ -14,7 +14,7 @@ values are cut, unless ``full``. Values of Secrets are never shown.
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
@@ -23,7 +23,7 @@ from kubeferry.cli.output import cells, pad, printable
 from kubeferry.durations import format_duration
 from kubeferry.restore.heirs import Owner
 from kubeferry.restore.hooks import InitWait, PodHook
-from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.plan import WRITING, PlanItem
 from kubeferry.restore.report import change_line, is_secret
 from kubeferry.restore.waves import Step
 from kubeferry.transform.change import Note
@@ -36,8 +36,12 @@ _COMMON = frozenset({"server-fields", "restore-labels"})
 _MOVED = "/metadata/namespace"
 _RENAMED = "/metadata/name"
 _VALUE = 240
+_DIFFERENCES = 8
+"""Differences of one object that are shown, unless ``full``."""
 _ACTIONS = {
     "create": ("create", "green"),
+    "update": ("update", "cyan"),
+    "recreate": ("recreate", "magenta"),
     "skip": ("skip  ", "yellow"),
     "refuse": ("refuse", "red"),
     "fail": ("fail  ", "red"),
@@ -114,11 +118,11 @@ def item_lines(item: PlanItem, look: Look, *, last: bool) -> Iterator[str]:
     head = f"{branch}{look.paint(word, fg=colour)}  {_identity(item, look)}"
     indent = f"{below}        "
     lines = [change_line(change, secret=is_secret(item)) for change in item.changes]
-    if item.action == "create":
+    if item.action in WRITING:
         moved = next((one for one in lines if _moves(one)), None)
         yield _aligned(head, _cause(moved) if moved and not look.full else "", look)
         for line in lines:
-            if look.full or not (_moves(line) or _is_common(line)):
+            if look.full or not (_moves(line) or _is_common(line) or item.present):
                 yield from change_lines(_shown(line, look), indent, look)
         for hook in item.hooks:
             yield from hook_lines(hook, indent, look, owner=item.owner)
@@ -129,9 +133,21 @@ def item_lines(item: PlanItem, look: Look, *, last: bool) -> Iterator[str]:
         else:
             yield head
             yield from _note(item.why, indent, look, fg=colour)
+    yield from _difference_lines(item, indent, look)
     for notes, fg in ((item.warnings, "yellow"), (item.errors, "red")):
         for note in notes:
             yield from _note(note, indent, look, fg=fg)
+
+
+def _difference_lines(item: PlanItem, indent: str, look: Look) -> Iterator[str]:
+    """What differs in the object that is there, as changes of it."""
+    changes = item.present.changes if item.present is not None else ()
+    shown = changes if look.full else changes[:_DIFFERENCES]
+    for change in shown:
+        line = _shown(change_line(change, secret=is_secret(item)), look)
+        yield from change_lines(replace(line, cause=""), indent, look)
+    if len(changes) > len(shown):
+        yield f"{indent}  and {len(changes) - len(shown):,} more; --full shows them"
 
 
 def hook_lines(
@@ -247,7 +263,7 @@ def _identity(item: PlanItem, look: Look) -> str:
         printable(f"{one.namespace}/{one.name}" if one.namespace else one.name)
         for one in (item.source, item.target)
     )
-    moved = item.action == "create" and source != target
+    moved = item.action in WRITING and source != target
     name = f"{source} -> {target}" if moved else source
     return f"{printable(kind)} {look.paint(name, bold=True)}"
 

@@ -61,6 +61,8 @@ def _said(spec: RestoreSpec) -> Iterator[tuple[str, str | None]]:
     yield from _annotated("--ingress-annotation", spec.overwrite_ingress_annotations)
     if spec.preserve_node_ports is not None:
         yield from _truth("--preserve-node-ports", spec.preserve_node_ports)
+    if spec.existing_resource_policy != "none":
+        yield "--existing-resource-policy", spec.existing_resource_policy
     if spec.restore_status is not None:
         included, excluded = _status_words(spec.restore_status)
         yield "--status-include-resources", ",".join(included)
@@ -151,6 +153,8 @@ def rows(spec: RestoreSpec) -> Iterator[Row]:
             yield name, key.removesuffix("-"), "(taken out)" if is_out else str(new)
     if spec.preserve_node_ports is not None:
         yield "preserveNodePorts", str(spec.preserve_node_ports).lower(), ""
+    if spec.existing_resource_policy != "none":
+        yield "existingResourcePolicy", spec.existing_resource_policy, ""
     if spec.restore_status is not None:
         included, excluded = _status_words(spec.restore_status)
         but = f" but {', '.join(excluded)}" if excluded else ""

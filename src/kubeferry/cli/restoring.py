@@ -144,6 +144,12 @@ def _changing() -> list[Callable[[Any], Any]]:
             help="All node ports of Services stay, or with =false none; else all but the health "
             "check's.",
         ),
+        click.option(
+            "--existing-resource-policy",
+            type=click.Choice(["none", "update", "recreate"]),
+            help="What is done with objects that are there and differ: nothing (none), or they "
+            "become as the backup has them (update), made anew where that is needed (recreate).",
+        ),
         names_option(
             "--status-include-resources",
             metavar="A,B",
@@ -243,6 +249,7 @@ def spec_of(options: Mapping[str, Any]) -> dict[str, Any]:
         "storageClassMapping": options["storage_class_mapping"],
         "convertedarg": options["convert_claim"],
         "preserveNodePorts": TRUTH[options["preserve_node_ports"]],
+        "existingResourcePolicy": options["existing_resource_policy"],
         "restoreStatus": {
             "includedResources": options["status_include_resources"],
             "excludedResources": options["status_exclude_resources"],

@@ -15,7 +15,7 @@ from kubeferry.controller.status import ProgressWriter, patch_status
 from kubeferry.controller.sync import create_synced
 from kubeferry.controller.task import ending, keep_running, wait_for_vault
 from kubeferry.errors import Interrupted, InvalidInput, NotFound
-from kubeferry.kube.objects import Object, at
+from kubeferry.kube.objects import Object
 from kubeferry.restore.prepare import prepare
 from kubeferry.restore.request import RestoreRequest
 from kubeferry.restore.run import run_restore
@@ -45,7 +45,6 @@ class RestoreReconciler:
             restore,
             client=context.client,
             namespace=context.namespace,
-            resumed=at(obj, ("status", "phase")) is not None,
         )
         _check_unchanged(request.modifier_digest, restore.status.resource_modifier_digest)
         if request.modifier_digest:

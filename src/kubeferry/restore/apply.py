@@ -1,17 +1,18 @@
-"""Executes a plan: one create for each object and no GET before it, many at once.
+"""Executes a plan: one write for each object and no GET before it, many at once.
 
 The number of requests in flight is the client's one adaptive limit; workers only keep it fed, with
 no more archived JSON at once than the client's ``outgoing`` has room for (decoded it takes a few
-times that). What already exists is never overwritten. After a restart an object that an earlier run
-of this task created is recognised by its field manager and counts as created: nothing is created
-twice, nothing is missed.
+times that). What already exists is written only where the plan says so; what has come since the
+plan was made is left alone. After a restart an object that an earlier run of this task created or
+updated is recognised by its field manager and counts as such: nothing is done twice, nothing is
+missed.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kubeferry import codec
 from kubeferry.errors import (
@@ -29,15 +30,15 @@ from kubeferry.kube.client import Client
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, metadata
 from kubeferry.restore.definitions import served_resources
+from kubeferry.restore.existing import DIFFERS, Policy, Verdict, judge
 from kubeferry.restore.heirs import is_heir, is_made_by
-from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.overwrite import Overwriter
+from kubeferry.restore.plan import WRITING, PlanItem
 from kubeferry.restore.statuses import restore_status
 from kubeferry.restore.waves import DEFINITIONS, NAMESPACES
-from kubeferry.transform.change import Note
+from kubeferry.transform.change import Change, Note
 
 WORKERS = 64
-EXISTS = "Exists"
-"""The reason of what was not created because it is there already."""
 
 _AHEAD, _AHEAD_BYTES = 32, 1 << 20
 _ACCOUNT_SECONDS = 10.0
@@ -47,22 +48,25 @@ _ESTABLISHED_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of an item: ``created``, ``skipped``, ``refused`` or ``failed``, and why.
+    """What became of an item: ``created``, ``updated``, ``recreated``, ``skipped``, ``refused`` or
+    ``failed``, and why.
 
-    ``warnings`` are what went wrong with an object that is there.
+    ``warnings`` are what went wrong with an object that is there; ``differences`` what it had that
+    the restore would have otherwise, as edits of it.
     """
 
     item: PlanItem
     action: str
     why: Note | None = None
     warnings: tuple[Note, ...] = ()
+    differences: tuple[Change, ...] = ()
 
 
 class Applier:
     """Applies plan items with ``WORKERS`` workers.
 
-    ``on_result`` is called for every item, in the order in which they end. ``resumed`` says that an
-    earlier run of the same task may have created objects.
+    ``on_result`` is called for every item, in the order in which they end. ``policy`` is what the
+    plan was made by.
     """
 
     def __init__(
@@ -70,13 +74,13 @@ class Applier:
         client: Client,
         *,
         field_manager: str,
-        resumed: bool,
         on_result: Callable[[Result], Awaitable[None]],
+        policy: Policy = "none",
         workers: int = WORKERS,
     ) -> None:
         self._client = client
         self._field_manager = field_manager
-        self._resumed = resumed
+        self._policy = policy
         self._on_result = on_result
         self._workers = workers
 
@@ -108,21 +112,38 @@ class Applier:
             raise first_error(errors) from None
 
     async def _apply(self, item: PlanItem) -> Result:
-        if item.action != "create":
-            return Result(item, _PASSIVE[item.action], item.why)
+        found = item.present.changes if item.present is not None else ()
+        if item.action not in WRITING:
+            return Result(item, _PASSIVE[item.action], item.why, differences=found)
         try:
-            why = await self._create(item)
+            done = await self._write(item)
         except ApiLost:
             raise
         except ApiError as error:
             # Its place is left out: whoever tells of it names the object.
             said = f"{error.problem}; {error.remedy}" if error.remedy else error.problem
-            return Result(item, "failed", Note(error.kubernetes_reason or error.reason, said))
+            why = Note(error.kubernetes_reason or error.reason, said)
+            return Result(item, "failed", why, differences=found)
         except InvalidInput as error:  # what modifiers made of it cannot be encoded
             return Result(item, "failed", Note("Malformed", error.problem))
-        if why is not None:
-            return Result(item, "skipped", why)
-        return Result(item, "created", None, await self._status(item))
+        if done.action not in ("created", "recreated"):
+            return done
+        return replace(done, warnings=await self._status(item))
+
+    async def _write(self, item: PlanItem) -> Result:
+        if item.resource is None or item.object is None:
+            raise ValueError(f"{item.target} is no item to write")
+        if item.present is None:
+            return await self._create(item, item.resource)
+        overwriter = Overwriter(self._client, self._field_manager, policy=self._policy)
+        if item.action == "update":
+            is_there = await overwriter.update(item, item.resource, item.present)
+        else:
+            is_there = await overwriter.recreate(item, item.resource, item.present)
+        if not is_there:  # it went away by itself
+            return await self._create(item, item.resource)
+        await self._served(item, item.resource)
+        return Result(item, f"{item.action}d", differences=item.present.changes)
 
     async def _status(self, item: PlanItem) -> tuple[Note, ...]:
         """Gives what was created its status back, if it gets one; what went wrong with that."""
@@ -137,32 +158,29 @@ class Applier:
         )
         return () if warning is None else (warning,)
 
-    async def _create(self, item: PlanItem, *, again: bool = True) -> Note | None:
-        """Creates one object; a note says why it was not necessary.
+    async def _create(self, item: PlanItem, resource: Resource, *, again: bool = True) -> Result:
+        """Creates one object, unless it is there.
 
         ``again`` is false for the second try, after what was in the way has gone.
         """
-        if item.resource is None or item.object is None:
-            raise ValueError(f"{item.target} is no item to create")
-        resource, body = item.resource, codec.encode(item.object)
         try:
-            await self._post(resource, body, item)
-        except AlreadyExists as error:
+            await self._post(resource, codec.encode(item.object), item)
+        except AlreadyExists:
             if not again:
                 raise
-            why = await self._existing(item, resource, retried=error.after_retry)
-            if why is None and resource.group_resource == DEFINITIONS:
-                await self._established(item, resource)
-            return why
+            return await self._existing(item, resource)
         except Invalid:
             # A Service's node port may be taken by the very Service (velero.md §3.6).
             taken = resource.group_resource == "services" and await self._find(item, resource)
             if not taken:
                 raise
-            return await self._judge(item, taken)
+            return await self._judge(item, resource, taken)
+        await self._served(item, resource)
+        return Result(item, "created")
+
+    async def _served(self, item: PlanItem, resource: Resource) -> None:
         if resource.group_resource == DEFINITIONS:
             await self._established(item, resource)
-        return None
 
     async def _post(self, resource: Resource, body: bytes, item: PlanItem) -> None:
         deadline = asyncio.get_running_loop().time() + _ACCOUNT_SECONDS
@@ -182,29 +200,52 @@ class Applier:
                     raise
             await asyncio.sleep(0.2)
 
-    async def _existing(self, item: PlanItem, resource: Resource, *, retried: bool) -> Note | None:
-        is_namespace = resource.group_resource == NAMESPACES
-        if not (self._resumed or retried or is_namespace):
-            return _EXISTS
+    async def _existing(self, item: PlanItem, resource: Resource) -> Result:
         live = await self._find(item, resource)
         if live is None:
-            return await self._create(item, again=False)
+            return await self._create(item, resource, again=False)
+        is_namespace = resource.group_resource == NAMESPACES
         if is_namespace and metadata(live).get("deletionTimestamp"):
             await self._gone(item, resource)
-            return await self._create(item, again=False)
-        return await self._judge(item, live)
+            return await self._create(item, resource, again=False)
+        return await self._judge(item, resource, live)
 
-    async def _judge(self, item: PlanItem, live: Object) -> Note | None:
-        """Whether what is there already was made by an earlier run of this very task.
+    async def _judge(self, item: PlanItem, resource: Resource, live: Object) -> Result:
+        """What becomes of an item whose name is taken, which was not known when it was planned.
 
-        A pod that it made may have been made anew since by the controller that it made after it.
+        It may have been made by an earlier run of this very task; a pod may have been made anew
+        since by the controller that it made after it.
         """
-        if is_made_by(live, self._field_manager):
-            return None
+        if is_made_by(live, self._field_manager) or await self._is_heir(item, live):
+            await self._served(item, resource)
+            return Result(item, "created")
+        verdict = self._verdict(item, live)
+        if verdict.action == "update":
+            overwriter = Overwriter(self._client, self._field_manager, policy="none")
+            if not await overwriter.update(item, resource, verdict):
+                return await self._create(item, resource, again=False)
+            return Result(item, "updated", differences=verdict.changes)
+        why = verdict.why
+        if why is not None and why.reason == DIFFERS and self._policy != "none":
+            why = why._replace(message=f"{why.message}: it has come since this was planned")
+        return Result(item, "skipped", why, differences=verdict.changes)
+
+    async def _is_heir(self, item: PlanItem, live: Object) -> bool:
         if item.owner is None:
-            return _EXISTS
+            return False
         owner = await self._get(item.owner.resource, item.owner.name, item.target.namespace)
-        return None if is_heir(live, owner, manager=self._field_manager) else _EXISTS
+        return is_heir(live, owner, manager=self._field_manager)
+
+    def _verdict(self, item: PlanItem, live: Object) -> Verdict:
+        return judge(
+            item.object or {},
+            live,
+            archived=item.archived or {},
+            changes=item.changes,
+            group_resource=item.target.group_resource,
+            policy="none",
+            manager=self._field_manager,
+        )
 
     async def _find(self, item: PlanItem, resource: Resource) -> Object | None:
         return await self._get(resource, item.target.name, item.target.namespace)
@@ -272,7 +313,6 @@ class Applier:
         return True
 
 
-_EXISTS = Note(EXISTS, "is there already and is not overwritten")
 _PASSIVE = {"skip": "skipped", "refuse": "refused", "fail": "failed"}
 
 

@@ -46,7 +46,7 @@ class Owner(NamedTuple):
 
 
 class NamedBy(NamedTuple):
-    """The same as an archived pod says it: ``apiVersion``, kind and name."""
+    """A controller as what belongs to it says it: ``apiVersion``, kind and name."""
 
     api_version: str
     kind: str
@@ -55,16 +55,20 @@ class NamedBy(NamedTuple):
 
 def named_by(archived: Object) -> NamedBy | None:
     """The controller that gave an archived pod its name; None if it was drawn or nobody did."""
-    meta = metadata(archived)
-    listed = meta.get("ownerReferences")
+    found = controller_of(archived)
+    # A StatefulSet writes generateName too, beside the name that it gives.
+    is_drawn = found is not None and found.kind != _STATEFUL
+    return None if is_drawn and metadata(archived).get("generateName") else found
+
+
+def controller_of(obj: Object) -> NamedBy | None:
+    """The controller that an object belongs to, None if it belongs to nobody."""
+    listed = metadata(obj).get("ownerReferences")
     for one in listed if isinstance(listed, list) else ():
         if at(one, ("controller",)) is not True:
             continue
         found = [at(one, (key,)) for key in ("apiVersion", "kind", "name")]
-        # A StatefulSet writes generateName too, beside the name that it gives.
-        if all(isinstance(text, str) and text for text in found) and (
-            found[1] == _STATEFUL or not meta.get("generateName")
-        ):
+        if all(isinstance(text, str) and text for text in found):
             return NamedBy(*found)
     return None
 

@@ -1,13 +1,13 @@
 """The plan of a restore: for each object, in the order of the waves, what would be done and why.
 
-A plan is made from the spool, the rules and the target's discovery alone; nothing is asked of the
-target while it is made and nothing is written. The engine (``apply``) executes these items and
-nothing else; ``kubeferry restore plan`` prints them.
+A plan is made from the spool, the rules, the target's discovery and what ``survey`` found there;
+nothing is asked of the target while it is made and nothing is written. The engine (``apply``)
+executes these items and nothing else; ``kubeferry restore plan`` prints them.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import groupby
+from dataclasses import dataclass, field, replace
+from itertools import groupby, islice
 from typing import Any, Literal
 
 import msgspec
@@ -16,7 +16,8 @@ from kubeferry import codec
 from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import RESERVED_NAMESPACES, Identity, Resource
 from kubeferry.kube.objects import POD_SPEC_PATHS, Object
-from kubeferry.restore.heirs import Owner, named_by
+from kubeferry.restore.existing import OWNER_THERE, Policy, Verdict, judge
+from kubeferry.restore.heirs import Owner, controller_of, is_made_by, named_by
 from kubeferry.restore.hooks import NO_HOOKS, HookRules, PodHook, PodHooks, pod_hooks
 from kubeferry.restore.spool import Spool, Spooled
 from kubeferry.restore.statuses import status_change, upgraded
@@ -28,19 +29,31 @@ from kubeferry.transform.parameters.images import target_images
 from kubeferry.transform.pipeline import Pipeline
 from kubeferry.vault.reader import disagreement
 
-Action = Literal["create", "skip", "refuse", "fail"]
+Action = Literal["create", "update", "recreate", "skip", "refuse", "fail"]
+WRITING = frozenset({"create", "update", "recreate"})
+"""The actions that write something."""
+_OWNED = frozenset({"pods", "replicasets.apps", "jobs.batch", "controllerrevisions.apps"})
+"""Kinds of which a workload makes as many as it needs."""
+_OWNERS = frozenset(
+    {"replicationcontrollers", "cronjobs.batch", "jobs.batch", "replicasets.apps"}
+    | {"deployments.apps", "statefulsets.apps", "daemonsets.apps"}
+)
+_EMPTY = "VolumeDataNotRestored"
+_TRIED = 20
+"""Objects of a kind that are looked at to find its version in the target."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlanItem:
     """What would be done with one object.
 
-    ``target`` is the object to create, by what its kind is called there; ``object`` its content,
-    None unless ``action`` is ``create``; ``why`` says why it is not created. ``errors`` are
-    recorded although it is created. ``images`` are those that the image mapping gave it: they must
+    ``target`` is the object to write, by what its kind is called there; ``object`` its content,
+    None unless ``action`` writes it; ``why`` says why it is not written. ``errors`` are
+    recorded although it is written. ``images`` are those that the image mapping gave it: they must
     exist. ``size`` is what its JSON has in the archive, in bytes. ``hooks`` are run in it, a pod,
     once it was created; ``owner`` is who gave it its name and may make it anew. ``status`` is
-    written once it was created, None where it gets none.
+    written once it was created, None where it gets none. ``archived`` is the object as it was, and
+    ``present`` what is to be done with the one that is there, if there is one.
     """
 
     source: Identity
@@ -57,6 +70,8 @@ class PlanItem:
     hooks: tuple[PodHook, ...] = ()
     owner: Owner | None = None
     status: Any = None
+    archived: Object | None = None
+    present: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +87,8 @@ class Planner:
     claims_with_data: frozenset[tuple[str, str]] = frozenset()
     hooks: HookRules = field(default_factory=HookRules)
     status_kinds: frozenset[str] = frozenset()
+    policy: Policy = "none"
+    manager: str = ""
     lost: dict[str, Note] = field(default_factory=dict)
     added: set[Identity] = field(default_factory=set)
 
@@ -85,7 +102,21 @@ class Planner:
     def total(self) -> int:
         """How many items there will be, those that the restore adds aside."""
         archived = sum(1 for _ in self.spool.names(NAMESPACES))
-        return self.spool.count() - archived + len(self._namespace_names())
+        return self.spool.count() - archived + len(self.namespace_names())
+
+    def target_namespace(self, source: str) -> str:
+        """Where the objects of a namespace go."""
+        return self.namespaces.get(source, source)
+
+    def resource_of(self, kind: str) -> Resource | None:
+        """As what the objects of one of the archive's kinds would be written, None if not at
+        all.
+        """
+        for spooled in islice(self.spool.walk(kind), _TRIED):
+            resource = self.item(spooled).resource
+            if resource is not None:
+                return resource
+        return None
 
     def steps(self) -> Iterator[tuple[Step, Iterator[PlanItem]]]:
         """The steps that have something to do, each with its items; consume one before the next."""
@@ -123,7 +154,7 @@ class Planner:
     def _added(self, spooled: Spooled, item: PlanItem) -> Iterator[PlanItem]:
         """The volumes and claims that the restore adds for an item, each once."""
         path = POD_SPEC_PATHS.get(spooled.identity.group_resource)
-        if path is None or item.action != "create":
+        if path is None or item.action not in WRITING:
             return
         if not any(change.cause is flexvolume_inline.CAUSE for change in item.changes):
             return
@@ -141,7 +172,7 @@ class Planner:
 
     def _namespaces(self) -> Iterator[PlanItem]:
         resource = self.discovery.find(NAMESPACES)
-        for name, target in self._namespace_names():
+        for name, target in self.namespace_names():
             source = Identity(NAMESPACES, "", name)
             body = self.spool.get(source)
             bare = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
@@ -150,7 +181,7 @@ class Planner:
             if outcome.object is None:
                 unfit = outcome.refused or outcome.skipped
                 outcome = self.pipeline(bare, NAMESPACES)
-            yield PlanItem(
+            planned = PlanItem(
                 source=source,
                 target=Identity(NAMESPACES, "", target),
                 resource=resource,
@@ -158,9 +189,11 @@ class Planner:
                 object=outcome.object,
                 changes=tuple(outcome.changes),
                 errors=(unfit,) if unfit else (),
+                archived=bare if unfit else archived,
             )
+            yield self._beside_live(planned)
 
-    def _namespace_names(self) -> list[tuple[str, str]]:
+    def namespace_names(self) -> list[tuple[str, str]]:
         """Source and target of each namespace that is ensured, one a target, sorted."""
         archived = {name for _, name in self.spool.names(NAMESPACES)}
         targets: dict[str, str] = {}
@@ -174,7 +207,7 @@ class Planner:
     def item(self, spooled: Spooled) -> PlanItem:
         """The plan for one object of the archive."""
         source = spooled.identity
-        namespace = self.namespaces.get(source.namespace, source.namespace)
+        namespace = self.target_namespace(source.namespace)
         target = Identity(source.group_resource, namespace, source.name)
         if source.namespace in self.reserved:
             why = Note("Reserved", f"the namespace {source.namespace} is reserved")
@@ -209,7 +242,10 @@ class Planner:
         status = status_change(obj, source.group_resource, self.status_kinds)
         unfitting = upgraded(obj, outcome.object) if status is not None else None
         status = status if unfitting is None else None
-        return PlanItem(
+        owned = self._left_to_its_owner(obj, target)
+        if owned is not None:
+            return PlanItem(source, target, resource, "skip", why=owned)
+        planned = PlanItem(
             source,
             target,
             resource,
@@ -229,7 +265,65 @@ class Planner:
             hooks.hooks,
             self._owner(obj) if is_pod else None,
             status.new if status is not None else None,
+            obj,
         )
+        return self._beside_live(planned)
+
+    def _beside_live(self, planned: PlanItem) -> PlanItem:
+        """The item, given what is there already by its name."""
+        body = self.spool.live(planned.target)
+        if body is None:
+            return planned
+        live, unfit = _decoded(planned.target, body)
+        if unfit is not None or planned.object is None or planned.archived is None:
+            return planned  # the create will tell
+        going = live["metadata"].get("deletionTimestamp")
+        if planned.target.group_resource == NAMESPACES and going:
+            return planned  # it is waited for
+        verdict = self.judge(planned, live)
+        if verdict.action == "create":
+            return planned
+        writes = verdict.action in WRITING
+        return replace(
+            planned,
+            action=verdict.action,
+            object=planned.object if writes else None,
+            archived=planned.archived if writes else None,
+            why=verdict.why,
+            warnings=_told(planned.warnings) if writes else (),
+            errors=_told(planned.errors),
+            images=planned.images if writes else (),
+            hooks=planned.hooks if verdict.action == "recreate" else (),
+            present=verdict,
+        )
+
+    def judge(self, planned: PlanItem, live: Object, *, policy: Policy | None = None) -> Verdict:
+        """What to do with an object that is there instead of creating it."""
+        return judge(
+            planned.object or {},
+            live,
+            archived=planned.archived or {},
+            changes=planned.changes,
+            group_resource=planned.target.group_resource,
+            policy=policy or self.policy,
+            manager=self.manager,
+        )
+
+    def _left_to_its_owner(self, archived: Object, target: Identity) -> Note | None:
+        """Why an object is left to the workload that makes such ones, if the target has that and
+        it is none of this task's.
+        """
+        if target.group_resource not in _OWNED or self.spool.live(target) is not None:
+            return None
+        found = controller_of(archived)
+        resource = self._resource((found.api_version, found.kind)) if found else None
+        if found is None or resource is None or resource.group_resource not in _OWNERS:
+            return None
+        body = self.spool.live(Identity(resource.group_resource, target.namespace, found.name))
+        if body is None or is_made_by(_decoded(target, body)[0], self.manager):
+            return None
+        text = f"{found.kind} {found.name} is there already and makes as many as it needs"
+        return Note(OWNER_THERE, text)
 
     def _hooks(self, archived: Object, pod: Object) -> PodHooks:
         init = InitHooks(self.hooks.init, self.namespaces)
@@ -261,13 +355,18 @@ def _key(obj: Object) -> tuple[str, str]:
     return (version if isinstance(version, str) else "", kind if isinstance(kind, str) else "")
 
 
+def _told(notes: tuple[Note, ...]) -> tuple[Note, ...]:
+    """What is to be told of an object that is there: its volume is its own."""
+    return tuple(note for note in notes if note.reason != _EMPTY)
+
+
 def _empty_volume(source: Identity, outcome: Outcome) -> list[Note]:
     """A claim that loses its volume starts empty: nobody shall find that out by surprise."""
     if source.group_resource == "persistentvolumeclaims" and any(
         change.pointer == "/spec/volumeName" for change in outcome.changes
     ):
         text = "gets a new, empty volume: its data is not restored"
-        return [Note("VolumeDataNotRestored", text)]
+        return [Note(_EMPTY, text)]
     return []
 
 

@@ -24,9 +24,7 @@ from kubeferry.transform.parameters.namespaces import check_mapping
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap", namespaced=True)
 
 
-async def prepare(
-    restore: ApplicationRestore, *, client: Client, namespace: str, resumed: bool = False
-) -> RestoreRequest:
+async def prepare(restore: ApplicationRestore, *, client: Client, namespace: str) -> RestoreRequest:
     """The request of a restore; ``namespace`` is where its ConfigMaps are.
 
     Raises ``InvalidInput`` and ``InvalidModifier`` with the field's path, the value and what is
@@ -59,7 +57,7 @@ async def prepare(
         modifier_digest=digest,
         hooks=hooks,
         notes=tuple(notes),
-        resumed=resumed,
+        policy=spec.existing_resource_policy,
     )
 
 

@@ -11,15 +11,18 @@ from typing import Any
 from kubeferry.journal import HookRun, Item, Journal
 from kubeferry.kube.names import Identity
 from kubeferry.report import Level, Problem, Reporter
-from kubeferry.restore.apply import EXISTS, Result
+from kubeferry.restore.apply import Result
+from kubeferry.restore.existing import DIFFERS, EXISTS, TERMINATING
 from kubeferry.restore.plan import PlanItem
 from kubeferry.restore.spool import Spool
 from kubeferry.transform.automatic.upgrades.conversion import REMOVED
-from kubeferry.transform.change import MISSING, Change
+from kubeferry.transform.change import MISSING, Change, Note
 
 MASKED = "(masked)"
+WRITTEN = frozenset({"created", "updated", "recreated"})
+"""What became of objects that were written."""
 _LAST_APPLIED = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration"
-_TOLD = frozenset({EXISTS, REMOVED})
+_TOLD = frozenset({DIFFERS, EXISTS, REMOVED, TERMINATING})
 """Why an object is skipped and a person should know."""
 _KEY_NAMES = ("/akId", "/akSecret")
 """Fields of volumes that hold keys of an object storage."""
@@ -66,8 +69,9 @@ def journal_item(result: Result) -> Item:
         reason=result.why.reason if result.why else "",
         message=result.why.message if result.why else "",
         changes=[change_line(change, secret=secret) for change in item.changes],
+        differences=[change_line(change, secret=secret) for change in result.differences],
         problems=list(problems(result)),
-        images=list(item.images) if result.action == "created" else [],
+        images=list(item.images) if result.action in WRITTEN else [],
     )
 
 
@@ -151,8 +155,13 @@ def problems(result: Result) -> Iterator[tuple[Level, str, str]]:
         return
     if result.action in ("failed", "refused"):
         yield "error", result.why.reason, result.why.message
-    elif result.why.reason in _TOLD and not _is_quiet(result.item):
+    elif is_told(result.item, result.why):
         yield "warning", result.why.reason, result.why.message
+
+
+def is_told(item: PlanItem, why: Note | None) -> bool:
+    """Whether it is a warning that an object is skipped for this reason."""
+    return why is not None and why.reason in _TOLD and not _is_quiet(item)
 
 
 def _is_quiet(item: PlanItem) -> bool:

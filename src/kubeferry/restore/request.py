@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from kubeferry.kube.names import RESERVED_NAMESPACES
 from kubeferry.report import Problem
+from kubeferry.restore.existing import Policy
 from kubeferry.restore.hooks import HookRules
 from kubeferry.restore.selection import KindWords, Selection
 from kubeferry.transform.change import Note
@@ -34,8 +35,8 @@ class RestoreRequest:
         modifiers: the compiled rules, None without any.
         modifier_digest: SHA-256 of the rules as they were read.
         hooks: the compiled ``spec.hooks``.
+        policy: what is done with objects that are there already.
         notes: what is to be told before anything is done.
-        resumed: whether an earlier run of this task may have created objects.
     """
 
     name: str
@@ -53,8 +54,8 @@ class RestoreRequest:
     modifiers: Modifiers | None = None
     modifier_digest: str = ""
     hooks: HookRules = field(default_factory=HookRules)
+    policy: Policy = "none"
     notes: tuple[Note, ...] = ()
-    resumed: bool = False
 
     @property
     def field_manager(self) -> str:
@@ -71,7 +72,8 @@ class RestoreRequest:
 class RestoreResult:
     """What came of it. ``phase`` is ``Completed`` or ``PartiallyFailed``; times are RFC 3339.
 
-    ``counts`` are objects by action (``created``, ``skipped``, ``refused``, ``failed``);
+    ``counts`` are objects by action (``created``, ``updated``, ``recreated``, ``skipped``,
+    ``refused``, ``failed``);
     ``target_images`` those images of restored pods that the image mapping produced: they must
     exist; ``hooks`` and ``failed_hooks`` count those of restored pods.
     """

@@ -27,17 +27,19 @@ from kubeferry.kube.names import Identity, Resource
 from kubeferry.kube.support import check_supported
 from kubeferry.logs import TaskLog
 from kubeferry.report import Findings, Problem, Reporter, Several
-from kubeferry.restore.apply import EXISTS, Applier, Result
+from kubeferry.restore.apply import Applier, Result
 from kubeferry.restore.archive import open_archive
 from kubeferry.restore.classes import check_storage_classes
 from kubeferry.restore.definitions import defined_resources
+from kubeferry.restore.existing import PRESENT, Policy
 from kubeferry.restore.plan import PlanItem, Planner
 from kubeferry.restore.posthooks import PostHooks
-from kubeferry.restore.report import Recorder
+from kubeferry.restore.report import WRITTEN, Recorder
 from kubeferry.restore.request import RestoreRequest, RestoreResult
 from kubeferry.restore.selecting import select
 from kubeferry.restore.selection import kinds_meant
 from kubeferry.restore.spool import Spool
+from kubeferry.restore.survey import survey
 from kubeferry.restore.waves import DEFINITIONS
 from kubeferry.settings import Settings
 from kubeferry.transform.automatic.upgrades.conversion import ServedKind
@@ -66,6 +68,10 @@ FLUSH_SECONDS = 3.0
 """How long a restore that stops may take to store its last journal file: less than is left then of
 its controller's lease.
 """
+
+
+_MADE = frozenset({"created", "recreated"})
+"""What became of objects that are this task's."""
 
 
 @asynccontextmanager
@@ -120,7 +126,7 @@ async def open_plan(
             ),
             init_hooks=request.hooks.init,
         )
-        yield Planner(
+        planner = Planner(
             spool,
             Pipeline(rules),
             discovery,
@@ -130,7 +136,13 @@ async def open_plan(
             claims_with_data=frozenset() if request.objects_only else opened.claims_with_data,
             hooks=request.hooks,
             status_kinds=status_kinds,
+            policy=request.policy,
+            manager=request.field_manager,
         )
+        reporter.phase("asking the target what is there already")
+        for told in await survey(planner, client=client):
+            reporter.problem(Problem("warning", told.reason, told.message))
+        yield planner
 
 
 async def run_restore(
@@ -176,7 +188,8 @@ async def run_restore(
                     hooks,
                     client=client,
                     field_manager=request.field_manager,
-                    resumed=(first > 1, request.resumed),
+                    policy=request.policy,
+                    has_journal=first > 1,
                     reporter=several,
                 )
             except BaseException:
@@ -212,14 +225,11 @@ async def _apply(
     *,
     client: Client,
     field_manager: str,
-    resumed: tuple[bool, bool],
+    policy: Policy,
+    has_journal: bool,
     reporter: Reporter,
 ) -> None:
-    """Applies the plan wave by wave, the hooks of restored pods beside it.
-
-    ``resumed`` says whether there is a journal, and whether there was an earlier run at all.
-    """
-    has_journal, is_resumed = resumed
+    """Applies the plan wave by wave, the hooks of restored pods beside it."""
 
     def schedule(item: PlanItem) -> None:
         if item.hooks:
@@ -229,14 +239,14 @@ async def _apply(
     async def record(result: Result) -> None:
         _note_lost(planner, result.item.source, result.action, result.why)
         await recorder(result)
-        if result.action == "created":
+        if result.action in _MADE:
             schedule(result.item)
 
     applier = Applier(
         client,
         field_manager=field_manager,
-        resumed=has_journal or is_resumed,
         on_result=record,
+        policy=policy,
     )
     is_over = asyncio.Event()
     try:
@@ -291,9 +301,9 @@ async def _resume(store: Store, folder: str, recorder: Recorder, planner: Planne
 
 def _note_lost(planner: Planner, source: Identity, action: str, why: Note | None) -> None:
     """What a definition defines cannot be restored where the definition is not there."""
-    if source.group_resource != DEFINITIONS or action == "created":
+    if source.group_resource != DEFINITIONS or action in WRITTEN:
         return
-    if why is not None and why.reason != EXISTS:
+    if why is not None and why.reason not in PRESENT:
         planner.lose(source.name, why)
 
 
@@ -307,7 +317,7 @@ def _left(
         action = spool.done(item.source)
         if action is None:
             yield item
-        elif action == "created":
+        elif action in _MADE:
             schedule(item)
 
 

@@ -94,7 +94,14 @@ def test_json_is_a_line_an_object_and_a_summary_without_secrets() -> None:
     assert summary == {
         "type": "summary",
         "objects": 3,
-        "actions": {"create": 2, "skip": 1, "refuse": 0, "fail": 0},
+        "actions": {
+            "create": 2,
+            "update": 0,
+            "recreate": 0,
+            "skip": 1,
+            "refuse": 0,
+            "fail": 0,
+        },
         "warnings": 1,
         "errors": 0,
         "images": [IMAGE],

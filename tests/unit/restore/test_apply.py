@@ -89,10 +89,10 @@ class Results:
 
 
 async def applied(
-    client: Client, *items: PlanItem, resumed: bool = False, manager: str = MANAGER
+    client: Client, *items: PlanItem, manager: str = MANAGER
 ) -> dict[str, tuple[str, str]]:
     results = Results()
-    applier = Applier(client, field_manager=manager, resumed=resumed, on_result=results, workers=8)
+    applier = Applier(client, field_manager=manager, on_result=results, workers=8)
     await applier.run(items)
     return results.by_name
 
@@ -130,7 +130,7 @@ async def test_what_is_not_to_be_created_is_told_and_not_done(client: Seam) -> N
 
 async def test_what_is_there_already_is_not_overwritten(client: Seam) -> None:
     await client.create(MAPS, config_map("default/a", k="mine"), namespace="default")
-    assert await applied(client, map_item("a")) == {"a": ("skipped", "Exists")}
+    assert await applied(client, map_item("a")) == {"a": ("skipped", "Differs")}
     found = await client.get(MAPS, "a", namespace="default")
     assert found["data"] == {"k": "mine"}
 
@@ -139,7 +139,7 @@ async def test_what_is_there_already_is_not_overwritten(client: Seam) -> None:
     ("manager", "result"),
     [
         pytest.param(MANAGER, ("created", ""), id="its own counts as created"),
-        pytest.param("kubeferry-task-0", ("skipped", "Exists"), id="another task's does not"),
+        pytest.param("kubeferry-task-0", ("skipped", "Identical"), id="another task's does not"),
     ],
 )
 async def test_a_resumed_task_knows_what_it_created(
@@ -147,7 +147,7 @@ async def test_a_resumed_task_knows_what_it_created(
 ) -> None:
     await applied(client, map_item("a"), manager=manager)
     before = await client.get(MAPS, "a", namespace="default")
-    assert await applied(client, map_item("a"), map_item("b"), resumed=True) == {
+    assert await applied(client, map_item("a"), map_item("b")) == {
         "a": result,
         "b": ("created", ""),
     }
@@ -158,7 +158,7 @@ async def test_a_resumed_task_knows_what_it_created(
     ("manager", "result"),
     [
         pytest.param(MANAGER, ("created", ""), id="of a workload of the restore"),
-        pytest.param("somebody", ("skipped", "Exists"), id="of one that was there before"),
+        pytest.param("somebody", ("skipped", "Identical"), id="of one that was there before"),
     ],
 )
 async def test_a_pod_that_was_made_anew_since_counts_as_created(
@@ -174,8 +174,7 @@ async def test_a_pod_that_was_made_anew_since_counts_as_created(
     heir = pod("default/web-0").meta(ownerReferences=[{**named, "controller": True}])
     await client.create(PODS, heir, namespace="default", field_manager="controllers")
     planned = replace(item(PODS, pod("default/web-0")), owner=Owner(SETS, "web"))
-    assert await applied(client, planned, resumed=True) == {"web-0": result}
-    assert await applied(client, planned) == {"web-0": ("skipped", "Exists")}
+    assert await applied(client, planned) == {"web-0": result}
 
 
 async def test_a_create_whose_answer_was_lost_counts_as_created(client: Seam) -> None:
@@ -186,18 +185,15 @@ async def test_a_create_whose_answer_was_lost_counts_as_created(client: Seam) ->
     assert await applied(client, map_item("a")) == {"a": ("created", "")}
 
 
-@pytest.mark.parametrize("resumed", [False, True])
-async def test_a_service_whose_port_is_its_own_is_there_already(
-    client: Seam, resumed: bool
-) -> None:
+async def test_a_service_whose_port_is_its_own_is_there_already(client: Seam) -> None:
     spec = {"ports": [{"port": 80}], "selector": {"app": "x"}}
     service = item(SERVICES, obj("v1/Service", "default/web").with_(spec=spec))
     await applied(client, service)
     client.before = raising(Invalid("provided port is already allocated"), times=1)
-    results = await applied(client, service, resumed=resumed, manager="kubeferry-other")
-    assert results == {"web": ("skipped", "Exists")}
+    results = await applied(client, service, manager="kubeferry-other")
+    assert results == {"web": ("skipped", "Identical")}
     client.before = raising(Invalid("provided port is already allocated"), times=1)
-    assert await applied(client, service, resumed=True) == {"web": ("created", "")}
+    assert await applied(client, service) == {"web": ("created", "")}
 
 
 async def test_what_the_server_refuses_fails_by_itself(client: Seam) -> None:
@@ -235,7 +231,7 @@ async def test_what_is_forbidden_is_not_tried_again(client: Seam) -> None:
 
 async def test_a_conflict_over_what_is_not_there_is_tried_once_more(client: Seam) -> None:
     client.before = raising(AlreadyExists("is there"), times=100)
-    results = await applied(client, map_item("a"), resumed=True)
+    results = await applied(client, map_item("a"))
     assert results == {"a": ("failed", "AlreadyExists")}
     assert client.creates == 2
 
@@ -255,7 +251,7 @@ async def test_what_stops_the_task_is_raised_by_itself(client: Seam, error: Exce
 
     if isinstance(error, ApiLost):
         client.before = raising(error, times=10)
-    applier = Applier(client, field_manager=MANAGER, resumed=False, on_result=told, workers=4)
+    applier = Applier(client, field_manager=MANAGER, on_result=told, workers=4)
     with pytest.raises(type(error)) as raised:
         await applier.run(map_item(f"m-{number}") for number in range(20))
     assert raised.value is error
@@ -263,7 +259,7 @@ async def test_what_stops_the_task_is_raised_by_itself(client: Seam, error: Exce
 
 async def test_a_namespace_that_is_there_is_used(client: Seam) -> None:
     assert await applied(client, item(NAMESPACES, namespace("default"))) == {
-        "default": ("skipped", "Exists")
+        "default": ("skipped", "Identical")
     }
 
 
@@ -341,7 +337,7 @@ async def test_a_definition_is_waited_for_whoever_created_it(
         made = item(CRDS, definition())
         if resumed:
             await client.create(CRDS, definition(), field_manager=MANAGER)
-        results = await applied(client, made, resumed=resumed)
+        results = await applied(client, made)
         assert results == {"things.x.io": ("created", "")}
         assert client.asked >= 4
 
@@ -366,7 +362,7 @@ async def test_what_is_in_flight_is_bounded_by_its_bytes() -> None:
             yield replace(map_item(f"m-{number}"), size=size if number else 9 * size)
 
     async with Held(ClusterConfig(server="http://127.0.0.1:1")) as client:
-        applier = Applier(client, field_manager=MANAGER, resumed=False, on_result=told)
+        applier = Applier(client, field_manager=MANAGER, on_result=told)
         async with asyncio.timeout(10):
             await applier.run(items())
     assert in_flight == 0

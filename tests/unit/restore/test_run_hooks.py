@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +174,7 @@ async def test_an_interrupted_restore_runs_the_hooks_that_are_left_and_no_other(
         await task
 
     cluster.server.programs(succeed)
-    result = await cluster.restore(replace(asked, resumed=True))
+    result = await cluster.restore(asked)
     assert (result.phase, result.hooks, result.failed_hooks) == ("Completed", 9, 0)
     assert result.counts == {"created": 5}
     ran = [(name, words[0]) for name, _, words in cluster.server.ran]
@@ -242,7 +242,7 @@ async def test_a_hook_whose_line_was_being_stored_when_the_restore_stopped_is_no
     assert [line["target"][2] for line in cluster.hooks()] == ["a"]
 
     cluster.server.programs(succeed)
-    result = await cluster.restore(request(command("x"), resumed=True))
+    result = await cluster.restore(request(command("x")))
     assert (result.phase, result.hooks) == ("Completed", 2)
     assert [name for name, _, _ in cluster.server.ran].count("a") == 1
 
@@ -264,7 +264,7 @@ async def test_hooks_of_pods_that_a_killed_run_made_and_did_not_tell_are_run(
         path.unlink()  # as if it had been killed before it stored anything
 
     cluster.kubelet = True
-    result = await cluster.restore(replace(asked, resumed=True))
+    result = await cluster.restore(asked)
     assert (result.phase, result.hooks) == ("Completed", 1)
     assert cluster.server.ran == [("a", "main", ["x"])]
 

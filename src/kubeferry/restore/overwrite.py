@@ -1,0 +1,212 @@
+"""Writes over what is there already, as the plan says: one PATCH, or deleted and created anew.
+
+A PATCH holds only while the object is as it was compared: if it changed meanwhile, it is compared
+again, and patched only if that comes to the same.
+
+Nothing is deleted before a dry run has shown that the API server would take what comes in its
+place. Should the create fail all the same, the old object is put back.
+"""
+
+import asyncio
+
+from kubeferry import codec
+from kubeferry.errors import AlreadyExists, ApiError, ApiLost, Conflict, Invalid, NotFound
+from kubeferry.kube.client import Client
+from kubeferry.kube.names import Resource
+from kubeferry.kube.objects import Object, metadata
+from kubeferry.restore.existing import (
+    IMMUTABLE,
+    TERMINATING,
+    Policy,
+    Verdict,
+    judge,
+    update_manager,
+)
+from kubeferry.restore.plan import PlanItem
+from kubeferry.transform.automatic.metadata import strip_server_fields
+
+GONE_SECONDS = 300.0
+"""How long something that was deleted may take to go."""
+_TRIES = 4
+_ALLOCATED = "already allocated"
+_IS_IMMUTABLE = (
+    "field is immutable",
+    "may not be changed",
+    "Forbidden: updates to",
+    "is immutable",
+)
+
+
+class Overwriter:
+    """Writes over objects for one task, as its field manager."""
+
+    def __init__(self, client: Client, field_manager: str, *, policy: Policy) -> None:
+        self._client = client
+        self._field_manager = field_manager
+        self._policy = policy
+
+    async def update(self, item: PlanItem, resource: Resource, verdict: Verdict) -> bool:
+        """Makes the planned changes; false if the object is gone.
+
+        Raises ``Conflict`` when it was changed so that the plan does not fit any more, and what the
+        API server answers.
+        """
+        patch = verdict.patch
+        if patch is None:  # an earlier run of the task did it
+            return True
+        for _ in range(_TRIES):
+            try:
+                await self._client.patch(
+                    resource,
+                    item.target.name,
+                    patch,
+                    kind="merge",
+                    namespace=item.target.namespace,
+                    field_manager=update_manager(self._field_manager),
+                )
+                return True
+            except NotFound:
+                return False
+            except Invalid as error:
+                if any(text in error.problem for text in _IS_IMMUTABLE):
+                    error.kubernetes_reason = IMMUTABLE
+                    error.remedy = "no update can change it: delete the object, then restore again"
+                raise
+            except Conflict:
+                live = await self._find(item, resource)
+            if live is None:
+                return False
+            found = self._judge(item, live)
+            if found.action == "update" and found.patch is None:
+                return True  # it was this very update, whose answer was lost
+            if found.action != "update" or not _is_same(found, verdict):
+                break
+            patch = found.patch
+        raise Conflict(
+            "was changed after the restore had been planned, and was left as it is",
+            place=str(item.target),
+            remedy="restore again",
+            kubernetes_reason="Conflict",
+        )
+
+    async def recreate(self, item: PlanItem, resource: Resource, verdict: Verdict) -> bool:
+        """Deletes the object and creates the planned one; false if somebody else deleted it.
+
+        Raises what the API server answers; ``Conflict`` when it is another one by now.
+        """
+        if verdict.live is None:
+            raise ValueError(f"{item.target} is no item to make anew")
+        body = codec.encode(item.object)
+        if not await self._would_be_taken(item, resource, body):
+            return False
+        uid = str(metadata(verdict.live).get("uid", ""))
+        try:
+            await self._client.delete(
+                resource,
+                item.target.name,
+                namespace=item.target.namespace,
+                propagation=verdict.propagation,
+                uid=uid,
+            )
+        except NotFound:
+            return False
+        await self._gone(item, resource, uid)
+        try:
+            await self._create(item, resource, body, self._field_manager)
+        except ApiLost:
+            raise
+        except ApiError as error:
+            await self._put_back(item, resource, verdict.live, error)
+            raise
+        return True
+
+    async def _would_be_taken(self, item: PlanItem, resource: Resource, body: bytes) -> bool:
+        """Whether the name is taken, by a dry run, which the API server ends with that only after
+        it has found nothing wrong with the object.
+        """
+        try:
+            await self._create(item, resource, body, self._field_manager, dry_run=True)
+        except AlreadyExists:
+            return True
+        except Invalid as error:
+            if resource.group_resource != "services" or _ALLOCATED not in error.problem:
+                raise
+            return True  # by the very Service
+        return False
+
+    async def _create(
+        self,
+        item: PlanItem,
+        resource: Resource,
+        body: bytes,
+        manager: str,
+        *,
+        dry_run: bool = False,
+    ) -> None:
+        await self._client.create(
+            resource,
+            body,
+            namespace=item.target.namespace,
+            field_manager=manager,
+            dry_run=dry_run,
+        )
+
+    async def _put_back(
+        self, item: PlanItem, resource: Resource, live: Object, error: ApiError
+    ) -> None:
+        """Creates the old object again; ``error`` tells what became of it."""
+        old = strip_server_fields(live)
+        owners = metadata(live).get("ownerReferences")
+        if owners:
+            old["metadata"]["ownerReferences"] = owners
+        try:
+            manager = update_manager(self._field_manager)
+            await self._create(item, resource, codec.encode(old), manager)
+        except ApiLost:
+            raise
+        except ApiError as second:
+            error.problem += f"; what was there is deleted and could not be put back: {second}"
+        else:
+            error.problem += "; what was there was put back"
+
+    async def _gone(self, item: PlanItem, resource: Resource, uid: str) -> None:
+        try:
+            async with asyncio.timeout(GONE_SECONDS):
+                while True:
+                    live = await self._find(item, resource)
+                    if live is None or metadata(live).get("uid") != uid:
+                        return
+                    await asyncio.sleep(0.2)
+        except TimeoutError:
+            raise ApiError(
+                f"is being deleted and did not go away in {GONE_SECONDS:.0f} s",
+                place=str(item.target),
+                remedy="see its finalizers for what holds it, then restore again",
+                kubernetes_reason=TERMINATING,
+            ) from None
+
+    async def _find(self, item: PlanItem, resource: Resource) -> Object | None:
+        try:
+            return await self._client.get(
+                resource, item.target.name, namespace=item.target.namespace
+            )
+        except NotFound:
+            return None
+
+    def _judge(self, item: PlanItem, live: Object) -> Verdict:
+        return judge(
+            item.object or {},
+            live,
+            archived=item.archived or {},
+            changes=item.changes,
+            group_resource=item.target.group_resource,
+            policy=self._policy,
+            manager=self._field_manager,
+        )
+
+
+def _is_same(found: Verdict, planned: Verdict) -> bool:
+    """Whether an object that changed needs the planned changes, and no others."""
+    return [(one.pointer, one.old, one.new) for one in found.changes] == [
+        (one.pointer, one.old, one.new) for one in planned.changes
+    ]

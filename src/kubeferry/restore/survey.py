@@ -1,0 +1,167 @@
+"""What the target has already of what a restore would write: one list of each kind in the target
+namespaces, in pages, and never one GET an object.
+
+Only objects whose names the archive has are kept, on the spool's disk. A namespace that the target
+does not have, or that is being deleted, is not asked about.
+"""
+
+import asyncio
+from collections.abc import Collection
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import msgspec
+
+from kubeferry import codec
+from kubeferry.errors import ApiError, ApiLost, FerryError, first_error
+from kubeferry.kube.client import Client
+from kubeferry.kube.names import Identity, Resource
+from kubeferry.kube.pages import with_kind
+from kubeferry.restore.plan import Planner
+from kubeferry.restore.waves import NAMESPACES
+from kubeferry.transform.change import Note
+
+AT_ONCE = 4
+"""Lists at a time."""
+MANY = 32
+"""Namespaces beyond which a kind is listed in all namespaces at once."""
+UNREAD = "TargetUnread"
+_NAMED = 5
+
+
+class _Metadata(msgspec.Struct, rename="camel"):
+    name: str
+    namespace: str = ""
+    deletion_timestamp: str | None = None
+
+
+class _Head(msgspec.Struct):
+    metadata: _Metadata
+
+
+_HEAD = codec.Decoder(_Head)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A resource of the target and what the archive calls its kinds."""
+
+    resource: Resource
+    kinds: tuple[str, ...]
+
+
+async def survey(planner: Planner, *, client: Client) -> tuple[Note, ...]:
+    """Puts into the planner's spool what the target has already; what could not be read is told.
+
+    A kind that could not be listed is planned as if nothing of it were there: each create finds
+    that out by itself. Raises ``ApiLost``, and ``InvalidInput`` when the spool has no room.
+    """
+    surveyor = _Surveyor(planner, client)
+    await surveyor.run()
+    if not surveyor.unread:
+        return ()
+    named = [f"{kind} ({why})" for kind, why in sorted(surveyor.unread.items())]
+    more = len(named) - _NAMED
+    listed = ", ".join(named[:_NAMED]) + (f" and {more} more kinds" if more > 0 else "")
+    return (Note(UNREAD, f"whether there are some already is not known of {listed}"),)
+
+
+class _Surveyor:
+    def __init__(self, planner: Planner, client: Client) -> None:
+        self._planner = planner
+        self._spool = planner.spool
+        self._client = client
+        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._sources: dict[str, list[str]] = {"": [""]}
+        for source in self._spool.namespaces():
+            self._sources.setdefault(planner.target_namespace(source), []).append(source)
+        self.unread: dict[str, str] = {}
+
+    async def run(self) -> None:
+        there = await self._namespaces()
+        wanted = self._wanted()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for one in wanted:
+                    for namespace in self._places(one, there):
+                        group.create_task(self._list(one, namespace))
+        except* FerryError as errors:
+            raise first_error(errors) from None
+
+    async def _namespaces(self) -> set[str]:
+        """Keeps the target's Namespaces; which of those that are wanted are there to stay."""
+        targets = {target for _, target in self._planner.namespace_names()}
+        resource = self._planner.discovery.find(NAMESPACES)
+        found: set[str] = set()
+        if resource is None or not targets:
+            return targets
+        try:
+            async with aclosing(self._client.pages(resource)) as pages:
+                async for page in pages:
+                    for item in page.items:
+                        about = _head(item)
+                        if about is None or about.name not in targets:
+                            continue
+                        identity = Identity(NAMESPACES, "", about.name)
+                        self._spool.add_live(identity, with_kind(item, page.kind_prefix))
+                        if about.deletion_timestamp is None:
+                            found.add(about.name)
+        except ApiLost:
+            raise
+        except ApiError as error:
+            self.unread[NAMESPACES] = error.reason
+            return targets
+        return found
+
+    def _wanted(self) -> list[_Wanted]:
+        """What is to be listed: each resource in the version in which it would be written."""
+        kinds: dict[str, list[str]] = {}
+        resources: dict[str, Resource] = {}
+        for kind in self._spool.kinds():
+            resource = None if kind == NAMESPACES else self._planner.resource_of(kind)
+            if resource is None or "list" not in resource.verbs:
+                continue  # not served, or not yet
+            resources.setdefault(resource.group_resource, resource)
+            kinds.setdefault(resource.group_resource, []).append(kind)
+        return [_Wanted(resources[name], tuple(kinds[name])) for name in resources]
+
+    def _places(self, one: _Wanted, there: Collection[str]) -> list[str]:
+        """The namespaces to list it in; "" stands for all of them, or for none."""
+        if not one.resource.namespaced:
+            return [""]
+        sources = {source for kind in one.kinds for source, _ in self._spool.names(kind)}
+        targets = {self._planner.target_namespace(source) for source in sources}
+        places = sorted(targets.intersection(there))
+        return places if len(places) <= MANY else [""]
+
+    async def _list(self, one: _Wanted, namespace: str) -> None:
+        name = one.resource.group_resource
+        try:
+            async with (
+                self._gate,
+                aclosing(self._client.pages(one.resource, namespace=namespace)) as pages,
+            ):
+                async for page in pages:
+                    for item in page.items:
+                        about = _head(item)
+                        if about is not None and self._is_wanted(one, about):
+                            identity = Identity(name, about.namespace, about.name)
+                            self._spool.add_live(identity, with_kind(item, page.kind_prefix))
+        except ApiLost:
+            raise
+        except ApiError as error:
+            self.unread[name] = error.reason
+
+    def _is_wanted(self, one: _Wanted, about: _Metadata) -> bool:
+        return any(
+            self._spool.has(Identity(kind, source, about.name))
+            for source in self._sources.get(about.namespace, ())
+            for kind in one.kinds
+        )
+
+
+def _head(item: msgspec.Raw) -> _Metadata | None:
+    try:
+        return _HEAD.decode(item).metadata
+    except msgspec.DecodeError:
+        return None

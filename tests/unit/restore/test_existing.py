@@ -1,0 +1,158 @@
+from typing import Any
+
+import pytest
+
+from kubeferry.kube.objects import Object
+from kubeferry.restore.existing import Policy, Verdict, judge, update_manager
+from kubeferry.transform.change import STRIPPED
+from tests.builders import Built, config_map, namespace, obj, pod
+
+MANAGER = "kubeferry-1"
+KINDS = {
+    "ConfigMap": "configmaps",
+    "Deployment": "deployments.apps",
+    "Namespace": "namespaces",
+    "PersistentVolumeClaim": "persistentvolumeclaims",
+    "Pod": "pods",
+    "ServiceAccount": "serviceaccounts",
+}
+
+
+def judged(ours: Built, live: Object, policy: Policy = "none") -> Verdict:
+    return judge(
+        ours,
+        live,
+        archived=ours,
+        changes=(STRIPPED,),
+        group_resource=KINDS[ours["kind"]],
+        policy=policy,
+        manager=MANAGER,
+    )
+
+
+def reason(verdict: Verdict) -> tuple[str, str]:
+    return verdict.action, verdict.why.reason if verdict.why else ""
+
+
+def deployment(replicas: int = 1, **more: Any) -> Built:
+    return obj("apps/v1/Deployment", "shop/web").with_(spec={"replicas": replicas, **more})
+
+
+def by(made: Built, manager: str) -> Built:
+    return made.meta(managedFields=[{"manager": manager, "operation": "Update"}])
+
+
+@pytest.mark.parametrize("policy", ["none", "update", "recreate"])
+def test_what_is_identical_is_left_alone(policy: Policy) -> None:
+    found = judged(deployment(), deployment().with_(status={"replicas": 1}), policy)
+    assert reason(found) == ("skip", "Identical")
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ("none", ("skip", "Differs")),
+        ("update", ("update", "")),
+        ("recreate", ("update", "")),
+    ],
+)
+def test_what_differs_follows_the_policy(policy: Policy, expected: tuple[str, str]) -> None:
+    found = judged(deployment(2), deployment(1).meta(resourceVersion="7"), policy)
+    assert reason(found) == expected
+    assert [(one.pointer, one.old, one.new) for one in found.changes] == [("/spec/replicas", 1, 2)]
+    if found.action == "update":
+        assert found.patch == {"metadata": {"resourceVersion": "7"}, "spec": {"replicas": 2}}
+    assert found.why is None or "differs in /spec/replicas and is left" in found.why.message
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ("none", ("skip", "Differs")),
+        ("update", ("fail", "ImmutableField")),
+        ("recreate", ("recreate", "")),
+    ],
+)
+def test_what_no_update_can_change_is_made_anew_only_where_that_is_asked_for(
+    policy: Policy, expected: tuple[str, str]
+) -> None:
+    live = deployment(selector={"matchLabels": {"app": "old"}})
+    found = judged(deployment(selector={"matchLabels": {"app": "new"}}), live, policy)
+    assert reason(found) == expected
+    if found.action == "recreate":
+        assert (found.live, found.propagation) == (live, "Foreground")
+
+
+def test_a_claim_is_never_made_anew() -> None:
+    ours = obj("v1/PersistentVolumeClaim", "shop/data").with_(spec={"storageClassName": "a"})
+    live = obj("v1/PersistentVolumeClaim", "shop/data").with_(spec={"storageClassName": "b"})
+    found = judged(ours, live, "recreate")
+    assert reason(found) == ("fail", "ImmutableField")
+    assert found.why is not None
+    assert "its data would be gone" in found.why.message
+
+
+@pytest.mark.parametrize("policy", ["none", "update", "recreate"])
+def test_a_namespace_is_never_changed(policy: Policy) -> None:
+    found = judged(namespace("shop").label(a="b"), namespace("shop"), policy)
+    assert reason(found) == ("skip", "Differs")
+
+
+@pytest.mark.parametrize("policy", ["none", "update", "recreate"])
+def test_an_account_gets_what_it_lacks_whatever_the_policy(policy: Policy) -> None:
+    ours = obj("v1/ServiceAccount", "shop/a").with_(imagePullSecrets=[{"name": "pull"}])
+    assert reason(judged(ours, obj("v1/ServiceAccount", "shop/a"), policy)) == ("update", "")
+    assert reason(judged(ours, ours, policy)) == ("skip", "Identical")
+
+
+@pytest.mark.parametrize("policy", ["none", "update", "recreate"])
+def test_what_a_controller_made_is_that_controllers(policy: Policy) -> None:
+    owner = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "controller": True}
+    live = pod("shop/web-0", image="new").meta(ownerReferences=[owner])
+    found = judged(pod("shop/web-0"), live, policy)
+    assert reason(found) == ("skip", "Controlled")
+    assert found.why is not None
+    assert "StatefulSet web" in found.why.message
+
+
+def test_what_an_earlier_run_created_is_still_to_be_created() -> None:
+    assert judged(deployment(2), by(deployment(), MANAGER), "update").action == "create"
+
+
+def test_what_an_earlier_run_updated_is_updated_without_another_patch() -> None:
+    found = judged(deployment(2), by(deployment(2), update_manager(MANAGER)), "update")
+    assert (found.action, found.patch) == ("update", None)
+
+
+@pytest.mark.parametrize(
+    ("policy", "action"), [("none", "skip"), ("update", "skip"), ("recreate", "recreate")]
+)
+def test_what_is_going_is_waited_for_only_where_it_is_made_anew(
+    policy: Policy, action: str
+) -> None:
+    going = config_map("shop/a").meta(deletionTimestamp="2026-01-01T00:00:00Z")
+    found = judged(config_map("shop/a"), going, policy)
+    assert found.action == action
+    assert found.why is None or found.why.reason == "Terminating"
+
+
+def test_another_version_is_not_compared() -> None:
+    live = obj("apps/v1beta1/Deployment", "shop/web").with_(spec={"replicas": 5})
+    assert reason(judged(deployment(), live, "update")) == ("skip", "Exists")
+
+
+def test_a_sentence_names_a_few_fields() -> None:
+    found = judged(config_map("shop/a", **{key: "" for key in "abcde"}), config_map("shop/a"))
+    assert found.why is not None
+    assert "in /data/a, /data/b, /data/c and 2 more and" in found.why.message
+
+
+def test_what_is_nested_too_deeply_to_be_compared_is_left_alone() -> None:
+    def deep(bottom: int) -> Any:
+        value: Any = bottom
+        for _ in range(2000):
+            value = {"a": value}
+        return value
+
+    found = judged(deployment(template=deep(1)), deployment(template=deep(2)), "update")
+    assert reason(found) == ("skip", "Exists")
