@@ -17,6 +17,7 @@ from kubeferry.transform.automatic import (
     flexvolume_inline,
     ingresses,
     jobs,
+    old_references,
     pods,
     seccomp,
     service_accounts,
@@ -107,6 +108,7 @@ FIXES = (
         for fix in (flexvolume_inline.claims, seccomp.profiles)
     ),
     Fix(_on("cronjobs.batch"), cron_jobs.time_zone),
+    Fix(_on("horizontalpodautoscalers.autoscaling"), old_references.scale_targets),
     Fix(_on("jobs.batch"), jobs.selector),
     Fix(_on("serviceaccounts"), service_accounts.token_references),
     Fix(_on("secrets"), service_accounts.token_secret),
@@ -114,7 +116,14 @@ FIXES = (
     Fix(_on("customresourcedefinitions.apiextensions.k8s.io"), definitions.unknown_fields),
 )
 
-WARNINGS = (Warn(_WEBHOOKS, webhooks.had_side_effects),)
+WARNINGS = (
+    Warn(_WEBHOOKS, webhooks.had_side_effects),
+    Warn(_WEBHOOKS, old_references.webhook_rules),
+    Warn(
+        _on("roles.rbac.authorization.k8s.io", "clusterroles.rbac.authorization.k8s.io"),
+        old_references.role_groups,
+    ),
+)
 
 
 def fixes_for(group_resource: str, facts: Facts) -> Iterable[Callable[[Object], list[Change]]]:
