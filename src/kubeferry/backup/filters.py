@@ -14,6 +14,7 @@ from typing import Literal
 from kubeferry.errors import InvalidInput
 from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.globs import compile_glob
+from kubeferry.kube.names import split_group_resource
 
 COHABITING = {
     "deployments.extensions": "deployments.apps",
@@ -49,6 +50,8 @@ _OLD: tuple[ListName, ListName] = ("included", "excluded")
 _CLUSTER: tuple[ListName, ListName] = ("included_cluster", "excluded_cluster")
 _NAMESPACED: tuple[ListName, ListName] = ("included_namespaced", "excluded_namespaced")
 _WILD = frozenset("*?[]{}!,\\")
+_ANY_NAMES = ("q", "zxqvj")
+"""Names that no kind has: what matches these before a group matches any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,23 @@ class Word:
         """Whether it is ``*``."""
         return self.text == "*"
 
+    def may_mean(self, group: str) -> bool:
+        """Whether it could stand for a kind of a group of which nothing is known."""
+        if self.is_all or any(split_group_resource(name)[1] == group for name in self.names):
+            return True
+        if _is_glob(self.text):
+            return _may_end(self.text, f".{group}" if group else "")
+        if self.names:
+            return False
+        return "." not in self.text or (bool(group) and self.text.lower().endswith(f".{group}"))
+
+    def covers(self, group: str) -> bool:
+        """Whether it stands for every kind of a group, whatever those are."""
+        if self.is_all or not _is_glob(self.text):
+            return self.is_all
+        glob = compile_glob(self.text, place=self.text)
+        return bool(group) and all(glob.matches(f"{name}.{group}") for name in _ANY_NAMES)
+
 
 @dataclass(frozen=True)
 class Words:
@@ -204,3 +224,12 @@ class Resolver:
 
 def _is_glob(text: str) -> bool:
     return not _WILD.isdisjoint(text)
+
+
+def _may_end(glob: str, ending: str) -> bool:
+    """Whether a glob could match a text with this ending; without one, a text without dots."""
+    last = max(glob.rfind(mark) for mark in _WILD)
+    literal = glob[last + 1 :]
+    if not ending:
+        return "." not in literal
+    return literal.endswith(ending) or ending.endswith(literal)

@@ -10,7 +10,7 @@ keep out what is cluster-scoped and needed, or a claim would come without its vo
 Namespace objects are apart: those of the chosen namespaces come in unless an exclude names them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from kubeferry.backup.filters import (
@@ -24,9 +24,13 @@ from kubeferry.backup.filters import (
 )
 from kubeferry.backup.generated import GENERATED_KINDS
 from kubeferry.backup.related import (
+    ACCOUNTS,
     CLAIMS,
+    CLUSTER_ROLE_BINDINGS,
     DEFINITIONS,
     NAMESPACES,
+    ROLE_BINDINGS,
+    RULES,
     SECRETS,
     SNAPSHOT_CLASSES,
     STORAGE_CLASSES,
@@ -34,7 +38,7 @@ from kubeferry.backup.related import (
     VOLUMES,
 )
 from kubeferry.kube.discovery import Discovery
-from kubeferry.kube.names import Resource
+from kubeferry.kube.names import Resource, split_group_resource
 from kubeferry.transform.automatic.finished import NEVER_RESTORED
 
 PODS = "pods"
@@ -50,6 +54,13 @@ NEVER_KINDS = frozenset(
 RELATED_KINDS = TARGETS | {DEFINITIONS, NAMESPACES}
 """Kinds that a relation may bring in."""
 
+_RELATED_GROUPS = frozenset(split_group_resource(name)[1] for name in RELATED_KINDS)
+_SOUGHT_BY: Mapping[str, tuple[str, ...]] = {
+    ACCOUNTS: (ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS),
+    STORAGE_CLASSES: (SNAPSHOT_CLASSES,),
+}
+"""Kinds that come in because they name an object of another."""
+_GENERATED = "made by others"
 _VERBS = frozenset({"list", "get", "create", "delete"})
 _FIRST = (PODS, CLAIMS, VOLUMES)
 _FOR_CLAIMS = frozenset(
@@ -66,11 +77,15 @@ class Kinds:
             name, namespaced ones before the others. Namespace objects are never among them.
         allowed: group resources of which objects may come in because another one needs them.
         notes: what was written and has no effect, each with its field.
+        lost: groups that do not answer, of which kinds might be taken.
+        left_out: group resources that could be archived and are not listed, each with the reason.
     """
 
     listed: tuple[Resource, ...]
     allowed: frozenset[str]
     notes: tuple[str, ...] = ()
+    lost: frozenset[str] = frozenset()
+    left_out: tuple[tuple[str, str], ...] = ()
 
     def allows(self, resource: Resource) -> bool:
         """Whether an object of this kind may come in by relation."""
@@ -95,9 +110,11 @@ def choose_kinds(
 
 def claim_kinds(discovery: Discovery) -> Kinds:
     """The kinds of a backup of volumes: claims, and what those may need."""
+    groups = {split_group_resource(name)[1] for name in _FOR_CLAIMS}
     return Kinds(
         listed=tuple(one for one in discovery.resources if one.group_resource == CLAIMS),
         allowed=_FOR_CLAIMS & {one.group_resource for one in discovery.resources},
+        lost=frozenset(one.group for one in discovery.broken if one.group in groups),
     )
 
 
@@ -114,6 +131,12 @@ class _Lists:
         excluded = self.excluded.and_then(lower.excluded, but=decided)
         included = self.included.and_then(lower.included, but=decided | excluded.names)
         return _Lists(included, excluded)
+
+    def may_take(self, group: str) -> bool:
+        """Whether they could take a kind of a group of which nothing is known."""
+        if any(word.covers(group) for word in self.excluded.words):
+            return False
+        return not self.included or any(word.may_mean(group) for word in self.included.words)
 
     def takes(self, name: str) -> bool:
         """Whether a kind is included, as all are where nothing is named, and not excluded."""
@@ -137,6 +160,7 @@ class _Choice:
         self._generated = generated
         self._everything = everything
         self._served = {one.group_resource: one for one in discovery.resources}
+        self._broken = {one.group for one in discovery.broken}
         self._is_old = filters.is_old
         self._written = [
             (name, words)
@@ -162,9 +186,41 @@ class _Choice:
         possible = [one for one in self._served.values() if not self._why_never(one)]
         listed = [one for one in possible if self._is_listed(one)]
         allowed = frozenset(one.group_resource for one in possible if self._is_allowed(one))
-        able = {name for name in allowed if self._served[name].namespaced or name in RELATED_KINDS}
-        effective = able.union(one.group_resource for one in listed)
-        return Kinds(tuple(sorted(listed, key=_order)), allowed, tuple(self._notes(effective)))
+        effective = _reached({one.group_resource for one in listed}, allowed)
+        return Kinds(
+            tuple(sorted(listed, key=_order)),
+            allowed,
+            tuple(self._notes(effective)),
+            frozenset(group for group in self._broken if self._may_take(group)),
+            tuple(self._left_out(set(listed), allowed)),
+        )
+
+    def _may_take(self, group: str) -> bool:
+        """Whether kinds of a group that does not answer might be taken."""
+        if self._is_old:
+            return self._namespaced.may_take(group)
+        lists_cluster = bool(self._cluster.included) and self._cluster.may_take(group)
+        return self._namespaced.may_take(group) or lists_cluster or group in _RELATED_GROUPS
+
+    def _left_out(self, listed: Set[Resource], allowed: Set[str]) -> Iterator[tuple[str, str]]:
+        """The kinds that could be archived and are not listed, and why."""
+        for name, one in sorted(self._served.items()):
+            if one in listed or name == NAMESPACES or one.verbs < _VERBS:
+                continue
+            if self._why_never(one):
+                if name in GENERATED_KINDS and COHABITING.get(name) not in self._served:
+                    yield name, _GENERATED
+                continue
+            lists = self._namespaced if one.namespaced else self._cluster
+            if name in lists.excluded.names:
+                yield name, "excluded"
+            elif one.namespaced or (lists.included and name not in lists.included.names):
+                by_relation = name in allowed and name in RELATED_KINDS
+                yield name, "not included" + (", but where it is needed" if by_relation else "")
+            elif name in allowed and name in RELATED_KINDS:
+                yield name, "cluster-scoped: only where another object needs it"
+            else:
+                yield name, "cluster-scoped"
 
     def _is_listed(self, resource: Resource) -> bool:
         name = resource.group_resource
@@ -195,7 +251,7 @@ class _Choice:
         if name in NEVER_KINDS:
             return "is never taken: it is a handle of the source's storage"
         if name in GENERATED_KINDS:
-            told = "is made anew where it is restored; generatedObjects: Include takes it"
+            told = f"is {_GENERATED}; generatedObjects: Include takes it"
             return "" if self._generated else told
         if name in NEVER_RESTORED:
             return "is never taken: it describes the source cluster and cannot be restored"
@@ -211,7 +267,7 @@ class _Choice:
 
     def _why_idle(self, name: ListName, word: Word, effective: set[str]) -> str:
         if not word.names:
-            return "matches no kind that is served"
+            return self._why_unknown(word)
         if word.is_all:
             return ""
         found = [self._served[one] for one in sorted(word.names)]
@@ -232,6 +288,28 @@ class _Choice:
             "is cluster-scoped, and no other object brings it in; includeClusterResources: true "
             "takes all cluster-scoped objects"
         )
+
+    def _why_unknown(self, word: Word) -> str:
+        groups = sorted(group for group in self._broken if word.may_mean(group))
+        if any(word.covers(group) or f".{group}" in word.text.lower() for group in groups):
+            return ""  # that the group does not answer is told by itself
+        perhaps = f"; it may be one of {' or '.join(groups)}, which does not answer"
+        return f"matches no kind that is served{perhaps if groups else ''}"
+
+
+def _reached(listed: Set[str], allowed: Set[str]) -> set[str]:
+    """The kinds of which objects may be in the backup: those listed, and what those may need."""
+    reached: set[str] = set()
+    waiting = set(listed)
+    while waiting:
+        kind = waiting.pop()
+        reached.add(kind)
+        rule = RULES.get(kind)
+        needs = {*(rule.kinds if rule else ()), *_SOUGHT_BY.get(kind, ()), NAMESPACES}
+        if "." in split_group_resource(kind)[1]:  # it may be a custom one
+            needs.add(DEFINITIONS)
+        waiting |= (needs & allowed) - reached
+    return reached
 
 
 def _order(resource: Resource) -> tuple[int, bool, str]:

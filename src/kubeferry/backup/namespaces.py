@@ -1,7 +1,7 @@
 """Which namespaces a backup takes: names and globs, checked and chosen (velero.md §2.1). Pure.
 
 The reserved namespaces are never taken; asking for one by name is refused. A name that is not there
-and a glob that selects nothing are told: neither ever means everything.
+and a glob that selects nothing are told, excludes too: none ever means everything.
 """
 
 from collections.abc import Iterable, Sequence, Set
@@ -22,6 +22,7 @@ class Scope:
         left_out: asked for by name, there, and not to be backed up.
         most: whether ``namespaces`` is most of the cluster.
         unmatched: globs that select none of ``namespaces``.
+        idle: names and globs that leave no namespace out, as none that is there is called so.
     """
 
     namespaces: tuple[str, ...]
@@ -29,6 +30,7 @@ class Scope:
     left_out: tuple[str, ...]
     most: bool
     unmatched: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
 
 
 def is_everything(included: Sequence[str]) -> bool:
@@ -82,7 +84,8 @@ def choose_namespaces(
     """
     there = dict(existing)
     usable = {name for name, left_out in there.items() if not left_out}
-    out = set(reserved).union(*(matching(text, usable) for text in excluded))
+    excludes = {text: matching(text, there.keys()) for text in excluded}
+    out = set(reserved).union(*excludes.values())
     by_text = {text: matching(text, usable) - out for text in included}
     wanted = usable - out if is_everything(included) else set().union(*by_text.values())
     names = {text for text in included if not is_glob(text)}
@@ -94,4 +97,5 @@ def choose_namespaces(
         unmatched=tuple(
             sorted(text for text, found in by_text.items() if is_glob(text) and not found)
         ),
+        idle=tuple(sorted(text for text, found in excludes.items() if not found)),
     )

@@ -2,7 +2,8 @@
 
 A volume policy has conditions, all of which must hold, and an action; the first that matches a
 volume decides alone. ``includeExcludePolicy`` are scoped filters that the backup's own go before.
-What Velero ignores, or what could never match, is refused with its place.
+What Velero ignores, what is no word of the format, and data asked for that is never there are
+refused with their place.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -130,7 +131,24 @@ def _policy(number: int, value: Any, place: str) -> VolumePolicy:
         for name, inner in given.items()
         if inner is not None
     )
+    if chosen in ("fs-backup", "snapshot"):
+        _check_asked(given, chosen, f"{place}.conditions")
     return VolumePolicy(f"volume policy {number}", chosen, conditions)
+
+
+def _check_asked(conditions: Mapping[str, Any], action: Action, place: str) -> None:
+    """Refuses to ask for data that is never there: to skip it is what happens anyway."""
+    for name, never, why in (
+        ("volumeTypes", _POD_SOURCES, "is a volume of pods that no claim is behind"),
+        ("pvcPhase", frozenset(_PHASES) - {"Bound"}, "claims have no data"),
+    ):
+        for index, text in enumerate(_items(conditions.get(name), f"{place}.{name}")):
+            if text in never:
+                raise InvalidInput(
+                    f"{text} {why}: {action} can take nothing",
+                    place=f"{place}.{name}[{index}]",
+                    remedy="leave it out, or use skip",
+                )
 
 
 def _capacity(value: Any, place: str) -> Condition:

@@ -34,6 +34,7 @@ class Selection:
         generated: whether what others make anew is taken.
         claims_only: a PvBackup: claims, and what those need; ``volumes`` says which claims.
         volumes: whose data is asked for.
+        notes: what was written and has no effect, each with its field.
     """
 
     included_namespaces: tuple[str, ...] = ()
@@ -45,6 +46,7 @@ class Selection:
     generated: bool = False
     claims_only: bool = False
     volumes: VolumeSelection = field(default_factory=VolumeSelection)
+    notes: tuple[str, ...] = ()
 
     def choose_namespaces(self, existing: Iterable[tuple[str, bool]]) -> Scope:
         """The namespaces to take of those that exist: names with whether they say not to be."""
@@ -133,6 +135,17 @@ def read_selection(
             place="spec.resourcePolicy",
             remedy="use the lists of cluster-scoped and namespace-scoped resources",
         )
+    if policies.filters is not None and spec.backup_type == "PvBackup":
+        raise InvalidInput(
+            "its includeExcludePolicy does not go together with a PvBackup, which takes claims and "
+            "what they need",
+            place="spec.resourcePolicy",
+            remedy="name a ConfigMap without it, or use AppAndPvBackup",
+        )
+    volumes = _volumes(spec, policies)
+    notes: tuple[str, ...] = ()
+    if policies.volumes and volumes.refusal:
+        notes = (f"spec.resourcePolicy: no volume policy decides anything, as {volumes.refusal}",)
     return Selection(
         included_namespaces=tuple(spec.included_namespaces),
         excluded_namespaces=tuple(spec.excluded_namespaces),
@@ -143,7 +156,8 @@ def read_selection(
         or compile_labels(spec.or_label_selectors, place="spec.orLabelSelectors"),
         generated=spec.generated_objects == "Include",
         claims_only=spec.backup_type == "PvBackup",
-        volumes=_volumes(spec, policies),
+        volumes=volumes,
+        notes=notes,
     )
 
 

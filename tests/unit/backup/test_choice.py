@@ -68,6 +68,33 @@ async def test_a_group_that_does_not_answer_is_one_error(client: Broken) -> None
     ]
 
 
+@pytest.mark.parametrize(
+    "selection",
+    [
+        pytest.param({"claims_only": True}, id="a backup of claims"),
+        pytest.param({"filters": ResourceFilters(included=("configmaps",))}, id="other kinds"),
+        pytest.param({"filters": ResourceFilters(excluded=("*.x.io",))}, id="it is left out"),
+    ],
+)
+async def test_a_group_that_does_not_answer_and_nobody_selects_is_none(
+    client: Broken, selection: dict[str, Any]
+) -> None:
+    assert (await chosen(client, **selection))[1] == []
+
+
+async def test_namespaces_to_be_left_out_that_are_not_there_are_told(client: Broken) -> None:
+    _, told = await chosen(client, excluded_namespaces=("shpo", "t-*", "other"))
+    assert told[2:] == [
+        "warning shpo: NothingSelected: is to be left out, and no namespace is called so",
+        "warning t-*: NothingSelected: is to be left out, and no namespace is called so",
+    ]
+
+
+async def test_what_the_selection_says_of_itself_is_told(client: Broken) -> None:
+    _, told = await chosen(client, notes=("spec.x: has no effect",))
+    assert told[2:] == ["warning NothingSelected: spec.x: has no effect"]
+
+
 async def test_namespaces_are_chosen_by_name_and_by_pattern(client: Broken) -> None:
     choice, told = await chosen(client, included_namespaces=("shop*", "nothing-*", "gone"))
     assert choice.scope.namespaces == ("shop", "shop-2")
@@ -86,9 +113,8 @@ async def test_namespaces_are_chosen_by_name_and_by_pattern(client: Broken) -> N
 )
 async def test_hooks_that_nothing_runs_are_told(client: Broken, selection: dict[str, Any]) -> None:
     _, told = await chosen(client, HOOKS, **selection)
-    assert told[2:] == [
-        "warning spec.hooks: NothingSelected: no pods are backed up, so none is run"
-    ]
+    said = "warning spec.hooks: NothingSelected: no pods are backed up, so none is run"
+    assert told[-1] == said
     _, told = await chosen(client, HOOKS)
     assert told[2:] == []
 

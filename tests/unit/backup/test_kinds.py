@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from kubeferry.backup.filters import ResourceFilters, check_filters
 from kubeferry.backup.kinds import NEVER_KINDS, RELATED_KINDS, Kinds, choose_kinds, claim_kinds
 from kubeferry.errors import InvalidInput
-from kubeferry.kube.discovery import Discovery
+from kubeferry.kube.discovery import BrokenGroup, Discovery
 from kubeferry.transform.automatic.finished import NEVER_RESTORED
 from tests.unit.backup.served import SERVED, VERBS, resource
 
@@ -306,8 +306,8 @@ def test_the_lists_of_a_policy_come_after_the_specs(
             ResourceFilters(included=("events",)),
             True,
             [
-                "spec.includedResources[0]: 'events' is made anew where it is restored; "
-                "generatedObjects: Include takes it"
+                "spec.includedResources[0]: 'events' is made by others; generatedObjects: Include "
+                "takes it"
             ],
             id="what others generate",
         ),
@@ -345,6 +345,30 @@ def test_the_lists_of_a_policy_come_after_the_specs(
             id="nothing brings it in; a volume comes with its claim",
         ),
         pytest.param(
+            ResourceFilters(included=("cm", "crd")),
+            False,
+            [
+                "spec.includedResources[1]: 'crd' is cluster-scoped, and no other object brings "
+                "it in; includeClusterResources: true takes all cluster-scoped objects"
+            ],
+            id="a ConfigMap brings in no definition",
+        ),
+        pytest.param(
+            ResourceFilters(included=("deploy", "clusterroles")),
+            False,
+            [
+                "spec.includedResources[1]: 'clusterroles' is cluster-scoped, and no other object "
+                "brings it in; includeClusterResources: true takes all cluster-scoped objects"
+            ],
+            id="the accounts that would bring it in are not taken",
+        ),
+        pytest.param(
+            ResourceFilters(included=("sa", "clusterroles", "foos", "crd", "pvc", "pv", "sc")),
+            False,
+            [],
+            id="an account brings in its roles, a custom resource its definition",
+        ),
+        pytest.param(
             ResourceFilters(included_namespaced=("po", "pv"), excluded_cluster=("svc",)),
             True,
             [
@@ -375,6 +399,91 @@ def test_words_of_a_policy_are_told_with_its_place() -> None:
         "ConfigMap csdr/p.excludedClusterScopedResources[0]: 'nowhere' matches no kind that is "
         "served",
     )
+
+
+BROKEN = Discovery(SERVED.all_versions, (BrokenGroup("x.io", "v1", "down"),))
+
+
+@pytest.mark.parametrize(
+    ("filters", "lost", "told"),
+    [
+        pytest.param(ResourceFilters(), True, [], id="all kinds"),
+        pytest.param(ResourceFilters(included=("*",)), True, [], id="a star"),
+        pytest.param(ResourceFilters(included=("po", "deploy")), False, [], id="others are named"),
+        pytest.param(ResourceFilters(included=("*.apps",)), False, [], id="a glob for others"),
+        pytest.param(ResourceFilters(included=("p*",)), True, [], id="a glob that may match"),
+        pytest.param(ResourceFilters(included=("*.io",)), True, [], id="a glob for an ending"),
+        pytest.param(
+            ResourceFilters(included=("po", "things.x.io")), True, [], id="one of its kinds"
+        ),
+        pytest.param(
+            ResourceFilters(included=("po", "things.v1.x.io")), True, [], id="in its version"
+        ),
+        pytest.param(
+            ResourceFilters(included=("po", "thing")),
+            True,
+            [
+                "spec.includedResources[1]: 'thing' matches no kind that is served; it may be one "
+                "of x.io, which does not answer"
+            ],
+            id="a word that may be one of its kinds",
+        ),
+        pytest.param(ResourceFilters(excluded=("*.x.io",)), False, [], id="it is left out"),
+        pytest.param(ResourceFilters(excluded=("t*.x.io",)), True, [], id="a part is left out"),
+        pytest.param(ResourceFilters(excluded=("po",)), True, [], id="another is left out"),
+        pytest.param(
+            ResourceFilters(included_namespaced=("po",)), False, [], id="by scope, others are named"
+        ),
+        pytest.param(
+            ResourceFilters(included_namespaced=("po",), included_cluster=("*",)),
+            True,
+            [],
+            id="by scope, all that is cluster-scoped",
+        ),
+        pytest.param(
+            ResourceFilters(excluded_namespaced=("*",)), False, [], id="by scope, nothing is listed"
+        ),
+    ],
+)
+def test_a_group_that_does_not_answer_matters_where_its_kinds_may_be_selected(
+    filters: ResourceFilters, lost: bool, told: list[str]
+) -> None:
+    kinds = choose_kinds(filters, BROKEN, generated=False, everything=True)
+    assert (kinds.lost == {"x.io"}) is lost
+    assert list(kinds.notes) == told
+
+
+def test_a_group_that_claims_do_not_need_does_not_matter_to_a_backup_of_them() -> None:
+    assert claim_kinds(BROKEN).lost == frozenset()
+    classes = BrokenGroup("storage.k8s.io", "v1", "down")
+    assert claim_kinds(Discovery(SERVED.all_versions, (classes,))).lost == {"storage.k8s.io"}
+
+
+@pytest.mark.parametrize(
+    ("filters", "name", "why"),
+    [
+        pytest.param(ResourceFilters(), "pods", None, id="listed"),
+        pytest.param(ResourceFilters(), "events", "made by others", id="generated"),
+        pytest.param(ResourceFilters(), "nodes", None, id="never archived"),
+        pytest.param(ResourceFilters(), "componentstatuses", None, id="cannot be archived"),
+        pytest.param(ResourceFilters(), "zones.example.com", "cluster-scoped", id="cluster"),
+        pytest.param(
+            ResourceFilters(),
+            "persistentvolumes",
+            "cluster-scoped: only where another object needs it",
+            id="by relation",
+        ),
+        pytest.param(
+            ResourceFilters(cluster=False), "persistentvolumes", "cluster-scoped", id="not even so"
+        ),
+        pytest.param(ResourceFilters(excluded=("s*",)), "secrets", "excluded", id="excluded"),
+        pytest.param(ResourceFilters(included=("po",)), "secrets", "not included", id="not named"),
+    ],
+)
+def test_the_kinds_that_are_not_taken_and_why(
+    filters: ResourceFilters, name: str, why: str | None
+) -> None:
+    assert dict(chosen(filters).left_out).get(name) == why
 
 
 def test_a_backup_of_volumes_takes_claims_and_what_they_may_need() -> None:

@@ -18,7 +18,12 @@ ALL = ("default", "shop")
         pytest.param(["*"], [], Scope(ALL, (), (), True), id="a star means all"),
         pytest.param(["shop"], [], Scope(("shop",), (), (), False), id="named ones alone"),
         pytest.param([], ["shop"], Scope(("default",), (), (), False), id="excluded are left out"),
-        pytest.param(["*"], ["gone"], Scope(ALL, (), (), True), id="excluding nothing is fine"),
+        pytest.param(
+            ["*"],
+            ["gone"],
+            Scope(ALL, (), (), True, idle=("gone",)),
+            id="a name to be left out that is not there is told",
+        ),
         pytest.param(
             ["shop", "gone", "away"],
             [],
@@ -56,7 +61,18 @@ ALL = ("default", "shop")
             Scope(("shop",), (), (), False, unmatched=("going*", "kube-*", "tmp-*")),
             id="a glob never selects what may not be taken",
         ),
-        pytest.param([], ["tmp-*"], Scope(ALL, (), (), True), id="an excluded glob for nothing"),
+        pytest.param(
+            [],
+            ["tmp-*"],
+            Scope(ALL, (), (), True, idle=("tmp-*",)),
+            id="an excluded glob for nothing is told",
+        ),
+        pytest.param(
+            [],
+            ["kube-*", "going"],
+            Scope(ALL, (), (), True),
+            id="leaving out what is not taken anyway is fine",
+        ),
     ],
 )
 def test_namespaces_are_chosen_of_those_there(

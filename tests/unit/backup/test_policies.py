@@ -181,6 +181,16 @@ FILTERS = "version: v1\nincludeExcludePolicy: "
             id="a phase that is none",
         ),
         pytest.param(
+            VOLUMES + "action: {type: fs-backup}\n  conditions: {volumeTypes: [nfs, emptyDir]}",
+            " volumePolicies[0].conditions.volumeTypes[1]", "fs-backup can take nothing",
+            id="the data of a volume that no claim is behind",
+        ),
+        pytest.param(
+            VOLUMES + "action: {type: snapshot}\n  conditions: {pvcPhase: [Bound, Lost]}",
+            " volumePolicies[0].conditions.pvcPhase[1]", "Lost claims have no data",
+            id="the data of claims that have none",
+        ),
+        pytest.param(
             VOLUMES + "action: {type: skip}\n  conditions: {csi: {volumeAttributes: {a: b}}}",
             " volumePolicies[0].conditions.csi", "name the driver",
             id="attributes without a driver (Velero refuses them)",

@@ -111,6 +111,34 @@ def test_filters_of_a_policy_go_with_scoped_filters_alone() -> None:
     assert caught.value.place == "spec.resourcePolicy"
 
 
+VOLUME_POLICY = parse_policies(
+    {"p": "version: v1\nvolumePolicies: [{conditions: {csi: {}}, action: {type: skip}}]"},
+    place="ConfigMap csdr/p",
+)
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        pytest.param({"backupType": "AppBackup"}, "spec.backupType is AppBackup", id="objects"),
+        pytest.param({"pvBackup": {"defaultPvBackup": False}},
+                     "spec.pvBackup.defaultPvBackup is false", id="no data"),
+        pytest.param({}, "", id="with data it decides"),
+        pytest.param({"backupType": "PvBackup"}, "", id="in a PvBackup too"),
+    ],
+)  # fmt: skip
+def test_a_policy_of_volumes_that_decides_nothing_is_told(fields: dict[str, Any], why: str) -> None:
+    told = f"spec.resourcePolicy: no volume policy decides anything, as {why}"
+    selection = read_selection(spec(**fields), policies=VOLUME_POLICY)
+    assert selection.notes == ((told,) if why else ())
+
+
+def test_a_backup_of_volumes_has_no_filters_in_its_policy_either() -> None:
+    with pytest.raises(InvalidInput, match="PvBackup") as caught:
+        read_selection(spec(backupType="PvBackup"), policies=FILTER_POLICY)
+    assert caught.value.place == "spec.resourcePolicy"
+
+
 @pytest.mark.parametrize(
     ("fields", "mount", "asked", "reason"),
     [
