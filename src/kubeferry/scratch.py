@@ -76,8 +76,13 @@ def _room() -> Iterator[None]:
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
             raise
-        raise InvalidInput(
-            "what the task must remember needs more disk than is free",
-            place="temporary files",
-            remedy="make room there, or name a larger file system by TMPDIR",
-        ) from error
+        raise no_room() from error
+
+
+def no_room() -> InvalidInput:
+    """What is told when temporary files have no room to grow."""
+    return InvalidInput(
+        "what the task must remember needs more disk than is free",
+        place="temporary files",
+        remedy="make room there, or name a larger file system by TMPDIR",
+    )

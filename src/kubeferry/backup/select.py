@@ -9,8 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from kubeferry.backup.generated import GENERATED as GENERATED_OBJECTS
-from kubeferry.backup.generated import is_generated
+from kubeferry.backup.generated import GENERATED, is_generated
 
 EXCLUDE_LABEL = "velero.io/exclude-from-backup"
 """Leaves an object or a whole namespace out; only with the value ``true`` (velero.md §2.4)."""
@@ -18,7 +17,7 @@ EXCLUDE_LABEL = "velero.io/exclude-from-backup"
 LABELLED = f"label {EXCLUDE_LABEL}"
 DELETED = "being deleted"
 NEVER = "never archived"
-GENERATED = "made anew by others"
+MADE_ANEW = "made anew by others"
 """Why objects are left out, as reports count them."""
 
 NEVER_OBJECTS = frozenset(
@@ -32,7 +31,7 @@ NEVER_OBJECTS = frozenset(
 
 
 JUDGED = frozenset(kind for kind, _, _ in NEVER_OBJECTS) | frozenset(
-    kind for one in GENERATED_OBJECTS for kind in one.kinds
+    kind for one in GENERATED for kind in one.kinds
 )
 """Kinds of which more than ``EXCLUDE_LABEL`` is looked at."""
 
@@ -58,5 +57,5 @@ def why_left_out(
     if (group_resource, namespace, name) in NEVER_OBJECTS:
         return NEVER
     if not generated and is_generated(group_resource, name, labels, secret_type, raw):
-        return GENERATED
+        return MADE_ANEW
     return ""

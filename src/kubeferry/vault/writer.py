@@ -11,6 +11,7 @@ the upload and deletes what was written.
 """
 
 import asyncio
+import errno
 import hashlib
 import secrets
 import tempfile
@@ -23,6 +24,7 @@ from typing import BinaryIO, NamedTuple
 
 from kubeferry.clock import Clock
 from kubeferry.errors import InvalidInput, VaultUnavailable
+from kubeferry.scratch import no_room
 from kubeferry.vault import gzips, layout
 from kubeferry.vault.catalogue import Catalogue, Line
 from kubeferry.vault.claim import (
@@ -318,6 +320,13 @@ def _slices(parts: list[bytes]) -> Iterator[list[bytes]]:
 def _spooled(chunks: Iterator[bytes]) -> BinaryIO:
     """Everything in a temporary file, positioned at its end; a file deletes itself when closed."""
     spool = tempfile.TemporaryFile(buffering=_SLICE)  # noqa: SIM115 - the caller closes it
-    for chunk in chunks:
-        spool.write(chunk)
+    try:
+        for chunk in chunks:
+            spool.write(chunk)
+        spool.flush()
+    except OSError as error:
+        spool.close()
+        if error.errno == errno.ENOSPC:
+            raise no_room() from error
+        raise
     return spool  # type: ignore[return-value]

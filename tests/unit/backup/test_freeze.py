@@ -6,16 +6,19 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from kubeferry.api.hooks import BackupHooks
+from kubeferry.api.labels import Labels
 from kubeferry.backup import freeze
 from kubeferry.backup.freeze import GROUPS, PODS_AT_ONCE
 from kubeferry.backup.hooks import Hook, compile_hooks
+from kubeferry.backup.labels import compile_labels
 from kubeferry.codec import convert
-from kubeferry.errors import ApiUnreachable, Conflict, VaultUnavailable
+from kubeferry.errors import ApiUnreachable, Conflict, Expired, VaultUnavailable
 from kubeferry.kube.config import ClusterConfig
 from kubeferry.kube.names import Resource
 from kubeferry.report import Findings, Problem
@@ -26,7 +29,16 @@ from kubeferry.vault.metadata import load_backup
 from tests.builders import Built, config_map, namespace, obj
 from tests.containers import Containers, containers
 from tests.execserver import Process, Program
-from tests.unit.backup.test_run import CLAIMS, MAPS, NAMESPACES, REQUEST, WITHOUT_DATA, Ground, Seam
+from tests.unit.backup.test_run import (
+    CLAIMS,
+    MAPS,
+    NAMESPACES,
+    REQUEST,
+    WITHOUT_DATA,
+    Ground,
+    Seam,
+    asked,
+)
 
 PODS = Resource("", "v1", "pods", "Pod", True)
 PRE, POST = "pre.hook.backup.velero.io/", "post.hook.backup.velero.io/"
@@ -739,3 +751,25 @@ async def test_a_claim_that_cannot_be_read_is_an_error_and_comes_with_the_list(
         ("warning", "persistentvolumeclaims shop/gone"),
     ]
     assert (result.phase, shop.book.owed) == ("PartiallyFailed", [])
+
+
+async def test_a_pod_that_two_lists_bring_has_its_hooks_run_once(shop: Shop) -> None:
+    await shop.pod("db")
+    listed, moved = shop.client.pages, []
+
+    async def forgetting(resource: Resource, **where: Any) -> Any:
+        if where.get("resource_version"):
+            raise Expired("too old")
+        if resource.plural == "pods" and "tier" in where["label_selector"] and not moved:
+            moved.append(True)
+            patch = {"metadata": {"labels": {"tier": "data"}}}
+            await shop.client.patch(PODS, "db", patch, kind="merge", namespace="shop")
+        async for page in listed(resource, **where):
+            yield page
+
+    shop.client.pages = forgetting  # type: ignore[method-assign]
+    wanted = [Labels(match_labels={"app": "db"}), Labels(match_labels={"tier": "data"})]
+    either = compile_labels(wanted, place="spec")
+    await shop.run(asked(included_namespaces=("shop",), labels=either))
+    assert shop.ran == ["db: freeze", "db: thaw"]
+    assert "pods/namespaces/shop/db" in shop.objects()

@@ -1,6 +1,6 @@
 import pytest
 
-from kubeferry.backup.select import GENERATED, LABELLED, NEVER, why_left_out
+from kubeferry.backup.select import LABELLED, MADE_ANEW, NEVER, why_left_out
 
 
 @pytest.mark.parametrize(
@@ -39,5 +39,5 @@ def test_why_an_object_is_left_out(kind: str, name: str, labels: dict[str, str],
 def test_what_others_make_is_taken_only_if_it_is_wanted(
     kind: str, name: str, secret_type: str, raw: bytes
 ) -> None:
-    assert why_left_out(kind, "shop", name, {}, secret_type, raw) == GENERATED
+    assert why_left_out(kind, "shop", name, {}, secret_type, raw) == MADE_ANEW
     assert why_left_out(kind, "shop", name, {}, secret_type, raw, generated=True) == ""
