@@ -3,8 +3,7 @@ step 17).
 
 A status belongs to the controllers of the target; so it is left out, unless its kind is asked for.
 An object's annotation says otherwise for it alone. It is written once the object was created, in a
-request of its own, for which the controller needs the right to patch it. Whatever goes wrong with
-it is a warning: the object is there.
+request of its own. Whatever goes wrong with it is a warning: the object is there.
 """
 
 from collections.abc import Collection
