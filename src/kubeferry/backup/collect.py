@@ -178,7 +178,7 @@ class _Collection:
                     problem = unread(listed.error, kind, where=listed.where, version=version)
                     self._reporter.problem(problem)
                 elif listed.mixed:
-                    self._warn("NotOneMoment", _MIXED, kind)
+                    self._reporter.problem(Problem("warning", "NotOneMoment", _MIXED, "", kind))
                 elif listed.resource is listed.source.resource:
                     self._add_page(listed)
                 else:
@@ -195,10 +195,8 @@ class _Collection:
         lacking = self._contents.ledger.count_lacking(resource.group_resource, name)
         if lacking:
             told = f"{lacking} of its objects went before they were listed in {other.api_version}"
-            self._warn("VersionMissing", told, resource.group_resource)
-
-    def _warn(self, reason: str, message: str, kind: str) -> None:
-        self._reporter.problem(Problem("warning", reason, message, "", kind))
+            kind = resource.group_resource
+            self._reporter.problem(Problem("warning", "VersionMissing", told, "", kind))
 
     def _add_page(self, listed: Listed) -> None:
         """Adds the selected objects of a page."""
