@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
-from kubeferry.errors import InvalidInput, NotFound
+from kubeferry.errors import Forbidden, InvalidInput, NotFound
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Identity, Resource
 from kubeferry.restore.spool import Spool
+from kubeferry.restore.survey import UNREAD
+from kubeferry.transform.change import Note
 from kubeferry.transform.parameters.claim_conversions import PLACE as CONVERSIONS
 from kubeferry.transform.parameters.storage_classes import PLACE as MAPPING
 from kubeferry.transform.parameters.table import Parameters
@@ -13,9 +15,13 @@ from kubeferry.transform.parameters.table import Parameters
 CLASSES = Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass", namespaced=False)
 
 
-async def check_storage_classes(client: Client, parameters: Parameters, spool: Spool) -> None:
-    """Raises ``InvalidInput`` for a class that neither the target nor the backup has."""
+async def check_storage_classes(client: Client, parameters: Parameters, spool: Spool) -> list[Note]:
+    """Raises ``InvalidInput`` for a class that neither the target nor the backup has.
+
+    Returns what could not be found out: who plans a restore may not have the right to ask.
+    """
     known: set[str] = set()
+    notes: list[Note] = []
     for place, name in _named(parameters):
         if name in known or spool.has(Identity(CLASSES.group_resource, "", name)):
             continue
@@ -27,7 +33,11 @@ async def check_storage_classes(client: Client, parameters: Parameters, spool: S
                 place=place,
                 remedy="create it in the target, or name one of kubectl get storageclass",
             ) from error
+        except Forbidden:
+            text = f"{place}: whether there is a storage class {name} is not known"
+            notes.append(Note(UNREAD, text))
         known.add(name)
+    return notes
 
 
 def _named(parameters: Parameters) -> Iterator[tuple[str, str]]:

@@ -110,7 +110,8 @@ async def open_plan(
             reporter.problem(Problem("warning", told.reason, told.message))
         _check_clashes(request, spool)
         check_claims(request.parameters.conversions, spool.names("persistentvolumeclaims"))
-        await check_storage_classes(client, request.parameters, spool)
+        for told in await check_storage_classes(client, request.parameters, spool):
+            reporter.problem(Problem("warning", told.reason, told.message))
         rules = Rules(
             namespaces=request.namespaces,
             images=request.images,
