@@ -26,7 +26,6 @@ from kubeferry.restore.plan import PlanItem
 from kubeferry.transform.automatic.metadata import strip_server_fields
 
 GONE_SECONDS = 300.0
-"""How long something that was deleted may take to go."""
 _TRIES = 4
 _ALLOCATED = "already allocated"
 _IS_IMMUTABLE = (
@@ -38,12 +37,23 @@ _IS_IMMUTABLE = (
 
 
 class Overwriter:
-    """Writes over objects for one task, as its field manager."""
+    """Writes over objects for one task, as its field manager.
 
-    def __init__(self, client: Client, field_manager: str, *, policy: Policy) -> None:
+    ``gone_seconds`` is how long something that was deleted may take to go.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        field_manager: str,
+        *,
+        policy: Policy,
+        gone_seconds: float = GONE_SECONDS,
+    ) -> None:
         self._client = client
         self._field_manager = field_manager
         self._policy = policy
+        self._gone_seconds = gone_seconds
 
     async def update(self, item: PlanItem, resource: Resource, verdict: Verdict) -> bool:
         """Makes the planned changes; false if the object is gone.
@@ -90,7 +100,8 @@ class Overwriter:
         )
 
     async def recreate(self, item: PlanItem, resource: Resource, verdict: Verdict) -> bool:
-        """Deletes the object and creates the planned one; false if somebody else deleted it.
+        """Deletes the object and creates the planned one; false if somebody else deleted it, or was
+        faster to create another one.
 
         Raises what the API server answers; ``Conflict`` when it is another one by now.
         """
@@ -113,6 +124,8 @@ class Overwriter:
         await self._gone(item, resource, uid)
         try:
             await self._create(item, resource, body, self._field_manager)
+        except AlreadyExists:
+            return False
         except ApiLost:
             raise
         except ApiError as error:
@@ -171,7 +184,7 @@ class Overwriter:
 
     async def _gone(self, item: PlanItem, resource: Resource, uid: str) -> None:
         try:
-            async with asyncio.timeout(GONE_SECONDS):
+            async with asyncio.timeout(self._gone_seconds):
                 while True:
                     live = await self._find(item, resource)
                     if live is None or metadata(live).get("uid") != uid:
@@ -179,7 +192,7 @@ class Overwriter:
                     await asyncio.sleep(0.2)
         except TimeoutError:
             raise ApiError(
-                f"is being deleted and did not go away in {GONE_SECONDS:.0f} s",
+                f"is being deleted and did not go away in {self._gone_seconds:.0f} s",
                 place=str(item.target),
                 remedy="see its finalizers for what holds it, then restore again",
                 kubernetes_reason=TERMINATING,

@@ -5,11 +5,13 @@ import pytest
 
 from kubeferry.cli.plan_view import Look, draw, item_lines
 from kubeferry.kube.names import Identity, Resource
+from kubeferry.restore.existing import Verdict
 from kubeferry.restore.heirs import Owner
 from kubeferry.restore.hooks import ExecHook, InitWait, PodHook
 from kubeferry.restore.plan import Action, PlanItem
 from kubeferry.restore.waves import STEPS
 from kubeferry.transform.change import MISSING, STRIPPED, Cause, Change, Note
+from kubeferry.transform.existing import CAUSE
 from kubeferry.transform.hook_annotations import ANNOTATION
 
 MOVED = Change(
@@ -216,3 +218,31 @@ def test_colours_change_no_character() -> None:
 def test_a_terminal_without_unicode_gets_ascii() -> None:
     steps = [(STEPS[11], [item(MOVED), item(MOVED)])]
     assert "".join(draw(steps, Look(unicode=False))).isascii()
+
+
+REPLICAS = Change("/spec/replicas", 5, 2, CAUSE)
+
+
+def there(action: Action, *differences: Change, why: Note | None = None) -> PlanItem:
+    """An item of which there is one already."""
+    verdict = Verdict("skip" if action == "skip" else "update", why, tuple(differences))
+    return replace(item(STRIPPED, MOVED, action=action, why=why), present=verdict)
+
+
+def test_an_update_shows_what_changes_in_the_object_that_is_there() -> None:
+    head, change = lines(there("update", REPLICAS))
+    assert head.startswith("└── update  StatefulSet default/web -> default1/web")
+    assert change.strip() == "~ /spec/replicas: 5 -> 2"
+
+
+def test_what_is_left_as_it_is_shows_what_differs() -> None:
+    head, *_, change = lines(there("skip", REPLICAS, why=Note("Differs", "is there")))
+    assert head.startswith("└── skip    StatefulSet default/web: is there")
+    assert change.strip() == "~ /spec/replicas: 5 -> 2"
+
+
+def test_of_many_differences_the_first_are_shown() -> None:
+    many = [Change(f"/spec/{number}", 1, 2, CAUSE) for number in range(11)]
+    shown = lines(there("update", *many))
+    assert shown[-1].strip() == "and 3 more; --full shows them"
+    assert len(lines(there("update", *many), full=True)) > len(shown)

@@ -1,0 +1,206 @@
+"""Writing over what is there, on a cluster in memory; what comes between is put in at the client's
+seam.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from kubeferry.errors import ApiError, Conflict, Forbidden, Invalid
+from kubeferry.kube.client import Client
+from kubeferry.kube.config import ClusterConfig
+from kubeferry.kube.names import Identity, Resource
+from kubeferry.kube.objects import Object
+from kubeferry.restore.existing import Policy, judge
+from kubeferry.restore.overwrite import Overwriter
+from kubeferry.restore.plan import PlanItem
+from kubeferry.sandbox import Sandbox
+from tests.builders import Built, config_map
+
+MAPS = Resource("", "v1", "configmaps", "ConfigMap", True)
+MANAGER = "kubeferry-1"
+
+Between = Callable[[Client], Awaitable[None]]
+
+
+class Seam(Client):
+    """A client before whose first patch or last create something happens."""
+
+    before_patch: Between | None = None
+    before_create: Between | None = None
+
+    async def patch(self, resource: Resource, name: str, body: Any, **more: Any) -> Object:
+        happens, self.before_patch = self.before_patch, None
+        if happens is not None:
+            await happens(self)
+        return await super().patch(resource, name, body, **more)
+
+    async def create(self, resource: Resource, body: Object | bytes, **more: Any) -> bytes:
+        if not more.get("dry_run") and self.before_create is not None:
+            happens, self.before_create = self.before_create, None
+            await happens(self)
+        return await super().create(resource, body, **more)
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Seam]:
+    async with Sandbox() as sandbox, Seam(ClusterConfig(server=sandbox.server)) as opened:
+        yield opened
+
+
+async def planned(
+    client: Client, resource: Resource, live: Built, ours: Built, policy: Policy
+) -> PlanItem:
+    """An item over a live object, which is created."""
+    name = live["metadata"]["name"]
+    await client.create(resource, live, namespace="default", field_manager="somebody")
+    found = await client.get(resource, name, namespace="default")
+    kind = resource.group_resource
+    verdict = judge(
+        ours, found, archived=ours, changes=(), group_resource=kind, policy=policy, manager=MANAGER
+    )
+    identity = Identity(kind, "default", name)
+    assert verdict.action in ("update", "recreate")
+    return PlanItem(
+        identity, identity, resource, verdict.action, ours, archived=ours, present=verdict
+    )
+
+
+async def update(client: Client, item: PlanItem) -> bool:
+    assert item.resource is not None
+    assert item.present is not None
+    return await Overwriter(client, MANAGER, policy="update").update(
+        item, item.resource, item.present
+    )
+
+
+async def recreate(client: Client, item: PlanItem, **more: Any) -> bool:
+    assert item.resource is not None
+    assert item.present is not None
+    overwriter = Overwriter(client, MANAGER, policy="recreate", **more)
+    return await overwriter.recreate(item, item.resource, item.present)
+
+
+async def data(client: Client) -> Any:
+    return (await client.get(MAPS, "a", namespace="default"))["data"]
+
+
+def somebody(patch: Object) -> Between:
+    async def happens(client: Client) -> None:
+        await client.patch(MAPS, "a", patch, kind="merge", namespace="default")
+
+    return happens
+
+
+async def vanish(client: Client) -> None:
+    await client.delete(MAPS, "a", namespace="default")
+
+
+OURS = config_map("default/a", a="ours")
+LIVE = config_map("default/a", a="theirs")
+
+
+async def test_what_changed_meanwhile_elsewhere_is_kept(client: Seam) -> None:
+    item = await planned(client, MAPS, LIVE, OURS, "update")
+    client.before_patch = somebody({"data": {"b": "new"}})
+    assert await update(client, item)
+    assert await data(client) == {"a": "ours", "b": "new"}
+
+
+async def test_what_changed_meanwhile_so_that_the_plan_does_not_fit_stays(client: Seam) -> None:
+    item = await planned(client, MAPS, LIVE, OURS, "update")
+    client.before_patch = somebody({"data": {"a": "newer"}})
+    with pytest.raises(Conflict, match="was changed after the restore had been planned"):
+        await update(client, item)
+    assert await data(client) == {"a": "newer"}
+
+
+async def test_what_went_away_meanwhile_is_to_be_created(client: Seam) -> None:
+    item = await planned(client, MAPS, LIVE, OURS, "update")
+    client.before_patch = vanish
+    assert not await update(client, item)
+
+
+async def test_an_update_whose_answer_was_lost_is_made(client: Seam) -> None:
+    item = await planned(client, MAPS, LIVE, OURS, "update")
+    assert await update(client, item)
+    assert await update(client, item)
+    assert await data(client) == {"a": "ours"}
+
+
+async def test_a_server_that_calls_a_field_immutable_is_understood(client: Seam) -> None:
+    async def refuses(client: Client) -> None:
+        raise Invalid("spec.x: Invalid value: 1: field is immutable")
+
+    item = await planned(client, MAPS, LIVE, OURS, "update")
+    client.before_patch = refuses
+    with pytest.raises(Invalid) as caught:
+        await update(client, item)
+    assert caught.value.kubernetes_reason == "ImmutableField"
+    assert "delete the object" in caught.value.remedy
+
+
+SEALED = config_map("default/a", a="theirs").with_(immutable=True)
+
+
+async def test_what_is_made_anew_is_another_one(client: Seam) -> None:
+    item = await planned(client, MAPS, SEALED, OURS, "recreate")
+    before = await client.get(MAPS, "a", namespace="default")
+    assert await recreate(client, item)
+    after = await client.get(MAPS, "a", namespace="default")
+    assert after["data"] == {"a": "ours"}
+    assert after["metadata"]["uid"] != before["metadata"]["uid"]
+
+
+async def test_nothing_is_deleted_that_could_not_be_made_anew(client: Seam) -> None:
+    bad = config_map("default/a").with_(data={"no/key": "x"})
+    item = await planned(client, MAPS, SEALED, bad, "recreate")
+    before = await client.get(MAPS, "a", namespace="default")
+    with pytest.raises(Invalid):
+        await recreate(client, item)
+    assert await client.get(MAPS, "a", namespace="default") == before
+
+
+async def test_what_is_another_one_by_now_is_not_deleted(client: Seam) -> None:
+    item = await planned(client, MAPS, SEALED, OURS, "recreate")
+    await vanish(client)
+    await client.create(MAPS, config_map("default/a", a="newest"), namespace="default")
+    with pytest.raises(Conflict):
+        await recreate(client, item)
+    assert await data(client) == {"a": "newest"}
+
+
+async def test_what_went_away_by_itself_is_to_be_created(client: Seam) -> None:
+    item = await planned(client, MAPS, SEALED, OURS, "recreate")
+    await vanish(client)
+    assert not await recreate(client, item)
+
+
+async def test_the_old_one_is_put_back_if_the_new_one_is_refused_after_all(client: Seam) -> None:
+    async def refuses(client: Client) -> None:
+        raise Forbidden("exceeded quota")
+
+    item = await planned(client, MAPS, SEALED, OURS, "recreate")
+    client.before_create = refuses
+    with pytest.raises(Forbidden, match="exceeded quota; what was there was put back"):
+        await recreate(client, item)
+    assert await data(client) == {"a": "theirs"}
+
+
+async def test_what_does_not_go_is_told(client: Seam) -> None:
+    held = config_map("default/a", a="theirs").with_(immutable=True).meta(finalizers=["x.io/hold"])
+    item = await planned(client, MAPS, held, OURS, "recreate")
+    with pytest.raises(ApiError, match="is being deleted and did not go away in 0 s") as caught:
+        await recreate(client, item, gone_seconds=0.3)
+    assert caught.value.kubernetes_reason == "Terminating"
+
+
+async def test_somebody_who_is_faster_is_found_by_the_create(client: Seam) -> None:
+    async def comes(client: Client) -> None:
+        await client.create(MAPS, config_map("default/a", a="faster"), namespace="default")
+
+    item = await planned(client, MAPS, SEALED, OURS, "recreate")
+    client.before_create = comes
+    assert not await recreate(client, item)
+    assert await data(client) == {"a": "faster"}
