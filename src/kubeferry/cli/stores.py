@@ -17,7 +17,7 @@ from kubeferry.controller.resources import BACKUPS, LOCATIONS
 from kubeferry.errors import ArchiveDamaged, BackupMissing, NotFound, ObjectMissing
 from kubeferry.kube.objects import metadata
 from kubeferry.vault import gzips, layout
-from kubeferry.vault.metadata import load_verified
+from kubeferry.vault.metadata import Verified, load_verified
 from kubeferry.vault.sidefiles import MAX_BYTES
 from kubeferry.vault.store import Store
 
@@ -109,17 +109,19 @@ async def _search(session: Session, backup: str) -> Opened:
     return Opened(found.name, await open_one(found.name))
 
 
-async def tell_notes(store: Store, name: str) -> None:
+async def tell_notes(store: Store, name: str) -> Verified | None:
     """Says what a person should know before they believe a backup: that nothing proves it.
 
-    Raises what ``load_verified`` raises of one that cannot be trusted.
+    Returns the backup, None where there is none that is finished. Raises what ``load_verified``
+    raises of one that cannot be trusted.
     """
     try:
         found = await load_verified(store, name)
     except BackupMissing:
-        return
+        return None
     for note in found.notes:
         say(f"warning: {note}")
+    return found
 
 
 async def restore_folder(store: Store, name: str, uid: str) -> str | None:

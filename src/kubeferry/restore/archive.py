@@ -14,7 +14,7 @@ from kubeferry.restore.spool import Spool
 from kubeferry.restore.versions import Versions
 from kubeferry.restore.volume_data import volume_data
 from kubeferry.transform.change import Note
-from kubeferry.vault.metadata import BackupFacts, load_backup
+from kubeferry.vault.metadata import BackupFacts, load_verified
 from kubeferry.vault.reader import ArchiveRead, read_archive
 from kubeferry.vault.store import Store
 from kubeferry.vault.tarstream import Limits
@@ -50,7 +50,8 @@ async def open_archive(
     Raises ``BackupMissing``, ``InvalidInput`` for a backup that cannot be restored,
     ``ArchiveError``, ``VaultError``.
     """
-    check_restorable(await load_backup(store, name), now=now)
+    verified = await load_verified(store, name)
+    check_restorable(verified.facts, now=now)
     versions, limits = Versions(spool, discovery), _limits(spool)
     read = await read_archive(
         store,
@@ -59,12 +60,13 @@ async def open_archive(
         versions=versions.add,
         wants=versions.wants,
         limits=limits,
+        verified=verified,
     )
     expected = read.facts.items_backed_up or read.facts.is_ours
     if not read.objects and expected:  # ours has a namespace at least
         raise ArchiveDamaged("holds no objects", place=f"{store.url} backup {name}")
     notes = versions.settle()
-    data = await volume_data(store, read.facts, spool)
+    data = await volume_data(store, verified, spool)
     return Opened(read, data.restored_volumes, data.claims, notes)
 
 

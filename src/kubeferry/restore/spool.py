@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, TextIO
 
+from kubeferry import codec
 from kubeferry.kube.names import Identity
 from kubeferry.restore.room import Room
 from kubeferry.restore.waves import rank
@@ -218,12 +219,12 @@ class Spool:
     def namesakes(self, namespaces: Collection[str]) -> Iterator[Identity]:
         """The objects whose kind and name are in more than one of these namespaces."""
         kinds = {number: name for name, number in self._kinds.items()}
-        marks = ", ".join("?" * len(namespaces))
+        some = "(select value from json_each(:namespaces))"  # any number of them is one variable
         rows = self._index.execute(
-            f"select kind, namespace, name from objects where namespace in ({marks}) "
+            f"select kind, namespace, name from objects where namespace in {some} "
             "and (kind, name) in (select kind, name from objects "
-            f"where namespace in ({marks}) group by kind, name having count(*) > 1)",
-            (*namespaces, *namespaces),
+            f"where namespace in {some} group by kind, name having count(*) > 1)",
+            {"namespaces": codec.encode(sorted(namespaces)).decode()},
         )
         for kind, namespace, name in rows:
             yield Identity(kinds[kind], namespace, name)

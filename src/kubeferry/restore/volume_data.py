@@ -12,7 +12,7 @@ import msgspec
 from kubeferry import codec
 from kubeferry.kube.names import label_value
 from kubeferry.restore.spool import Spool
-from kubeferry.vault.metadata import BackupFacts
+from kubeferry.vault.metadata import Verified
 from kubeferry.vault.older import load_taken_data
 from kubeferry.vault.sidefiles import load_volume_info
 from kubeferry.vault.store import Store
@@ -77,23 +77,24 @@ class VolumeData:
     claims: frozenset[Claim]
 
 
-async def volume_data(store: Store, facts: BackupFacts, spool: Spool) -> VolumeData:
+async def volume_data(store: Store, verified: Verified, spool: Spool) -> VolumeData:
     """Finds out, volume by volume. Raises ``ArchiveError``, ``VaultError``."""
-    taken, claims = await _taken(store, facts, spool)
+    taken, claims = await _taken(store, verified, spool)
     kept = {volume for volume, policy, _ in _volumes(spool) if policy == "Retain"}
     return VolumeData(frozenset(kept - taken), frozenset(claims))
 
 
-async def _taken(store: Store, facts: BackupFacts, spool: Spool) -> tuple[set[str], set[Claim]]:
+async def _taken(store: Store, verified: Verified, spool: Spool) -> tuple[set[str], set[Claim]]:
     """Volumes whose data was taken; claims whose data was taken, or asked for."""
-    infos = await load_volume_info(store, facts.name)
+    facts = verified.facts
+    infos = await load_volume_info(store, facts.name, verified=verified)
     taken = {info.pv_name for info in infos if info.backup_method}
     claims = {(info.pvc_namespace, info.pvc_name) for info in infos if info.is_expected}
     if facts.is_ours:  # which has an entry for each
         return taken, claims
     told = {info.pv_name for info in infos}
     told_claims = {(info.pvc_namespace, info.pvc_name) for info in infos}
-    older = await load_taken_data(store, facts.name)
+    older = await load_taken_data(store, facts.name, verified=verified)
     others = older.claims.union(_taken_inside(spool, facts.name)) - told_claims
     for volume, _, claim in _volumes(spool):
         if volume not in told and (volume in older.volumes or claim in others):

@@ -10,6 +10,7 @@ import msgspec
 
 from kubeferry.vault import layout
 from kubeferry.vault.documents import decoded
+from kubeferry.vault.metadata import Verified, load_verified
 from kubeferry.vault.sidefiles import load_side_file
 from kubeferry.vault.store import Store
 
@@ -69,11 +70,14 @@ class TakenData:
     claims: frozenset[tuple[str, str]] = frozenset()
 
 
-async def load_taken_data(store: Store, name: str) -> TakenData:
+async def load_taken_data(
+    store: Store, name: str, *, verified: Verified | None = None
+) -> TakenData:
     """What the files of each method say. Raises ``ArchiveDamaged``, ``ChecksumMismatch``."""
-    natives = await _load(store, name, "volumesnapshots.json.gz", list[_Native])
-    pods = await _load(store, name, "podvolumebackups.json.gz", list[_PodVolume])
-    snapshots = await _load(store, name, "csi-volumesnapshots.json.gz", list[_Snapshot])
+    found = verified or await load_verified(store, name)
+    natives = await _load(store, found, "volumesnapshots.json.gz", list[_Native])
+    pods = await _load(store, found, "podvolumebackups.json.gz", list[_PodVolume])
+    snapshots = await _load(store, found, "csi-volumesnapshots.json.gz", list[_Snapshot])
     claims = [
         (one.spec.pod.namespace, (one.metadata.annotations or {}).get(_CLAIM_NAME, ""))
         for one in pods
@@ -88,8 +92,9 @@ async def load_taken_data(store: Store, name: str) -> TakenData:
     )
 
 
-async def _load(store: Store, name: str, kind: str, to: type[list[T]]) -> list[T]:
-    data = await load_side_file(store, name, kind)
+async def _load(store: Store, found: Verified, kind: str, to: type[list[T]]) -> list[T]:
+    name = found.facts.name
+    data = await load_side_file(store, name, kind, verified=found)
     if data is None:
         return []
     place = f"{store.url}/{layout.backup_file(name, kind)}"

@@ -21,7 +21,7 @@ from kubeferry.kube.names import Identity
 from kubeferry.kube.objects import Object, metadata
 from kubeferry.vault import gzips, layout
 from kubeferry.vault.checksums import verify
-from kubeferry.vault.metadata import BackupFacts, load_verified
+from kubeferry.vault.metadata import BackupFacts, Verified, load_verified
 from kubeferry.vault.store import Store
 from kubeferry.vault.tarstream import Limits, TarReader
 
@@ -103,16 +103,18 @@ async def read_archive(
     versions: Callable[[EntryPath, bytes], None] | None = None,
     wants: Callable[[EntryPath], bool] | None = None,
     limits: Limits | None = None,
+    verified: Verified | None = None,
 ) -> ArchiveRead:
     """Streams the archive; ``spool`` gets each object's bare copy, in the archive's order.
 
     ``versions`` gets the copies of named versions, which else are passed over; with ``wants`` only
-    those that it says yes to, whose bodies alone are read.
+    those that it says yes to, whose bodies alone are read. ``verified`` spares looking at the mark
+    once more.
 
     Raises what ``load_verified`` raises, ``ArchiveDamaged`` (names the file and the place in it),
     ``ChecksumMismatch``, ``VaultUnavailable``, and what ``spool`` raises.
     """
-    found = await load_verified(store, name)
+    found = verified or await load_verified(store, name)
     reading = _Reading(
         place=f"{store.url}/{layout.archive(name)}",
         spool=spool,

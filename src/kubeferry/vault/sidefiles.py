@@ -6,7 +6,7 @@ from kubeferry.errors import ArchiveDamaged, BackupMissing, ObjectMissing
 from kubeferry.vault import gzips, layout
 from kubeferry.vault.checksums import sha256, verify
 from kubeferry.vault.documents import decoded
-from kubeferry.vault.metadata import load_verified
+from kubeferry.vault.metadata import Verified, load_verified
 from kubeferry.vault.store import Store
 
 MAX_BYTES = 256 << 20
@@ -35,24 +35,30 @@ class VolumeInfo(msgspec.Struct, rename="camel"):
         return bool(self.backup_method) or self.skipped_reason == NOT_TAKEN
 
 
-async def load_volume_info(store: Store, name: str) -> list[VolumeInfo]:
+async def load_volume_info(
+    store: Store, name: str, *, verified: Verified | None = None
+) -> list[VolumeInfo]:
     """What the backup says of its volumes; empty where there is no such file or it is ``null``."""
-    data = await load_side_file(store, name, "volumeinfo.json.gz")
+    data = await load_side_file(store, name, "volumeinfo.json.gz", verified=verified)
     if data is None:
         return []
     place = f"{store.url}/{layout.backup_file(name, 'volumeinfo.json.gz')}"
     return [] if data.strip() == b"null" else decoded(data, list[VolumeInfo], place=place)
 
 
-async def load_side_file(store: Store, name: str, kind: str) -> bytes | None:
+async def load_side_file(
+    store: Store, name: str, kind: str, *, verified: Verified | None = None
+) -> bytes | None:
     """The unpacked content of one side file, None where the backup has none, or is not finished.
+
+    Who reads several hands in the ``verified`` backup: then the file alone is asked for.
 
     Raises ``ArchiveDamaged`` when it was written and is gone too, ``ChecksumMismatch``, and what
     ``load_verified`` raises of a backup that cannot be trusted.
     """
     key = layout.backup_file(name, kind)
     try:
-        sums = (await load_verified(store, name)).sums
+        sums = (verified or await load_verified(store, name)).sums
     except BackupMissing:
         return None
     try:

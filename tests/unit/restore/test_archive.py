@@ -1,5 +1,7 @@
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from kubeferry.vault.store import Store
 from tests.builders import config_map, obj
 from tests.foreign import writer
 from tests.foreign.writer import Backup, Item
+from tests.unit.vault.faulty import FaultyStore, Request
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 WEB = Identity("configmaps", "shop", "web")
@@ -113,3 +116,19 @@ async def test_a_version_that_the_target_serves_is_taken_from_the_archive(
         body = spool.get(Identity("gadgets.x.io", "shop", "a"))
     assert body == writer.go_json(other)
     assert [note.reason for note in opened.notes] == ["OtherVersion"]
+
+
+async def test_the_mark_of_a_backup_is_looked_at_once(tmp_path: Path) -> None:
+    seen: Counter[str] = Counter()
+
+    async def count(verb: str, key: str, request: Request) -> Any:
+        seen[key.rpartition("/")[2]] += 1
+        return await request()
+
+    faulty = FaultyStore(tmp_path / "counted")
+    writer.write(tmp_path / "counted", Backup("b", [web()], era=writer.BEFORE_1_13))
+    faulty.around = count
+    with Spool() as spool:
+        await open_archive(faulty, "b", spool=spool, now=NOW)
+    assert seen["b-volumesnapshots.json.gz"] == seen["b-podvolumebackups.json.gz"] == 1
+    assert (seen["velero-backup.json"], seen["b-checksums.json"]) == (1, 1)

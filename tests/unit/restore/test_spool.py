@@ -68,6 +68,8 @@ def test_namesakes_are_of_one_kind_and_name_in_two_namespaces(spool: Spool) -> N
         spool.add(identity, b"{}")
     assert list(spool.namesakes(["other", "shop"])) == [OTHER, A]
     assert list(spool.namesakes(["shop", "nowhere"])) == []
+    many = [f"ns-{number}" for number in range(40_000)]
+    assert list(spool.namesakes(["other", "shop", *many])) == [OTHER, A]
 
 
 def test_what_an_earlier_run_did_is_remembered(spool: Spool) -> None:
