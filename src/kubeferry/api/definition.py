@@ -18,6 +18,10 @@ and the like must stay below the 255 bytes of a file's name (velero.md §1.2).""
 SYNCED_FROM = f"{GROUP}/synced-from"
 """The annotation of a backup that appeared by sync, with the vault's name: no task to run."""
 
+NOT_TOLD = f"{GROUP}/not-told"
+"""The annotation of such a backup with what its vault says was asked for and its spec cannot: names
+of fields."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:

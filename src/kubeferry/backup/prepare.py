@@ -16,7 +16,7 @@ from kubeferry.durations import read_duration
 from kubeferry.errors import InvalidInput, NotFound
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Resource, reserved_namespaces
-from kubeferry.vault.metadata import FILTERS, SourceCluster
+from kubeferry.vault.metadata import FILTERS, OWN_FILTERS, SourceCluster
 
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap", namespaced=True)
 SHORTEST_TTL = 1.0
@@ -65,6 +65,16 @@ async def _policies(client: Client, name: str, namespace: str) -> Policies:
 
 
 def _asked(spec: BackupSpec) -> dict[str, Any]:
-    """What of the spec Velero has a field for; the names are the same."""
+    """What of the spec says which objects; where Velero has a field the name is the same.
+
+    What another version of kubeferry might have another default for is there in any case.
+    """
     given = codec.to_builtins(spec)
-    return {name: given[name] for name in FILTERS if name in given}
+    given |= {
+        "backupType": spec.backup_type,
+        "generatedObjects": spec.generated_objects,
+        "allVersions": spec.all_versions,
+        "pvBackup": codec.to_builtins(spec.pv_backup)
+        | {"defaultPvBackup": spec.pv_backup.default_pv_backup},
+    }
+    return {name: given[name] for name in (*FILTERS, *OWN_FILTERS) if name in given}

@@ -7,7 +7,7 @@ from typing import Any
 
 from kubeferry import codec
 from kubeferry.api.backup import MOST_RELATED, ApplicationBackup, BackupSpec, Preview
-from kubeferry.api.definition import SYNCED_FROM
+from kubeferry.api.definition import NOT_TOLD, SYNCED_FROM
 from kubeferry.api.labels import Labels
 from kubeferry.api.metadata import read
 from kubeferry.cli.command import Flags, program
@@ -31,7 +31,7 @@ from kubeferry.clock import utc_now
 from kubeferry.controller.resources import BACKUPS
 from kubeferry.kube.names import split_api_version
 from kubeferry.kube.selectors import parse_selector
-from kubeferry.vault.metadata import load_backup
+from kubeferry.vault.metadata import BackupFacts
 from kubeferry.vault.sidefiles import load_side_file
 
 _SIZES = (
@@ -58,11 +58,13 @@ async def backup(flags: Flags, name: str, *, details: bool) -> None:
 async def _details(session: Session, found: ApplicationBackup) -> None:
     name = found.metadata.name
     async with vault_of_backup(session, name) as opened:
-        await tell_notes(opened.store, name)
-        if is_synced(found):
-            emit(asked_lines((await load_backup(opened.store, name)).asked))
+        verified = await tell_notes(opened.store, name)
+        if is_synced(found) and verified is not None:
+            emit(asked_lines(verified.facts))
         listed, volumes, results = [
-            decoded(await load_side_file(opened.store, name, kind), f"backup {name}")
+            decoded(
+                await load_side_file(opened.store, name, kind, verified=verified), f"backup {name}"
+            )
             for kind in ("resource-list.json.gz", "volumeinfo.json.gz", "results.gz")
         ]
     emit(details_lines(listed, volumes, results))
@@ -70,12 +72,17 @@ async def _details(session: Session, found: ApplicationBackup) -> None:
 
 
 def is_synced(found: ApplicationBackup) -> bool:
-    """Whether it appeared by sync: its spec is no task's, and tells little of what was asked."""
+    """Whether it appeared by sync: its spec is no task's, and has defaults where the vault is silent."""
     return SYNCED_FROM in found.metadata.annotations
 
 
-def asked_lines(asked: Mapping[str, Any]) -> Iterator[str]:
-    """What was asked for beside namespaces, as the vault tells it by the names of Velero."""
+def asked_lines(facts: BackupFacts) -> Iterator[str]:
+    """What was asked for, as the vault tells it by the names of Velero."""
+    namespaces = {
+        "includedNamespaces": facts.included_namespaces,
+        "excludedNamespaces": facts.excluded_namespaces,
+    }
+    asked = {name: value for name, value in namespaces.items() if value} | dict(facts.asked)
     if asked:
         yield ""
         yield "Asked for:"
@@ -98,7 +105,10 @@ def backup_fields(found: ApplicationBackup, *, now: datetime) -> Pairs:
     yield "Vault", spec.storage_location
     yield "Source cluster", status.source_cluster
     if is_synced(found):
-        yield from _namespaces(spec)
+        not_told = found.metadata.annotations.get(NOT_TOLD, "")
+        if "includedNamespaces" not in not_told:
+            yield from _namespaces(spec)
+        yield "Not told here", not_told and f"{not_told}: --details tells them"
     else:
         yield from selection_fields(spec)
     yield "Hooks", ", ".join(one.name for one in spec.hooks.resources) if spec.hooks else ""

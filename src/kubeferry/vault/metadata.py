@@ -28,6 +28,8 @@ _WRITTEN_BY = f"{_GROUP}/written-by"
 _CLUSTER_NAME = f"{_GROUP}/source-cluster"
 _CLUSTER_UID = f"{_GROUP}/source-cluster-uid"
 _ARCHIVE_BYTES = f"{_GROUP}/archive-bytes"
+_ASKED = f"{_GROUP}/asked"
+"""JSON with the fields of ``OWN_FILTERS``."""
 _GIT_VERSION = "velero.io/source-cluster-k8s-gitversion"
 _MAJOR = "velero.io/source-cluster-k8s-major-version"
 _MINOR = "velero.io/source-cluster-k8s-minor-version"
@@ -47,6 +49,8 @@ FILTERS = (
     "resourcePolicy",
 )
 """The fields of Velero's ``Backup`` that say which objects it holds, beside the namespaces."""
+OWN_FILTERS = ("backupType", "pvBackup", "generatedObjects", "allVersions")
+"""Those of ours that Velero has no field for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,8 @@ class BackupFacts:
         phase: a phase that ends a backup; Velero's others may be read, never written.
         written_by: ``kubeferry/<version>``; empty for a backup of Velero's.
         bytes: of the gzipped archive; 0 when not known.
-        asked: which objects were asked for, by the names of Velero's fields (``FILTERS``) and in
-            their form; those that were not given are missing.
+        asked: which objects were asked for, by the names of Velero's fields (``FILTERS``) and ours
+            (``OWN_FILTERS``) and in their form; those that were not given are missing.
         ttl: a Go duration, ``720h0m0s``.
         hooks_attempted: how many hooks were run.
         hooks_failed: how many of them did not end well.
@@ -108,11 +112,13 @@ class BackupFacts:
 
 def backup_document(facts: BackupFacts) -> bytes:
     """The content of ``velero-backup.json``; a Velero server imports it as it is."""
+    own = {name: facts.asked[name] for name in OWN_FILTERS if name in facts.asked}
     annotations = {
         _WRITTEN_BY: facts.written_by,
         _CLUSTER_NAME: facts.cluster.name,
         _CLUSTER_UID: facts.cluster.uid,
         _ARCHIVE_BYTES: str(facts.bytes) if facts.bytes else "",
+        _ASKED: codec.encode(own).decode() if own else "",
         _GIT_VERSION: facts.cluster.git_version,
         _MAJOR: facts.cluster.major,
         _MINOR: facts.cluster.minor,
@@ -214,6 +220,13 @@ class _Spec(msgspec.Struct, rename="camel"):
     ttl: str = ""
 
 
+class _Own(msgspec.Struct, rename="camel"):
+    backup_type: str = ""
+    pv_backup: dict[str, Any] | None = None
+    generated_objects: str = ""
+    all_versions: bool | None = None
+
+
 class _Progress(msgspec.Struct, rename="camel"):
     total_items: int = 0
     items_backed_up: int = 0
@@ -271,6 +284,7 @@ def _facts(backup: _Backup, *, name: str, place: str) -> BackupFacts:
     progress = status.progress or _Progress()
     hooks = status.hook_status or _HookStatus()
     annotations = backup.metadata.annotations or {}
+    given |= codec.to_builtins(decoded(annotations.get(_ASKED, "{}").encode(), _Own, place=place))
     size = annotations.get(_ARCHIVE_BYTES, "")
     labels = backup.metadata.labels or {}
     return BackupFacts(
@@ -280,7 +294,7 @@ def _facts(backup: _Backup, *, name: str, place: str) -> BackupFacts:
         failure=status.failure_reason,
         included_namespaces=tuple(spec.included_namespaces or ()),
         excluded_namespaces=tuple(spec.excluded_namespaces or ()),
-        asked=_filled({name: given[name] for name in FILTERS}),
+        asked=_filled({name: given[name] for name in (*FILTERS, *OWN_FILTERS)}),
         storage_location=spec.storage_location,
         ttl=spec.ttl,
         created=_moment(backup.metadata.creation_timestamp),

@@ -53,6 +53,10 @@ async def test_a_spec_becomes_a_request(client: Client) -> None:
         "labelSelector": {"matchLabels": {"app": "web"}},
         "includeClusterResources": False,
         "resourcePolicy": {"kind": "ConfigMap", "name": "rules"},
+        "backupType": "AppAndPvBackup",
+        "generatedObjects": "Skip",
+        "allVersions": False,
+        "pvBackup": {"defaultPvBackup": True},
     }
 
 

@@ -21,7 +21,7 @@ from kubeferry.report import Findings
 from kubeferry.restore.spool import Spool
 from kubeferry.sandbox import Sandbox
 from kubeferry.settings import Settings
-from kubeferry.vault.metadata import BackupFacts
+from kubeferry.vault.metadata import BackupFacts, backup_document, read_backup
 from tests.builders import Built, config_map, namespace, obj
 
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", False)
@@ -181,6 +181,14 @@ def test_the_selection_as_the_vault_tells_it() -> None:
     assert spec.label_selector.match_labels == {"app": "web"}
     assert spec.excluded_namespaces == ["x"]
     assert spec.resource_policy is None, "it is a ConfigMap of where the backup was taken"
+
+
+def test_a_backup_of_claims_is_compared_as_one() -> None:
+    own = {"backupType": "PvBackup", "pvBackup": {"mountedOnly": True}, "allVersions": False}
+    document = backup_document(replace(FACTS, asked=own))
+    spec = told(read_backup(document, name=FACTS.name, place="x")).spec
+    assert (spec.backup_type, spec.pv_backup.mounted_only) == ("PvBackup", True)
+    assert not spec.all_versions
 
 
 def test_a_selection_that_cannot_be_is_refused() -> None:

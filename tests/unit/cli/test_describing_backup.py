@@ -16,6 +16,7 @@ from kubeferry.cli.describing_backup import (
 )
 from kubeferry.cli.output import fields
 from kubeferry.cli.plan_view import Look
+from kubeferry.vault.metadata import BackupFacts
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HEAD = {
@@ -154,13 +155,27 @@ def test_of_a_backup_that_appeared_by_sync_only_what_is_known_is_told() -> None:
 
 def test_what_the_vault_tells_of_what_was_asked_for() -> None:
     asked = {"includedResources": ["pods"], "includeClusterResources": False}
-    assert list(asked_lines(asked)) == [
+    facts = BackupFacts(name="a", included_namespaces=("shop-*",), asked=asked)
+    assert list(asked_lines(facts)) == [
         "",
         "Asked for:",
+        '  includedNamespaces:       ["shop-*"]',
         '  includedResources:        ["pods"]',
         "  includeClusterResources:  false",
     ]
-    assert list(asked_lines({})) == []
+    assert list(asked_lines(BackupFacts(name="a"))) == []
+
+
+def test_what_a_synced_backup_cannot_tell_is_named() -> None:
+    notes = {"csdr.alibabacloud.com/not-told": "includedNamespaces"}
+    about = {"annotations": {"csdr.alibabacloud.com/synced-from": "vault", **notes}, "name": "a"}
+    spec = {"storageLocation": "vault"}
+    found = read(
+        HEAD | {"kind": "ApplicationBackup", "metadata": about, "spec": spec}, ApplicationBackup
+    )
+    told = dict(backup_fields(found, now=NOW))
+    assert told["Not told here"] == "includedNamespaces: --details tells them"
+    assert "Namespaces" not in told, "it would say that all are in it"
 
 
 def test_contents_by_namespace_and_kind() -> None:

@@ -1,9 +1,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from kubeferry.api.definition import SYNCED_FROM
+from kubeferry import codec
+from kubeferry.api.backup import ApplicationBackup, BackupSpec
+from kubeferry.api.definition import NOT_TOLD, SYNCED_FROM
+from kubeferry.api.metadata import read
 from kubeferry.controller.backup import BackupReconciler
 from kubeferry.controller.resources import BACKUPS
 from kubeferry.controller.sync import sync_backups, write_synced_status
@@ -145,13 +149,65 @@ async def test_a_name_that_the_cluster_has_is_left_alone(ground: Ground) -> None
     assert (await backups(ground))["nightly"] == mine
 
 
-async def test_a_velero_backup_s_odd_fields_do_not_keep_it_out(ground: Ground) -> None:
-    odd = replace(FACTS, ttl="forever", included_namespaces=("*", "shop-*", "shop"))
-    await stored(ground.store(), odd)
+ASKED = {
+    "includedResources": ["deploy", "*.apps"],
+    "excludedResources": ["events"],
+    "orLabelSelectors": [{"matchLabels": {"app": "web"}}, {"matchLabels": {"app": "db"}}],
+    "resourcePolicy": {"kind": "ConfigMap", "name": "policies"},
+    "backupType": "AppAndPvBackup",
+    "pvBackup": {"defaultPvBackup": False},
+    "generatedObjects": "Include",
+    "allVersions": False,
+}
+
+
+async def synced(ground: Ground, **facts: Any) -> Object:
+    await stored(ground.store(), replace(FACTS, **facts))
     assert (await sync_backups(ground.context, "vault", ground.store())).created == 1
-    spec = (await backups(ground))["nightly"]["spec"]
+    return (await backups(ground))["nightly"]
+
+
+async def test_a_synced_backup_tells_what_was_asked_for(ground: Ground) -> None:
+    found = await synced(
+        ground, included_namespaces=("shop-*", "web"), excluded_namespaces=("shop-x",), asked=ASKED
+    )
+    assert NOT_TOLD not in found["metadata"]["annotations"]
+    namespaces = {"includedNamespaces": ["shop-*", "web"], "excludedNamespaces": ["shop-x"]}
+    expected = {"storageLocation": "vault", "ttl": "48h0m0s", **namespaces, **ASKED}
+    told = read(found, ApplicationBackup).spec
+    assert told == codec.convert(expected, BackupSpec, place="spec")
+
+
+async def test_a_velero_backup_s_odd_fields_do_not_keep_it_out(ground: Ground) -> None:
+    policy = {"kind": "configmap", "name": "policies", "apiGroup": None}
+    found = await synced(
+        ground,
+        ttl="forever",
+        included_namespaces=("shop", "Shop{a,b}"),
+        asked={"includedResources": ["deploy", "no kind"], "resourcePolicy": policy},
+        written_by="",
+    )
+    spec = found["spec"]
     assert spec["ttl"] == "720h0m0s"
-    assert spec["includedNamespaces"] == ["*", "shop"]
+    assert spec["resourcePolicy"] == {"kind": "configmap", "name": "policies"}
+    assert not {"includedNamespaces", "includedResources"} & spec.keys()
+    told = found["metadata"]["annotations"][NOT_TOLD]
+    assert told == "includedResources, includedNamespaces", "half a list is of another backup"
+
+
+async def test_fields_that_do_not_go_together_here_do_not_keep_it_out(ground: Ground) -> None:
+    asked = {"includedResources": ["po"], "excludedClusterScopedResources": ["pv"]}
+    found = await synced(ground, asked=asked)
+    assert "includedNamespaces" not in found["spec"]
+    assert "includedNamespaces, " in found["metadata"]["annotations"][NOT_TOLD]
+
+
+async def test_a_backup_whose_name_a_dry_run_has_is_told(ground: Ground) -> None:
+    await ground.create(BACKUPS, "nightly", storageLocation="vault", dryRun=True)
+    await stored(ground.store())
+    synced = await sync_backups(ground.context, "vault", ground.store())
+    assert synced.created == 0
+    assert synced.left_out["nightly"].problem == "a dry run in the cluster has its name"
 
 
 class OneBadKey(Store):

@@ -30,6 +30,9 @@ FULL = BackupFacts(
         "includedResources": ["pods", "*.apps"],
         "includeClusterResources": False,
         "labelSelector": {"matchLabels": {"app": "web"}},
+        "backupType": "PvBackup",
+        "pvBackup": {"defaultPvBackup": False},
+        "allVersions": False,
     },
     storage_location="vault",
     ttl="720h0m0s",
@@ -66,6 +69,8 @@ def test_the_document_is_veleros_backup() -> None:
                 "csdr.alibabacloud.com/source-cluster": "prod",
                 "csdr.alibabacloud.com/source-cluster-uid": "cluster-1",
                 "csdr.alibabacloud.com/archive-bytes": "345",
+                "csdr.alibabacloud.com/asked": '{"backupType":"PvBackup","pvBackup":'
+                '{"defaultPvBackup":false},"allVersions":false}',
                 "velero.io/source-cluster-k8s-gitversion": "v1.31.1",
                 "velero.io/source-cluster-k8s-major-version": "1",
                 "velero.io/source-cluster-k8s-minor-version": "31",
