@@ -26,9 +26,20 @@ in each namespace."""
 
 
 @pytest.fixture(scope="module")
-def restored(theirs: Handed, target: Site) -> dict[str, Any]:
-    """A restore by kubeferry in the other cluster, in other namespaces."""
+def planned(theirs: Handed, target: Site) -> dict[tuple[str, ...], str]:
+    """What its restore in the other cluster would do with each object."""
     appears(target, theirs.name)
+    mapped = [f"--namespace-mapping={old}={new}" for old, new in theirs.mapping.items()]
+    told = ferry(target, "restore", "plan", f"--from-backup={theirs.name}", *mapped, "-o", "json")
+    *items, _ = map(json.loads, told.strip().splitlines())
+    return {tuple(one["source"].values()): one["action"] for one in items}
+
+
+@pytest.fixture(scope="module")
+def restored(
+    theirs: Handed, target: Site, planned: Mapping[tuple[str, ...], str]
+) -> dict[str, Any]:
+    """That restore, by kubeferry, in other namespaces."""
     target.restore("depot-back", theirs.name, namespaceMapping=dict(theirs.mapping))
     restore = target.ended("applicationrestore", "depot-back")
     target.cluster.mark_pods_ready(theirs.mapping[theirs.name])
@@ -76,18 +87,12 @@ def test_its_log_is_printed(theirs: Handed, target: Site, velero_at_source: Vele
 
 
 def test_its_plan_is_what_its_restore_does(
-    theirs: Handed, target: Site, restored: Mapping[str, Any]
+    theirs: Handed, planned: Mapping[tuple[str, ...], str], restored: Mapping[str, Any]
 ) -> None:
-    mapped = [f"--namespace-mapping={old}={new}" for old, new in theirs.mapping.items()]
-    *planned, _ = map(
-        json.loads,
-        ferry(target, "restore", "plan", f"--from-backup={theirs.name}", *mapped, "-o", "json")
-        .strip()
-        .splitlines(),
-    )
-    actions = {tuple(one["source"].values()): one["action"] for one in planned}
-    assert set(actions) == {tuple(one["source"]) for one in lines(theirs, "depot-back")}
-    assert {one for one, action in actions.items() if action == "skip"} <= set(left_out(theirs))
+    assert set(planned) == {tuple(one["source"]) for one in lines(theirs, "depot-back")}
+    skipped = {one for one, action in planned.items() if action == "skip"}
+    accounts = {("serviceaccounts", name, "default") for name in theirs.mapping}
+    assert set(left_out(theirs)) - accounts == skipped, "each namespace gets its own account"
 
 
 def test_it_is_restored_without_an_error(theirs: Handed, restored: Mapping[str, Any]) -> None:
