@@ -89,6 +89,9 @@ async def collect(
         await add_related(request, choice, contents, client=client)
         await contents.flush()
         reporter.progress(sink.objects, sink.objects)
+        if request.selection.claims_only and not sink.objects:
+            told = "a PvBackup, and no claim is selected: it holds nothing"
+            reporter.problem(Problem("warning", "NothingSelected", told, "", "spec.backupType"))
         return Collected(await volumes.packed(), run.left_out)
 
 
@@ -112,8 +115,7 @@ class _Collection:
         volumes: Volumes,
         freezer: Freezer | None,
     ) -> None:
-        self._request = request
-        self._selection = request.selection
+        self._selection = selection = request.selection
         self._choice = choice
         self._client = client
         self._contents = contents
@@ -122,7 +124,6 @@ class _Collection:
         self._reporter = contents.reporter
         self._inside = frozenset(choice.scope.namespaces)
         self._queries = request.selection.labels.queries or ("",)
-        selection = request.selection
         self._wants_mounts = selection.claims_only or not selection.volumes.refusal
         self.left_out: Counter[str] = Counter()
         self._still: set[tuple[str, str]] = set()
@@ -139,8 +140,9 @@ class _Collection:
         sees_pods = not self._selection.labels and any(one.plural == "pods" for one in others)
         if self._wants_mounts and not sees_pods:
             await self._look_at_pods()
-        await self._list([*self._namespaces(), *map(self._source, others)])
-        if self._there:  # their list could be had
+        spaces = self._namespaces()
+        failed = await self._list([*spaces, *map(self._source, others)])
+        if spaces and related.NAMESPACES not in failed:
             self._tell_vanished()
         if self._freezer is not None and self._freezer.is_needed:
             self._reporter.phase("collecting pods with hooks")
@@ -165,16 +167,16 @@ class _Collection:
         where = self._choice.namespaces_of(resource)
         return Source(resource, self._choice.others(resource), where, self._queries)
 
-    async def _list(self, wanted: Sequence[Source]) -> None:
-        """Adds all objects of some lists that are selected."""
-        failed: set[tuple[str, str]] = set()
+    async def _list(self, wanted: Sequence[Source]) -> set[str]:
+        """Adds all objects of some lists that are selected; the kinds of which some failed."""
+        failed: set[str] = set()
         async with aclosing(pages(self._client, wanted)) as found:
             async for listed in found:
                 kind = listed.source.resource.group_resource
                 if listed.error is not None:
                     is_other = listed.resource is not listed.source.resource
                     version = listed.resource.api_version if is_other else ""
-                    failed.add((kind, listed.resource.version))
+                    failed.add(kind)
                     problem = unread(listed.error, kind, where=listed.where, version=version)
                     self._reporter.problem(problem)
                 elif listed.mixed:
@@ -185,9 +187,10 @@ class _Collection:
                     self._add_versions(listed)
                 await self._contents.flush()
         for source in wanted:
-            for other in source.others:
-                if (other.group_resource, other.version) not in failed:
+            if source.resource.group_resource not in failed:
+                for other in source.others:
                     self._compare(source.resource, other)
+        return failed
 
     def _compare(self, resource: Resource, other: Resource) -> None:
         """Tells of objects that vanished before they were listed in another version."""
@@ -292,9 +295,12 @@ class _Collection:
         if not self._selection.claims_only:
             return True
         try:
-            return self._volumes.selects(body)
+            why = self._volumes.refuses(body)
         except msgspec.DecodeError:
             return True  # whoever adds it says what is wrong with it
+        if why:
+            self.left_out[why] += 1
+        return not why
 
     def _take_namespace(self, head: Head, body: bytes) -> bool:
         meta = head.metadata
