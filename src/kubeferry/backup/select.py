@@ -17,7 +17,7 @@ EXCLUDE_LABEL = "velero.io/exclude-from-backup"
 LABELLED = f"label {EXCLUDE_LABEL}"
 DELETED = "being deleted"
 NEVER = "never archived"
-MADE_ANEW = "made anew by others"
+MADE_ANEW = "made by others"
 """Why objects are left out, as reports count them."""
 
 NEVER_OBJECTS = frozenset(

@@ -6,6 +6,7 @@ decides alone where one matches; the annotations of the pods that mount it (vele
 ack-backup-center.md §1.2). Without a word from anyone the data is asked for.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -90,3 +91,25 @@ class VolumeSelection:
         if mount is Mount.ASKED:
             return VolumeChoice(True, "fs-backup", f"the annotation {ASKED} of a pod")
         return VolumeChoice(True)
+
+
+class UnmetWords:
+    """The storage classes and labels of a backup that none of its claims has had so far."""
+
+    def __init__(self, selection: VolumeSelection) -> None:
+        self._classes = set(selection.classes)
+        self._selectors = list(selection.labels.selectors)
+
+    def meet(self, claim: Claim, volume: Volume | None) -> None:
+        """Looks at one more claim; ``volume`` is None where it is gone or not known yet."""
+        if self._classes:
+            self._classes.discard(claim.storage_class or (volume.storage_class if volume else ""))
+        if self._selectors:
+            self._selectors = [one for one in self._selectors if not one.matches(claim.labels)]
+
+    def notes(self) -> Iterator[str]:
+        """What is left, each with its field."""
+        for name in sorted(self._classes):
+            yield f"spec.pvBackup.includedStorageClasses: no claim has the class {name!r}"
+        for selector in self._selectors:
+            yield f"spec.pvBackup.labelSelectors: {str(selector)!r} selects no claim"

@@ -18,7 +18,7 @@ from kubeferry.backup.volume_facts import (
     read_claim,
     read_volume,
 )
-from kubeferry.backup.volume_selection import VolumeSelection
+from kubeferry.backup.volume_selection import UnmetWords, VolumeSelection
 from kubeferry.report import Problem, Reporter
 from kubeferry.scratch import Scratch
 from kubeferry.vault.commit import ListPacker, skipped_volume
@@ -35,6 +35,7 @@ class Volumes:
     def __init__(self, selection: VolumeSelection, reporter: Reporter) -> None:
         self._selection = selection
         self._reporter = reporter
+        self._unmet = UnmetWords(selection)
         self._rows = Scratch(
             "claims (namespace, name, volume, facts, primary key (namespace, name)) without rowid",
             "volumes (name primary key, facts) without rowid",
@@ -80,19 +81,23 @@ class Volumes:
             ((namespace, claim, int(mount)) for claim, mount in mounts.items()),
         )
 
-    def selects(self, body: bytes) -> bool:
-        """Whether a claim is one of those that are selected; for a backup of claims alone.
+    def refuses(self, body: bytes) -> str:
+        """Why a claim is none of those that are selected, empty if it is; for a backup of claims
+        alone.
 
         Raises ``msgspec.DecodeError`` for what is none.
         """
         claim = read_claim(body)
+        self._unmet.meet(claim, None)
         query = "select mount from mounts where namespace = ? and claim = ?"
         row = self._rows.first(query, (claim.namespace, claim.name))
         mount = Mount.NONE if row is None else Mount(row[0])
-        return not self._selection.refuses(claim, None, mount)
+        return self._selection.refuses(claim, None, mount)
 
     async def packed(self) -> bytes:
-        """The volumeinfo of all claims, packed; what is missing in the backup is reported."""
+        """The volumeinfo of all claims, packed; what is missing in the backup is reported, and what
+        no claim has.
+        """
         packer = ListPacker()
         for part in self._rows.parts(
             "select claims.facts, volumes.facts, mount from claims"
@@ -109,9 +114,12 @@ class Volumes:
                 if told is not None:
                     packer.add(told)
             await asyncio.sleep(0)  # others have their turn
+        for note in self._unmet.notes():
+            self._reporter.problem(Problem("warning", "NothingSelected", note))
         return packer.finish()
 
     def _entry(self, claim: Claim, volume: Volume | None, mount: Mount) -> dict[str, Any] | None:
+        self._unmet.meet(claim, volume)
         if not claim.is_bound:
             return None
         choice = self._selection.choose(claim, volume, mount)

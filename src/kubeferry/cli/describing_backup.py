@@ -72,8 +72,7 @@ async def _details(session: Session, found: ApplicationBackup) -> None:
 
 
 def is_synced(found: ApplicationBackup) -> bool:
-    """Whether it appeared by sync: its spec is no task's, and has defaults where the vault is silent."""
-    return SYNCED_FROM in found.metadata.annotations
+    """Whether it appeared by sync: then its spec has defaults where the vault is silent."""
 
 
 def asked_lines(facts: BackupFacts) -> Iterator[str]:

@@ -62,8 +62,9 @@ async def open_archive(
         limits=limits,
         verified=verified,
     )
-    expected = read.facts.items_backed_up or read.facts.is_ours
-    if not read.objects and expected:  # ours has a namespace at least
+    # Ours has a namespace at least, if it is not of claims alone and there were none.
+    has_namespace = read.facts.is_ours and read.facts.asked.get("backupType") != "PvBackup"
+    if not read.objects and (read.facts.items_backed_up or has_namespace):
         raise ArchiveDamaged("holds no objects", place=f"{store.url} backup {name}")
     notes = versions.settle()
     data = await volume_data(store, verified, spool)

@@ -607,12 +607,53 @@ async def test_a_backup_of_volumes_takes_claims_and_what_those_need(world: World
     mounted = await world.backup(claims_only=True, volumes=VolumeSelection(mounted_only=True))
     claims = [name for name in mounted.names() if name.startswith("persistentvolumeclaims")]
     assert claims == ["persistentvolumeclaims shop/a"]
+    unbound = "the claim is not bound to a volume"
+    assert mounted.collected.left_out == {"no pod mounts the claim": 1, unbound: 1}
     fast = await world.backup(
         claims_only=True,
         volumes=VolumeSelection(mounted_only=False, classes=frozenset({"fast"})),
     )
     claims = [name for name in fast.names() if name.startswith("persistentvolumeclaims")]
     assert claims == ["persistentvolumeclaims shop/a"]
+
+
+CLASSES = VolumeSelection(mounted_only=False, classes=frozenset({"fats", "fast"}))
+SELECTORS = VolumeSelection(mounted_only=False, labels=either({"app": "web"}, {"app": "db"}))
+
+
+@pytest.mark.parametrize("claims_only", [True, False])
+@pytest.mark.parametrize(
+    ("volumes", "told"),
+    [
+        pytest.param(
+            CLASSES,
+            "spec.pvBackup.includedStorageClasses: no claim has the class 'fats'",
+            id="a storage class",
+        ),
+        pytest.param(
+            SELECTORS, "spec.pvBackup.labelSelectors: 'app=db' selects no claim", id="labels"
+        ),
+    ],
+)
+async def test_words_that_no_claim_has_are_told(
+    world: World, volumes: VolumeSelection, told: str, claims_only: bool
+) -> None:
+    await world.make(
+        obj(STORAGE, "fast").with_(provisioner="d"),
+        volume("a", storageClassName="fast"),
+        claim("a", "a", storageClassName="fast").label(app="web"),
+    )
+    seen = await world.backup(claims_only=claims_only, volumes=volumes)
+    assert seen.told() == [f"NothingSelected: {told}"]
+
+
+async def test_a_backup_of_volumes_that_holds_nothing_is_told(world: World) -> None:
+    await world.make(config_map("shop/a"))
+    seen = await world.backup(claims_only=True, volumes=VolumeSelection(mounted_only=False))
+    assert seen.names() == []
+    assert seen.told() == [
+        "spec.backupType: NothingSelected: a PvBackup, and no claim is selected: it holds nothing"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -666,7 +707,7 @@ async def test_what_is_left_out_is_counted_by_the_reason(world: World) -> None:
     assert seen.collected is not None
     assert seen.collected.left_out == {
         "label velero.io/exclude-from-backup": 1,
-        "made anew by others": 1,
+        "made by others": 1,
         "being deleted": 1,
     }
 

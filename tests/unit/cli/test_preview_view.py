@@ -16,7 +16,7 @@ FOUND = Found(
     vault="vault",
     cluster="here",
     namespaces=["shop"],
-    left_out={"being deleted": 2, "made anew by others": 1200},
+    left_out={"being deleted": 2, "made by others": 1200},
     problems=[
         Problem("warning", "NothingSelected", "selects nothing", "", "x*"),
         Problem("error", "Forbidden", "could not be read", "shop", "secrets"),
@@ -55,7 +55,7 @@ def test_what_would_be_in_it_and_why(preview: Preview) -> None:
         "  persistentvolumes pv-1                     for persistentvolumeclaims shop/data",
         "",
         "Left out",
-        "      1,200   made anew by others",
+        "      1,200   made by others",
         "          2   being deleted",
         "",
         "Problems  1 error, 1 warning",

@@ -11,11 +11,14 @@ from kubeferry.kube.names import Identity, Resource
 from kubeferry.restore.archive import open_archive
 from kubeferry.restore.spool import Spool
 from kubeferry.settings import Settings
+from kubeferry.vault.commit import commit_backup
 from kubeferry.vault.locations import Location, open_store
+from kubeferry.vault.metadata import BackupFacts
 from kubeferry.vault.store import Store
 from tests.builders import config_map, obj
 from tests.foreign import writer
 from tests.foreign.writer import Backup, Item
+from tests.unit.vault.archives import NO_PROBLEMS, write_archive
 from tests.unit.vault.faulty import FaultyStore, Request
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -132,3 +135,12 @@ async def test_the_mark_of_a_backup_is_looked_at_once(tmp_path: Path) -> None:
         await open_archive(faulty, "b", spool=spool, now=NOW)
     assert seen["b-volumesnapshots.json.gz"] == seen["b-podvolumebackups.json.gz"] == 1
     assert (seen["velero-backup.json"], seen["b-checksums.json"]) == (1, 1)
+
+
+async def test_a_backup_of_claims_where_there_were_none_is_empty(store: Store) -> None:
+    facts = BackupFacts(name="b", asked={"backupType": "PvBackup"})
+    await commit_backup(store, await write_archive(store, "b", []), facts, side=NO_PROBLEMS)
+    with Spool() as spool:
+        opened = await open_archive(store, "b", spool=spool, now=NOW)
+        assert spool.kinds() == []
+    assert opened.read.notes[0] == "the archive holds no objects"
