@@ -5,6 +5,7 @@ backup that is restored does without it (``defaultPvBackup: false``); with it th
 is missed.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,3 +133,33 @@ def test_the_archive_of_running_pods_is_in_the_vault(walked: Walk, node_bucket: 
     found = archives.entries(archives.backup_folder(node_bucket, "nginx-backup"))
     assert {f"resources/pods/namespaces/default/{name}.json" for name in PODS} <= found.keys()
     assert len([path for path in found if path.startswith("resources/persistentvolumes/")]) == 4
+
+
+def test_what_is_made_anew_over_it_keeps_its_pods_running(walked: Walk, target: NodeSite) -> None:
+    """A StatefulSet differs in what no update can change; all else is as it was restored."""
+    rolled_out(target, "default1")
+    before = {name: target.cluster.get("pod", name, "-n", "default1") for name in PODS}
+    other = target.cluster.get("statefulset", "web", "-n", "default1")
+    target.cluster.kubectl("delete", "statefulset", "web", "-n", "default1", "--cascade=orphan")
+    other["spec"]["podManagementPolicy"] = "Parallel"
+    for key in ("uid", "resourceVersion", "creationTimestamp", "managedFields"):
+        other["metadata"].pop(key, None)
+    target.cluster.kubectl("create", "-f", "-", input=json.dumps(other))
+    again = seed("05-applicationrestore.yaml")
+    again["metadata"]["name"] = "nginx-anew"
+    again["spec"]["existingResourcePolicy"] = "recreate"
+    target.apply(again)
+    ended = target.ended("applicationrestore", "nginx-anew", seconds=120)
+    assert ended["status"]["phase"] == "Completed", ended["status"]
+    assert ended["status"]["counts"].keys() == {"recreated", "skipped"}, ended["status"]
+    assert ended["status"]["counts"]["recreated"] == 1
+    assert ended["status"].get("warnings", 0) == 0, ended["status"]
+    made = target.cluster.get("statefulset", "web", "-n", "default1")
+    assert made["spec"]["podManagementPolicy"] == "OrderedReady"
+    rolled_out(target, "default1")
+    for name in PODS:
+        pod = target.cluster.get("pod", name, "-n", "default1")
+        assert pod["metadata"]["uid"] == before[name]["metadata"]["uid"]
+        assert pod["status"]["phase"] == "Running"
+        [owner] = pod["metadata"]["ownerReferences"]
+        assert owner["uid"] == made["metadata"]["uid"]
