@@ -42,9 +42,9 @@ class _Node(Generic[T]):
         self.branches: dict[str, _Node[T]] = {}
         self.meanings: list[T] = []
 
-    def lacks(self, value: dict[str, Any]) -> bool:
-        """Whether a map has nothing of what comes next."""
-        return self.branches.keys().isdisjoint(value)
+    def lacks(self, value: Any) -> bool:
+        """Whether a map has nothing of what comes next: most have not."""
+        return isinstance(value, dict) and self.branches.keys().isdisjoint(value)
 
 
 class Finder(Generic[T]):
@@ -82,18 +82,16 @@ class Finder(Generic[T]):
 
 
 def _walk(node: _Node[T], value: Any, tokens: Tokens, found: list[Found[T]]) -> None:
-    branches = node.branches
     if isinstance(value, dict):
-        if node.lacks(value):
-            return
-        for token, branch in branches.items():
+        for token, branch in node.branches.items():
             if token in value and token != EACH:
-                _arrive(branch, value[token], (*tokens, token), found)
-    elif isinstance(value, list) and EACH in branches:
-        branch = branches[EACH]
+                inner = value[token]
+                if branch.meanings or not branch.lacks(inner):
+                    _arrive(branch, inner, (*tokens, token), found)
+    elif isinstance(value, list) and EACH in node.branches:
+        branch = node.branches[EACH]
         for index, item in enumerate(value):
-            # Most items have nothing of what comes next.
-            if branch.meanings or not isinstance(item, dict) or not branch.lacks(item):
+            if branch.meanings or not branch.lacks(item):
                 _arrive(branch, item, (*tokens, str(index)), found)
 
 
