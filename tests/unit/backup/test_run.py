@@ -1,5 +1,6 @@
 """A backup of a cluster in memory into a directory."""
 
+import asyncio
 import gzip
 import json
 import tarfile
@@ -351,3 +352,36 @@ async def test_a_definition_goes_along_with_its_objects(ground: Ground) -> None:
     assert result.phase == "PartiallyFailed"
     assert "things.x.io/namespaces/shop/a" in ground.objects("second")
     assert any("things.x.io" in one.subject for one in findings.problems)
+
+
+def ours() -> set["asyncio.Task[Any]"]:
+    """The tasks that run, but for those of the server."""
+    return {one for one in asyncio.all_tasks() if "RequestHandler" not in repr(one)}
+
+
+async def test_a_backup_that_is_cancelled_while_it_relates_leaves_nothing(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bound(ground)
+    reading = asyncio.Event()
+    read = ground.client.read
+
+    async def hanging(resource: Resource, name: str, **where: Any) -> bytes:
+        if resource.plural == "persistentvolumes":
+            reading.set()
+            await asyncio.Event().wait()
+        return await read(resource, name, **where)
+
+    monkeypatch.setattr(ground.client, "read", hanging)
+    before = ours()
+    running = asyncio.create_task(ground.run(WITHOUT_DATA))
+    async with asyncio.timeout(10):
+        await reading.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    assert ours() == before
+    assert (ground.files(), ground.client.room.used) == ([], 0)
+    monkeypatch.undo()
+    result, _ = await ground.run(WITHOUT_DATA)
+    assert result.phase == "Completed"
