@@ -32,14 +32,20 @@ from kubeferry.kube.objects import Object, metadata
 from kubeferry.restore.definitions import served_resources
 from kubeferry.restore.existing import DIFFERS, Policy, Verdict, judge
 from kubeferry.restore.heirs import is_heir, is_made_by
+from kubeferry.restore.held import Held
 from kubeferry.restore.overwrite import Overwriter
 from kubeferry.restore.plan import WRITING, PlanItem
+from kubeferry.restore.refusals import Backend, refusal
 from kubeferry.restore.statuses import restore_status
 from kubeferry.restore.waves import DEFINITIONS, NAMESPACES
 from kubeferry.transform.change import Change, Note
 
 WORKERS = 64
 
+WEBHOOK_SECONDS = 120.0
+"""How long webhooks are waited for whose workloads the restore brings."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 15.0
 _AHEAD, _AHEAD_BYTES = 32, 1 << 20
 _ACCOUNT_SECONDS = 10.0
 _TERMINATING_SECONDS = 600.0
@@ -66,7 +72,8 @@ class Applier:
     """Applies plan items with ``WORKERS`` workers.
 
     ``on_result`` is called for every item, in the order in which they end. ``policy`` is what the
-    plan was made by.
+    plan was made by; ``brings`` says whether the restore brings a Service, whose webhook is waited
+    for then, for ``webhook_seconds`` at most.
     """
 
     def __init__(
@@ -76,8 +83,12 @@ class Applier:
         field_manager: str,
         on_result: Callable[[Result], Awaitable[None]],
         policy: Policy = "none",
+        brings: Callable[[Backend], bool] = lambda backend: False,
         workers: int = WORKERS,
+        webhook_seconds: float = WEBHOOK_SECONDS,
     ) -> None:
+        self._held = Held(brings)
+        self._webhook_seconds = webhook_seconds
         self._client = client
         self._field_manager = field_manager
         self._policy = policy
@@ -85,10 +96,37 @@ class Applier:
         self._workers = workers
 
     async def run(self, items: Iterable[PlanItem]) -> None:
-        """Applies the items; returns when every one of them is through.
+        """Applies the items of one round; returns when every one of them is through, or held for
+        ``finish``.
 
         Raises what stops the whole task: ``ApiLost``, or what ``on_result`` raises.
         """
+        await self._run(items)
+        again = self._held.over_quota()
+        if again:
+            self._held.is_quota_over = True
+            await self._run(again)
+            self._held.is_quota_over = False
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether ``finish`` has something to do."""
+        return self._held.is_waiting
+
+    async def finish(self) -> None:
+        """Tries again what webhooks of this restore could not judge, until they do or the time is
+        over; raises as ``run``.
+        """
+        begin = asyncio.get_running_loop().time()
+        pause = _FIRST_PAUSE
+        while self.is_waiting:
+            left = begin + self._webhook_seconds - asyncio.get_running_loop().time()
+            await asyncio.sleep(max(0.0, min(pause, left)))
+            self._held.is_over = left <= pause
+            await self._run(self._held.unjudged())
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _run(self, items: Iterable[PlanItem]) -> None:
         planned, taking, room = _ahead(items), asyncio.Lock(), self._client.outgoing
 
         async def work() -> None:
@@ -99,10 +137,12 @@ class Applier:
                 if item is None:
                     return
                 try:
-                    await self._on_result(await self._apply(item))
+                    result = await self._apply(item)
+                    if result is not None:
+                        await self._on_result(result)
                 finally:
                     room.give_back(taken)
-                del item  # or an idle worker would keep its last one
+                del item, result  # or an idle worker would keep its last one
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -111,7 +151,8 @@ class Applier:
         except* FerryError as errors:
             raise first_error(errors) from None
 
-    async def _apply(self, item: PlanItem) -> Result:
+    async def _apply(self, item: PlanItem) -> Result | None:
+        """What became of an item; None if it is held."""
         found = item.present.changes if item.present is not None else ()
         if item.action not in WRITING:
             return Result(item, _PASSIVE[item.action], item.why, differences=found)
@@ -120,10 +161,9 @@ class Applier:
         except ApiLost:
             raise
         except ApiError as error:
-            # Its place is left out: whoever tells of it names the object.
-            said = f"{error.problem}; {error.remedy}" if error.remedy else error.problem
-            why = Note(error.kubernetes_reason or error.reason, said)
-            return Result(item, "failed", why, differences=found)
+            if self._held.take(item, error):
+                return None
+            return Result(item, "failed", refusal(error), differences=found)
         except InvalidInput as error:  # what modifiers made of it cannot be encoded
             return Result(item, "failed", Note("Malformed", error.problem))
         if done.action not in ("created", "recreated"):

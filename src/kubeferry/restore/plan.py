@@ -19,6 +19,7 @@ from kubeferry.kube.objects import POD_SPEC_PATHS, Object
 from kubeferry.restore.existing import OWNER_THERE, Policy, Verdict, judge
 from kubeferry.restore.heirs import Owner, controller_of, is_made_by, named_by
 from kubeferry.restore.hooks import NO_HOOKS, HookRules, PodHook, PodHooks, pod_hooks
+from kubeferry.restore.refusals import Backend
 from kubeferry.restore.spool import Spool, Spooled
 from kubeferry.restore.statuses import status_change, upgraded
 from kubeferry.restore.waves import DEFINITIONS, NAMESPACES, ROUNDS, STEPS, Step, rank
@@ -133,6 +134,14 @@ class Planner:
         for _, group in groupby(self._kinds(), key=lambda kind: ROUNDS[rank(kind)]):
             together = list(group)
             yield STEPS[rank(together[0])], self._items(together)
+
+    def brings(self, backend: Backend) -> bool:
+        """Whether a Service is among what is restored."""
+        return any(
+            self.target_namespace(source) == backend.namespace
+            and self.spool.has(Identity("services", source, backend.name))
+            for source in self.spool.namespaces()
+        )
 
     def _kinds(self) -> list[str]:
         """What there is to restore, in order."""

@@ -248,6 +248,7 @@ async def _apply(
         field_manager=field_manager,
         on_result=record,
         policy=policy,
+        brings=planner.brings,
     )
     is_over = asyncio.Event()
     try:
@@ -258,6 +259,9 @@ async def _apply(
                 reporter.phase(f"wave {step.wave}: {step.title}")
                 left = _left(items, planner.spool, schedule) if has_journal else items
                 await applier.run(left)
+            if applier.is_waiting:
+                reporter.phase("waiting for webhooks whose workloads were restored")
+                await applier.finish()
             if hooks.left:
                 reporter.phase("waiting for the hooks of restored pods")
             hooks.finish()

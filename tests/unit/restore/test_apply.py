@@ -367,3 +367,55 @@ async def test_what_is_in_flight_is_bounded_by_its_bytes() -> None:
             await applier.run(items())
     assert in_flight == 0
     assert most == 5  # the one that waits for its turn is there already
+
+
+QUOTA = Forbidden("exceeded quota: all, requested: configmaps=1")
+DOWN = ApiError(
+    'failed calling webhook "v": Post "https://hook.default.svc:443/": refused', status=500
+)
+
+
+@pytest.mark.parametrize(
+    ("times", "result"),
+    [
+        pytest.param(1, ("created", ""), id="and it has room then"),
+        pytest.param(2, ("failed", "QuotaExceeded"), id="and it has none"),
+    ],
+)
+async def test_what_exceeds_a_quota_is_tried_again_at_the_end_of_its_round(
+    client: Seam, times: int, result: tuple[str, str]
+) -> None:
+    client.before = raising(QUOTA, times=times)
+    assert await applied(client, map_item("a")) == {"a": result}
+
+
+@pytest.mark.parametrize(
+    ("times", "result"),
+    [
+        pytest.param(2, ("created", ""), id="and answers then"),
+        pytest.param(99, ("failed", "WebhookUnreachable"), id="for some time only"),
+    ],
+)
+async def test_a_webhook_whose_service_is_restored_too_is_waited_for(
+    client: Seam, times: int, result: tuple[str, str]
+) -> None:
+    results = Results()
+    applier = Applier(
+        client,
+        field_manager=MANAGER,
+        on_result=results,
+        brings=lambda backend: backend == ("default", "hook"),
+        webhook_seconds=2.0,
+    )
+    client.before = raising(DOWN, times=times)
+    await applier.run([map_item("a"), map_item("b")])
+    assert len(results.by_name) < 2
+    assert applier.is_waiting
+    await applier.finish()
+    assert not applier.is_waiting
+    assert results.by_name["a"] == result
+
+
+async def test_a_webhook_that_the_restore_does_not_bring_is_told_at_once(client: Seam) -> None:
+    client.before = raising(DOWN, times=1)
+    assert await applied(client, map_item("a")) == {"a": ("failed", "WebhookUnreachable")}
