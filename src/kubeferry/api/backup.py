@@ -30,6 +30,8 @@ TERMINAL_PHASES = frozenset({"Completed", "PartiallyFailed", "Failed"})
 MOST_WORDS = 1000
 """Of a list of kinds, so that a rule about it stays cheap."""
 MOST_SELECTORS = 100
+MOST_KINDS = 500
+"""Kinds that a preview in a status names."""
 MOST_RELATED = 100
 """Related objects that a preview in a status names; a command shows all."""
 
@@ -193,7 +195,11 @@ class Preview(Tolerant, kw_only=True, omit_defaults=False, frozen=True):
     objects: Annotated[Count, Meta(description="How many objects.")] = 0
     bytes: Annotated[Count, Meta(description="Their size as JSON, before compression.")] = 0
     kinds: Annotated[
-        list[PreviewKind], Meta(description="The same by kind, the most objects first.")
+        list[PreviewKind],
+        Meta(
+            max_length=MOST_KINDS,
+            description=f"The same by kind, the most objects first; {MOST_KINDS} at most.",
+        ),
     ] = field(default_factory=list)
     related: Annotated[
         list[PreviewRelated],

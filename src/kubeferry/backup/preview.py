@@ -79,7 +79,9 @@ class Preview:
                 yield Identity(*row[:3]), Identity(*row[3:])
 
     def told(self) -> api.Preview:
-        """As a task's status shows it: every kind, some of what came in by relation."""
+        """As a task's status shows it: the kinds with the most objects, some of what came in by
+        relation.
+        """
         kinds = [
             api.PreviewKind(kind=kind, objects=one.objects, bytes=one.bytes)
             for kind, one in self.kinds.items()
@@ -87,7 +89,7 @@ class Preview:
         return api.Preview(
             objects=self.objects,
             bytes=self.bytes,
-            kinds=sorted(kinds, key=lambda one: (-one.objects, one.kind)),
+            kinds=sorted(kinds, key=lambda one: (-one.objects, one.kind))[: api.MOST_KINDS],
             related=[
                 api.PreviewRelated(object=str(one), because=str(because))
                 for one, because in islice(self.related(), api.MOST_RELATED)

@@ -43,7 +43,7 @@ async def run_backup(
     error or a cancellation, is for the caller to run. Raises ``InvalidInput``, ``BackupExists``,
     ``VaultError``, ``ApiError``; then nothing is left.
     """
-    done = await _committed(request, store)
+    done = await committed(request, store)
     if done is not None:
         return _result(done, first=None)
     check_supported(await client.version())
@@ -83,7 +83,7 @@ async def run_backup(
     return _result(facts, first=first or next(iter(findings.problems), None))
 
 
-async def _committed(request: BackupRequest, store: Store) -> BackupFacts | None:
+async def committed(request: BackupRequest, store: Store) -> BackupFacts | None:
     """What this very task committed before it was interrupted.
 
     Raises ``BackupExists`` for a name that another backup has, Velero's or one that cannot be

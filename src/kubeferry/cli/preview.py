@@ -55,6 +55,7 @@ async def preview(flags: Flags, body: Object, *, output: str) -> int:
                 namespaces=choice.scope.namespaces,
                 left_out=counted.left_out,
                 problems=reporter.problems,
+                kinds_left_out=choice.kinds.left_out,
             )
             if output == "json":
                 emit(preview_json(found, counted))

@@ -13,6 +13,8 @@ from kubeferry.report import Problem
 
 _NAMESPACES = 20
 """Namespaces that are named."""
+_KINDS = 4
+"""Kinds that are named for one reason; ``-o json`` names all."""
 _OBJECT = 40
 """Cells of an object that comes in, where it fits."""
 
@@ -28,6 +30,7 @@ class Found:
         namespaces: those that are taken.
         left_out: why objects of them would not be in it, and how many.
         problems: what would be told of it.
+        kinds_left_out: kinds of which no object is selected, each with the reason.
     """
 
     backup: str
@@ -36,6 +39,7 @@ class Found:
     namespaces: Sequence[str]
     left_out: Mapping[str, int]
     problems: Sequence[Problem]
+    kinds_left_out: Sequence[tuple[str, str]] = ()
 
     @property
     def errors(self) -> int:
@@ -59,7 +63,8 @@ def preview_lines(found: Found, preview: Preview, look: Look) -> Iterator[str]:
     yield from _left_out(found, look)
     yield from _problems(found, look)
     yield ""
-    yield "Nothing was written. Without --dry-run it is done."
+    yield "Nothing was written, and the vault was not looked at."
+    yield "Without --dry-run it is done."
 
 
 def kind_lines(kinds: Sequence[tuple[str, int, int]]) -> Iterator[str]:
@@ -91,12 +96,20 @@ def related_lines(pairs: Iterable[tuple[str, str]], look: Look) -> Iterator[str]
 
 
 def _left_out(found: Found, look: Look) -> Iterator[str]:
-    if not found.left_out:
+    if not found.left_out and not found.kinds_left_out:
         return
     yield ""
     yield look.paint("Left out", bold=True)
     for reason, count in sorted(found.left_out.items(), key=lambda one: (-one[1], one[0])):
         yield f"  {count:>9,}   {printable(reason)}"
+    kinds: dict[str, list[str]] = {}
+    for kind, reason in found.kinds_left_out:
+        kinds.setdefault(reason, []).append(kind)
+    for reason, names in sorted(kinds.items(), key=lambda one: (-len(one[1]), one[0])):
+        yield f"  {counted(len(names), 'kind'):>9}   {printable(reason)}"
+        some = ", ".join(names[:_KINDS])
+        more = len(names) - _KINDS
+        yield f"              {printable(f'{some} and {more:,} more' if more > 0 else some)}"
 
 
 def _problems(found: Found, look: Look) -> Iterator[str]:
@@ -127,6 +140,7 @@ def preview_json(found: Found, preview: Preview) -> Iterator[str]:
         ],
         "namespaces": list(found.namespaces),
         "leftOut": dict(found.left_out),
+        "kindsLeftOut": dict(found.kinds_left_out),
         "problems": list(map(_problem, found.problems)),
     }
     yield f'{codec.encode(head).decode()[:-1]},"related":['

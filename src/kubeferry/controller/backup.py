@@ -7,11 +7,12 @@ from typing import Any
 from kubeferry import codec
 from kubeferry.api.backup import ApplicationBackup
 from kubeferry.api.definition import SYNCED_FROM
+from kubeferry.api.location import annotated_vault
 from kubeferry.api.metadata import read
 from kubeferry.backup.prepare import prepare
 from kubeferry.backup.preview import Preview, preview_backup
 from kubeferry.backup.request import BackupRequest
-from kubeferry.backup.run import run_backup
+from kubeferry.backup.run import committed, run_backup
 from kubeferry.controller import vaults
 from kubeferry.controller.context import Context
 from kubeferry.controller.frozen import Debts, problems_told
@@ -19,7 +20,7 @@ from kubeferry.controller.resources import BACKUPS
 from kubeferry.controller.status import ProgressWriter, patch_status
 from kubeferry.controller.sync import LOCATION_LABEL, write_synced_status
 from kubeferry.controller.task import ending, keep_running, wait_for_vault, wants_running
-from kubeferry.errors import ApiError, ArchiveError, BackupMissing
+from kubeferry.errors import ApiError, ArchiveError, BackupMissing, InvalidInput, VaultError
 from kubeferry.kube.names import label_value
 from kubeferry.kube.objects import Object, annotations, metadata
 from kubeferry.report import Findings, Several
@@ -74,7 +75,7 @@ class BackupReconciler:
             earlier=problems_told(obj),
         )
         if spec.dry_run:
-            return await self._preview(request, progress)
+            return await self._preview(backup, request, progress)
         await vaults.register_annotated(
             context.client,
             backup.metadata,
@@ -122,9 +123,31 @@ class BackupReconciler:
             "hooks": hooks if result.hooks_attempted else None,
         }
 
-    async def _preview(self, request: BackupRequest, progress: ProgressWriter) -> dict[str, Any]:
+    async def _refusal(self, backup: ApplicationBackup, request: BackupRequest) -> str:
+        """Why the vault would not take the backup, as far as reading tells; empty if it would."""
+        context, name = self._context, request.location
+        annotated = annotated_vault(backup.metadata)
+        if annotated is not None and not await context.is_registered(name):
+            return ""  # the backup itself would register it
+        try:
+            await wait_for_vault(context, name, place="spec.storageLocation")
+            store = await vaults.open_registered(
+                context.client, name, settings=context.settings, credentials=context.credentials
+            )
+            try:
+                await committed(request, store)
+            finally:
+                await store.aclose()
+        except (InvalidInput, VaultError) as error:
+            return f"{error.reason}: {error}"
+        return ""
+
+    async def _preview(
+        self, backup: ApplicationBackup, request: BackupRequest, progress: ProgressWriter
+    ) -> dict[str, Any]:
         """Tells what would be in the backup; nothing is written to the vault, no hook is run."""
         context, findings = self._context, Findings()
+        refusal = await self._refusal(backup, request)
         reporter = Several((progress, findings))
         with Preview() as preview:
             await preview_backup(request, preview, client=context.client, reporter=reporter)
@@ -137,6 +160,8 @@ class BackupReconciler:
             first=str(first or next(iter(findings.problems), "")),
         )
         phase = "PartiallyFailed" if findings.errors else "Completed"
+        if refusal:
+            phase, ends = "Failed", refusal
         return {
             "phase": "Completed",
             "message": f"a dry run: the backup would end {phase}" + (f": {ends}" if ends else ""),

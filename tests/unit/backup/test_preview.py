@@ -25,6 +25,15 @@ def test_a_preview_counts_objects_once_and_bytes_in_all_versions() -> None:
     ]
 
 
+def test_a_status_names_the_kinds_with_the_most_objects() -> None:
+    with Preview() as preview:
+        for number in range(600):
+            preview.add(entry(Identity(f"kind-{number}", "shop", "a"), b"1"))
+        preview.add(entry(Identity("kind-599", "shop", "b"), b"1"))
+        told = preview.told()
+    assert (len(told.kinds), told.kinds[0].kind, told.objects) == (500, "kind-599", 601)
+
+
 def test_why_objects_came_in_is_told_in_order_and_in_a_status_for_some() -> None:
     with Preview() as preview:
         for number in range(150):

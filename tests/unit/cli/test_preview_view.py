@@ -1,5 +1,5 @@
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -21,13 +21,17 @@ FOUND = Found(
         Problem("warning", "NothingSelected", "selects nothing", "", "x*"),
         Problem("error", "Forbidden", "could not be read", "shop", "secrets"),
     ],
+    kinds_left_out=[
+        *((f"k{number}.x.io", "cluster-scoped") for number in range(6)),
+        ("events", "made by others"),
+    ],
 )
 CLAIM = Identity("persistentvolumeclaims", "shop", "data")
 VOLUME = Identity("persistentvolumes", "", "pv-1")
 
 
 @pytest.fixture
-async def preview() -> Iterator[Preview]:
+async def preview() -> AsyncIterator[Preview]:
     with Preview() as counted:
         for name in ("a", "b"):
             counted.add(entry("pods", name, 1024))
@@ -57,13 +61,18 @@ def test_what_would_be_in_it_and_why(preview: Preview) -> None:
         "Left out",
         "      1,200   made by others",
         "          2   being deleted",
+        "    6 kinds   cluster-scoped",
+        "              k0.x.io, k1.x.io, k2.x.io, k3.x.io and 2 more",
+        "     1 kind   made by others",
+        "              events",
         "",
         "Problems  1 error, 1 warning",
         "  ! warning: x*: NothingSelected: selects nothing",
         "  ! error: secrets: Forbidden: could not be read",
         "The backup would end PartiallyFailed",
         "",
-        "Nothing was written. Without --dry-run it is done.",
+        "Nothing was written, and the vault was not looked at.",
+        "Without --dry-run it is done.",
     ]
 
 
@@ -75,14 +84,16 @@ def test_what_does_not_fit_into_a_line_takes_two(preview: Preview) -> None:
 
 
 def test_where_there_is_nothing_to_say_nothing_is_said() -> None:
+    silent = replace(FOUND, left_out={}, kinds_left_out=(), problems=[])
     with Preview() as nothing:
-        lines = list(preview_lines(replace(FOUND, left_out={}, problems=[]), nothing, Look()))
+        lines = list(preview_lines(silent, nothing, Look()))
     assert lines[2:] == [
         "Would be in it  0 objects of 0 kinds, 0 B before compression",
         "",
         "Namespaces  shop",
         "",
-        "Nothing was written. Without --dry-run it is done.",
+        "Nothing was written, and the vault was not looked at.",
+        "Without --dry-run it is done.",
     ]
 
 
@@ -101,6 +112,7 @@ def test_the_same_for_programs(preview: Preview) -> None:
         {"type": "pods", "objects": 2, "bytes": 2048},
     ]
     assert said["leftOut"] == FOUND.left_out
+    assert said["kindsLeftOut"] == dict(FOUND.kinds_left_out)
     assert [one["level"] for one in said["problems"]] == ["warning", "error"]
     assert said["related"] == [
         {

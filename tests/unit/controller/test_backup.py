@@ -75,6 +75,7 @@ async def test_a_dry_run_tells_what_would_be_taken_and_writes_nothing(ground: Gr
 
 async def test_a_dry_run_tells_how_the_backup_would_end(ground: Ground) -> None:
     await ground.client.create(NAMESPACES, namespace("shop"))
+    await ground.vault()
     await ground.create(
         BACKUPS, "n", storageLocation="vault", includedNamespaces=["shop", "gone"], dryRun=True
     )
@@ -84,6 +85,34 @@ async def test_a_dry_run_tells_how_the_backup_would_end(ground: Ground) -> None:
         "a dry run: the backup would end PartiallyFailed: 1 error; the first: gone: "
         "NamespaceMissing: was asked for and does not exist"
     )
+
+
+async def test_a_dry_run_tells_that_the_name_is_taken(ground: Ground) -> None:
+    writer.write(ground.root / "bucket/vault", writer.Backup("nightly", []))
+    await ground.vault()
+    await ground.create(BACKUPS, "nightly", storageLocation="vault", dryRun=True)
+    status = await ended(ground, "nightly")
+    assert status["phase"] == "Completed"
+    assert status["message"].startswith("a dry run: the backup would end Failed: BackupExists: ")
+    assert status["preview"]["objects"] > 0
+
+
+async def test_a_dry_run_tells_that_there_is_no_vault(ground: Ground) -> None:
+    await ground.create(BACKUPS, "nightly", storageLocation="nowhere", dryRun=True)
+    message = (await ended(ground, "nightly"))["message"]
+    assert message.startswith("a dry run: the backup would end Failed: InvalidInput: ")
+    assert "no vault is registered as 'nowhere'" in message
+
+
+async def test_a_dry_run_registers_no_vault(ground: Ground) -> None:
+    said = {"name": "vault", "provider": "local", "bucket": "bucket", "prefix": "vault"}
+    made = obj("csdr.alibabacloud.com/v1beta1/ApplicationBackup", "csdr/nightly")
+    made.meta(annotations={ANNOTATION: json.dumps(said)})
+    made.with_(spec={"storageLocation": "vault", "dryRun": True})
+    await ground.client.create(BACKUPS, made, namespace="csdr")
+    await ground.see(BACKUPS, "nightly")
+    assert (await ended(ground, "nightly"))["phase"] == "Completed"
+    assert await ground.client.list(LOCATIONS, namespace="csdr") == []
 
 
 async def test_an_annotation_registers_the_vault_and_the_backup_waits_for_it(
