@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,6 +78,8 @@ class Seam(Client):
         """Whether the server knows no list of an earlier moment."""
         self.reads: list[str] = []
         self.lists: list[tuple[str, str, str]] = []
+        self.before_list: Callable[[Resource, str], Awaitable[None]] | None = None
+        """Does something before a list of a kind with a label query is made."""
 
     def _failure(self, resource: Resource) -> Exception | None:
         name = resource.group_resource
@@ -92,6 +94,8 @@ class Seam(Client):
 
     async def pages(self, resource: Resource, **where: Any) -> Any:
         moment = where.get("resource_version", "")
+        if self.before_list is not None:
+            await self.before_list(resource, where.get("label_selector", ""))
         self.lists.append((resource.group_resource, resource.version, "then" if moment else ""))
         failure = self._failure(resource)
         if failure is not None:
@@ -521,17 +525,14 @@ async def test_a_server_that_has_forgotten_the_moment_brings_no_object_in_anothe
     await world.make(definition(versions="v2 v1"))
     await world.make(obj("x.io/v2/Thing", "shop/a"))
     world.client.forgetful = True
-    listed = world.client.pages
 
-    async def and_one_more(resource: Resource, **where: Any) -> Any:
+    async def and_one_more(resource: Resource, query: str) -> None:
         if resource.version == "v1" and resource.group == "x.io" and "b" not in made:
             made.append("b")
             await world.make(obj("x.io/v2/Thing", "shop/b"))
-        async for page in listed(resource, **where):
-            yield page
 
     made: list[str] = []
-    world.client.pages = and_one_more  # type: ignore[method-assign]
+    world.client.before_list = and_one_more
     seen = await world.backup()
     things = [name for name in seen.names(preferred=False) if name.startswith("things")]
     assert (made, things) == (["b"], ["things.x.io shop/a v1"])
@@ -541,16 +542,14 @@ async def test_an_object_that_vanishes_between_two_versions_is_told(world: World
     await world.make(definition(versions="v2 v1"))
     await world.make(*(obj("x.io/v2/Thing", f"shop/{name}") for name in "ab"))
     world.client.forgetful = True
-    listed, gone = world.client.pages, []
+    gone: list[str] = []
 
-    async def and_one_less(resource: Resource, **where: Any) -> Any:
+    async def and_one_less(resource: Resource, query: str) -> None:
         if resource.version == "v1" and resource.group == "x.io" and not gone:
             gone.append("b")
             await world.client.delete(resource, "b", namespace="shop")
-        async for page in listed(resource, **where):
-            yield page
 
-    world.client.pages = and_one_less  # type: ignore[method-assign]
+    world.client.before_list = and_one_less
     seen = await world.backup()
     assert seen.told() == [
         "things.x.io: VersionMissing: 1 of its objects went before they were listed in x.io/v1"
@@ -738,17 +737,15 @@ async def test_an_object_that_moves_between_selectors_while_the_moment_is_lost_c
     resource = (await world.client.discover()).find("things.x.io")
     assert resource is not None
     world.client.forgetful = True
-    listed, moved = world.client.pages, []
+    moved: list[bool] = []
 
-    async def moving(kind: Resource, **where: Any) -> Any:
-        if kind.group == "x.io" and "tier" in where.get("label_selector", "") and not moved:
+    async def moving(kind: Resource, query: str) -> None:
+        if kind.group == "x.io" and "tier" in query and not moved:
             moved.append(True)
             patch = {"metadata": {"labels": after}}
             await world.client.patch(resource, "moves", patch, kind="merge", namespace="shop")
-        async for page in listed(kind, **where):
-            yield page
 
-    world.client.pages = moving  # type: ignore[method-assign]
+    world.client.before_list = moving
     seen = await world.backup(labels=either({"app": "web"}, {"tier": "db"}))
     found = sorted(
         (one.name, one.version) for one in seen.entries if one.group_resource == "things.x.io"
@@ -809,16 +806,14 @@ async def test_a_custom_resource_without_its_definition_is_told(
 async def test_a_namespace_that_goes_when_the_backup_begins_is_told(
     world: World, included: tuple[str, ...]
 ) -> None:
-    listed, calls = world.client.pages, []
+    calls: list[str] = []
 
-    async def going(kind: Resource, **where: Any) -> Any:
+    async def going(kind: Resource, query: str) -> None:
         calls.append(kind.plural)
         if kind.plural == "namespaces" and calls.count("namespaces") == 2:
             await world.client.delete(kind, "other")
-        async for page in listed(kind, **where):
-            yield page
 
-    world.client.pages = going  # type: ignore[method-assign]
+    world.client.before_list = going
     seen = await world.backup(included_namespaces=included)
     level = "error" if "other" in included else "warning"
     assert seen.told(level) == [
