@@ -4,8 +4,9 @@ A file is complete when it is stored and never changed afterwards; a new one beg
 ``MAX_AGE`` seconds. Resume, report and everything that asks "what was done, and why" read these
 lines (design.md, The flow). A line that was not stored yet when the process died is not lost: the
 object it speaks of is recognised in the cluster by its field manager. A file whose storing was
-broken off may be there all the same, its lines then come again in the next one: the first line of
-an object, or of a hook, counts.
+broken off may be there all the same, its lines then come again in the next one; a line that a
+resumed task did not believe is followed by a true one: the last line of an object, or of a hook,
+counts.
 
 A hook leaves no such trace, so its line, of a type of its own, is due after ``HOOK_AGE`` seconds.
 """

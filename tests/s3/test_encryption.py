@@ -105,7 +105,7 @@ async def test_everything_that_is_ever_written_begins_with_how_to_encrypt_it(
     await write_backup(store, "b", [pod("web")])
     await use(store)
     folder = await claim_restore_folder(store, "r", "uid")
-    await items_sink(store, folder)(1, b"line")
+    await items_sink(store, folder, uid="u")(1, b"line")
     await put_restore_files(store, folder, log=b"", results={}, resources=[])
     begun = proxy.of(*BEGINNINGS)
     assert {one.path.rpartition("/")[2] for one in begun} >= {

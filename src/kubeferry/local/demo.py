@@ -30,7 +30,7 @@ from kubeferry.restore.prepare import prepare
 from kubeferry.restore.run import open_plan
 from kubeferry.restore.waves import Step
 from kubeferry.settings import Settings
-from kubeferry.vault.restores import items_lines
+from kubeferry.vault.restores import items_files
 
 Say = Callable[[str], None]
 Draw = Callable[[Iterable[tuple[Step, Iterator[PlanItem]]]], Iterator[str]]
@@ -189,16 +189,19 @@ class _Story:
         store = await open_registered(
             self._restore.client, "vault", settings=self._settings, credentials=None
         )
-        async for journalled in items_lines(store, "nginx-restore"):
-            item = read_line(journalled)
-            if isinstance(item, Item) and item.source[0] == _SETS.group_resource:
-                for change in item.changes:
-                    self._say(f"  {change['pointer'] or 'server fields and status'}")
-                    for sign, key in (("-", "old"), ("+", "new")):
-                        if key in change:
-                            self._say(f"    {sign} {_short(change[key])}")
-                    self._say(f"    because: {change['mechanism']} {change['rule']}")
+        async for file in items_files(store, "nginx-restore", uid=""):
+            for item in map(read_line, file.lines()):
+                if isinstance(item, Item) and item.source[0] == _SETS.group_resource:
+                    self._changes(item)
         await store.aclose()
+
+    def _changes(self, item: Item) -> None:
+        for change in item.changes:
+            self._say(f"  {change['pointer'] or 'server fields and status'}")
+            for sign, key in (("-", "old"), ("+", "new")):
+                if key in change:
+                    self._say(f"    {sign} {_short(change[key])}")
+            self._say(f"    because: {change['mechanism']} {change['rule']}")
 
 
 async def _until(cluster: LocalCluster, resource: Resource, namespace: str, *, count: int) -> None:

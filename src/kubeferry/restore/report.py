@@ -84,6 +84,7 @@ class Recorder:
         self._reporter = reporter
         self._total = total
         self._done = 0
+        self._has_hints = False
         self.counts: Counter[str] = Counter()
         self.hooks: Counter[str] = Counter()
         self.target_images: set[str] = set()
@@ -92,9 +93,20 @@ class Recorder:
         """Records one result; stores the journal's file when that is due."""
         line = journal_item(result)
         self._count(line)
-        self._journal.add(line)
+        if line.action == "failed" or not self._is_told(line):
+            self._journal.add(line)
         self._tell(line)
         await self.store_due()
+
+    def confirm(self, result: Result) -> None:
+        """Counts what an earlier run's line says of an object and the target confirms."""
+        line = journal_item(result)
+        self._count(line)
+        self._tell(line)
+
+    def _is_told(self, line: Item) -> bool:
+        """Whether the journal has a line that says the same."""
+        return self._has_hints and self._spool.hinted(Identity(*line.source)) == line.action
 
     async def hook(self, run: HookRun) -> None:
         """Records what became of a hook."""
@@ -115,6 +127,11 @@ class Recorder:
             self._spool.mark_done(Identity(*line.source), line.action)
             self._count(line)
             self._tell(line)
+
+    def hint(self, line: Item) -> None:
+        """Takes an earlier run's line for what it is without proof: a hint."""
+        self._has_hints = True
+        self._spool.hint(Identity(*line.source), line.action)
 
     def _count(self, line: Item) -> None:
         self._done += 1

@@ -6,21 +6,19 @@
    of pods that are there are run, at the end those that are left are waited for
 4. store results, log and resource list beside the journal
 
-Killed at any instant and run again, it reads its journal and goes on: what is in the journal is
-left alone, what was created and did not get into it is recognised by its field manager. A hook that
-was running, or had ended in the last second, runs once more.
+Killed at any instant and run again, it reads its journal and goes on (``resuming``): what is done
+is left alone, what was created and did not get into the journal is recognised by its field manager.
+A hook that was running, or had ended in the last second, runs once more.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
-import msgspec
-
 from kubeferry.clock import Clock, timestamp
-from kubeferry.errors import ArchiveDamaged, FerryError, first_error
-from kubeferry.journal import HOOK_AGE, Item, Journal, read_line
+from kubeferry.errors import FerryError, first_error
+from kubeferry.journal import HOOK_AGE, Journal
 from kubeferry.kube.client import Client
 from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import Identity, Resource
@@ -31,11 +29,12 @@ from kubeferry.restore.apply import Applier, Result
 from kubeferry.restore.archive import open_archive
 from kubeferry.restore.classes import check_storage_classes
 from kubeferry.restore.definitions import defined_resources
-from kubeferry.restore.existing import PRESENT, Policy
+from kubeferry.restore.existing import Policy
 from kubeferry.restore.plan import PlanItem, Planner
 from kubeferry.restore.posthooks import PostHooks
-from kubeferry.restore.report import WRITTEN, Recorder
+from kubeferry.restore.report import Recorder
 from kubeferry.restore.request import RestoreRequest, RestoreResult
+from kubeferry.restore.resuming import MADE, left_to_do, note_lost, resume
 from kubeferry.restore.selecting import select
 from kubeferry.restore.selection import kinds_meant
 from kubeferry.restore.spool import Spool
@@ -57,9 +56,9 @@ from kubeferry.transform.parameters.table import Parameters
 from kubeferry.transform.pipeline import RESTORE_LABEL, Pipeline, Rules
 from kubeferry.vault.restores import (
     claim_restore_folder,
-    items_lines,
+    items_files,
+    items_numbers,
     items_sink,
-    next_items_number,
     put_restore_files,
 )
 from kubeferry.vault.store import Store
@@ -68,10 +67,6 @@ FLUSH_SECONDS = 3.0
 """How long a restore that stops may take to store its last journal file: less than is left then of
 its controller's lease.
 """
-
-
-_MADE = frozenset({"created", "recreated"})
-"""What became of objects that are this task's."""
 
 
 @asynccontextmanager
@@ -164,16 +159,19 @@ async def run_restore(
             request, client=client, store=store, settings=settings, reporter=several, clock=clock
         ) as planner:
             folder = await claim_restore_folder(store, request.name, request.uid)
-            first = await next_items_number(store, folder)
+            numbers = await items_numbers(store, folder)
             journal = Journal(
-                items_sink(store, folder), first=first, now=asyncio.get_running_loop().time
+                items_sink(store, folder, uid=request.uid),
+                first=max(numbers, default=0) + 1,
+                now=asyncio.get_running_loop().time,
             )
             recorder = Recorder(
                 journal=journal, spool=planner.spool, reporter=several, total=planner.total()
             )
-            if first > 1:
+            if numbers:
                 several.phase("resuming from the journal")
-                await _resume(store, folder, recorder, planner)
+                files = items_files(store, folder, uid=request.uid)
+                await resume(files, recorder, planner, reporter=several)
 
             hooks = PostHooks(
                 client,
@@ -190,7 +188,7 @@ async def run_restore(
                     client=client,
                     field_manager=request.field_manager,
                     policy=request.policy,
-                    has_journal=first > 1,
+                    has_journal=bool(numbers),
                     reporter=several,
                 )
             except BaseException:
@@ -238,9 +236,9 @@ async def _apply(
             hooks.add(item.source, item.target, item.hooks, owner=item.owner, done=done)
 
     async def record(result: Result) -> None:
-        _note_lost(planner, result.item.source, result.action, result.why)
+        note_lost(planner, result.item.source, result.action, result.why)
         await recorder(result)
-        if result.action in _MADE:
+        if result.action in MADE:
             schedule(result.item)
 
     applier = Applier(
@@ -257,7 +255,7 @@ async def _apply(
             group.create_task(_store_due(recorder, is_over))
             for step, items in planner.rounds():
                 reporter.phase(f"wave {step.wave}: {step.title}")
-                left = _left(items, planner.spool, schedule) if has_journal else items
+                left = left_to_do(items, planner, recorder, schedule) if has_journal else items
                 await applier.run(left)
             if applier.is_waiting:
                 reporter.phase("waiting for webhooks whose workloads were restored")
@@ -290,40 +288,6 @@ async def _flush_soon(journal: Journal) -> None:
     with suppress(FerryError, TimeoutError):
         async with asyncio.timeout(FLUSH_SECONDS):
             await journal.flush()
-
-
-async def _resume(store: Store, folder: str, recorder: Recorder, planner: Planner) -> None:
-    async for line in items_lines(store, folder):
-        try:
-            done = read_line(line)
-        except msgspec.DecodeError as error:
-            raise ArchiveDamaged(f"a line of the journal is none: {error}", place=folder) from error
-        recorder.resume(done)
-        if isinstance(done, Item):
-            why = Note(done.reason, done.message)
-            _note_lost(planner, Identity(*done.source), done.action, why)
-
-
-def _note_lost(planner: Planner, source: Identity, action: str, why: Note | None) -> None:
-    """What a definition defines cannot be restored where the definition is not there."""
-    if source.group_resource != DEFINITIONS or action in WRITTEN:
-        return
-    if why is not None and why.reason not in PRESENT:
-        planner.lose(source.name, why)
-
-
-def _left(
-    items: Iterable[PlanItem], spool: Spool, schedule: Callable[[PlanItem], None]
-) -> Iterator[PlanItem]:
-    """The items that no earlier run of the task is through with; of the others, those that it
-    created are handed to ``schedule``.
-    """
-    for item in items:
-        action = spool.done(item.source)
-        if action is None:
-            yield item
-        elif action in _MADE:
-            schedule(item)
 
 
 def _archived_namespaces(spool: Spool) -> set[str]:

@@ -36,6 +36,9 @@ create table versions (
 create table done (
   kind text, namespace text, name text, action text not null, primary key (kind, namespace, name)
 ) without rowid;
+create table hints (
+  kind text, namespace text, name text, action text not null, primary key (kind, namespace, name)
+) without rowid;
 create table hooks (
   namespace text, name text, number integer, primary key (namespace, name, number)
 ) without rowid;
@@ -176,7 +179,11 @@ class Spool:
         return None if row is None else self._read(*row)
 
     def mark_done(self, identity: Identity, action: str) -> None:
-        """Notes an object that an earlier run of the same task is through with, and how."""
+        """Notes an object that an earlier run of the same task is through with, and how.
+
+        Raises as ``add``, like ``hint`` and ``note_hook``: anybody may have written what they note.
+        """
+        self.room.take(_ROW_BYTES)
         self._index.execute("insert or ignore into done values (?, ?, ?, ?)", (*identity, action))
 
     def done(self, identity: Identity) -> str | None:
@@ -185,8 +192,20 @@ class Spool:
         row = self._index.execute(query, identity).fetchone()
         return None if row is None else str(row[0])
 
+    def hint(self, identity: Identity, action: str) -> None:
+        """Notes what is said, without proof, that an earlier run made of an object."""
+        self.room.take(_ROW_BYTES)
+        self._index.execute("insert or replace into hints values (?, ?, ?, ?)", (*identity, action))
+
+    def hinted(self, identity: Identity) -> str | None:
+        """What ``hint`` was told last of an object, None if nothing."""
+        query = "select action from hints where kind = ? and namespace = ? and name = ?"
+        row = self._index.execute(query, identity).fetchone()
+        return None if row is None else str(row[0])
+
     def note_hook(self, pod: Identity, number: int) -> bool:
         """Notes a hook that an earlier run of the same task is through with; whether it is new."""
+        self.room.take(_ROW_BYTES)
         found = self._index.execute(
             "insert or ignore into hooks values (?, ?, ?)", (*pod[1:], number)
         )

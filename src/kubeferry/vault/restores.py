@@ -6,8 +6,10 @@ Vault). A small owner file says whose a folder is.
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from typing import Any
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import msgspec
 
@@ -17,10 +19,15 @@ from kubeferry.vault import gzips, layout
 from kubeferry.vault.commit import packed_json
 from kubeferry.vault.documents import decoded
 from kubeferry.vault.resource_list import packed, resource_list
+from kubeferry.vault.seals import is_sealed, sealed
 from kubeferry.vault.store import DOCUMENT_BYTES, Store
 
+MAX_PACKED_BYTES = 64 << 20
+"""Bytes that one item file may have."""
 MAX_ITEMS_BYTES = 256 << 20
-"""Bytes that one item file may unpack to."""
+"""Bytes that one may unpack to."""
+MAX_LINE_BYTES = 32 << 20
+"""Bytes of one line."""
 
 
 class _Owner(msgspec.Struct):
@@ -69,45 +76,77 @@ async def _owner(store: Store, folder: str) -> str | None:
         return ""
 
 
-def items_sink(store: Store, folder: str) -> Callable[[int, bytes], Awaitable[None]]:
-    """What ``journal.Journal`` stores its files with."""
+def items_sink(store: Store, folder: str, *, uid: str) -> Callable[[int, bytes], Awaitable[None]]:
+    """What ``journal.Journal`` stores its files with, sealed where the vault has a key."""
 
     async def sink(number: int, data: bytes) -> None:
+        ring = store.trust.ring
+        if ring is not None:
+            data = sealed(data, ring.newest, uid=uid, folder=folder, number=number)
         await store.put(layout.restore_items(folder, number), data, create=True)
 
     return sink
 
 
-async def items_files(store: Store, folder: str) -> list[str]:
-    """The keys of a restore's item files, in the order written."""
-    prefix = layout.restore_items_prefix(folder)
-    found = [one.key async for one in store.list(layout.restore_folder(folder))]
-    return sorted(key for key in found if key.startswith(prefix))
+@dataclass(frozen=True, slots=True)
+class ItemFile:
+    """One of a restore's item files.
 
-
-async def next_items_number(store: Store, folder: str) -> int:
-    """The number of the item file to write next, from 1."""
-    keys = await items_files(store, folder)
-    if not keys:
-        return 1
-    prefix = layout.restore_items_prefix(folder)
-    digits = keys[-1].removeprefix(prefix).removesuffix(".jsonl.gz")
-    return int(digits) + 1 if digits.isdecimal() else len(keys) + 1
-
-
-async def items_lines(store: Store, folder: str) -> AsyncIterator[bytes]:
-    """Each line of each item file, in order; what they say is ``journal.Item``.
-
-    Raises ``ArchiveDamaged`` for a file that does not unpack.
+    Attributes:
+        place: where it is, for messages.
+        proof: whether a key of the vault has sealed it; ``unknown`` where the vault has no key.
+        packed: its content.
     """
-    for key in await items_files(store, folder):
-        data = await store.get(key)
+
+    place: str
+    proof: Literal["proven", "missing", "unknown"]
+    packed: bytes
+
+    def lines(self) -> Iterator[bytes]:
+        """Each of its lines, unpacked a piece at a time; what they say is ``journal.Item``.
+
+        Raises ``ArchiveDamaged``, also for more or longer lines than any such file has.
+        """
+        unpacker, rest, size = gzips.Unpacker(), b"", 0
         try:
-            lines = gzips.unpack(data, limit=MAX_ITEMS_BYTES)
+            for part in unpacker.feed(self.packed):
+                size += len(part)
+                *whole, rest = (rest + part).split(b"\n")
+                if size > MAX_ITEMS_BYTES or len(rest) > MAX_LINE_BYTES:
+                    raise ArchiveDamaged("unpacks to more than any such file", place=self.place)
+                yield from whole
+            unpacker.finish()
         except gzips.BadGzip as error:
-            raise ArchiveDamaged(str(error), place=f"{store.url}/{key}") from error
-        for line in lines.splitlines():
-            yield line
+            raise ArchiveDamaged(str(error), place=self.place) from error
+        if rest:
+            raise ArchiveDamaged("its last line is cut short", place=self.place)
+
+
+async def items_numbers(store: Store, folder: str) -> list[int]:
+    """The numbers of a restore's item files, from 1, in the order written."""
+    begin, names = layout.restore_items_prefix(folder), re.compile(r"([0-9]{6,9})\.jsonl\.gz")
+    found = [
+        names.fullmatch(one.key.removeprefix(begin))
+        async for one in store.list(layout.restore_folder(folder))
+        if one.key.startswith(begin)
+    ]
+    return sorted({int(name[1]) for name in found if name is not None})
+
+
+async def items_files(store: Store, folder: str, *, uid: str) -> AsyncIterator[ItemFile]:
+    """Each item file of the restore with this uid, in order.
+
+    Raises ``ArchiveDamaged`` for one that is larger than any such file.
+    """
+    ring = store.trust.ring
+    for number in await items_numbers(store, folder):
+        key = layout.restore_items(folder, number)
+        data = await store.get(key, limit=MAX_PACKED_BYTES)
+        proof: Literal["proven", "missing", "unknown"] = "unknown"
+        if ring is not None:
+            is_proven = is_sealed(data, ring, uid=uid, folder=folder, number=number)
+            proof = "proven" if is_proven else "missing"
+        yield ItemFile(f"{store.url}/{key}", proof, data)
 
 
 async def put_restore_files(

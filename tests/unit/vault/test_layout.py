@@ -83,7 +83,7 @@ async def test_a_vault_is_valid_to_velero_while_a_restore_writes(
     watched = Watched(folder)
     faulty.around = watched
     restore = await claim_restore_folder(faulty, "back", "uid-1")
-    await items_sink(faulty, restore)(1, b"{}\n")
+    await items_sink(faulty, restore, uid="u")(1, b"{}\n")
     results: dict[str, Any] = {"warnings": {}, "errors": {}}
     await put_restore_files(faulty, restore, log=b"", results=results, resources=iter(()))
     assert len([key for key, _ in watched.looks if key.startswith("restores/")]) > 8

@@ -1,15 +1,18 @@
 import gzip
 import json
+from collections import deque
 from pathlib import Path
 
 import pytest
 
+from kubeferry.clock import utc_now
 from kubeferry.errors import ArchiveDamaged, InvalidInput
+from kubeferry.vault.keys import KeyRing, Trust, new_key
 from kubeferry.vault.restores import (
     claim_restore_folder,
-    items_lines,
+    items_files,
+    items_numbers,
     items_sink,
-    next_items_number,
     put_restore_files,
 )
 from kubeferry.vault.store import Store
@@ -45,20 +48,54 @@ async def test_a_name_that_names_no_folder_is_refused(store: Store) -> None:
         await claim_restore_folder(store, "../r", "uid")
 
 
+async def lines(store: Store) -> list[bytes]:
+    return [line async for file in items_files(store, "r", uid="u") for line in file.lines()]
+
+
 async def test_item_files_are_read_in_their_order(store: Store) -> None:
-    sink = items_sink(store, "r")
-    assert await next_items_number(store, "r") == 1
-    for number in (2, 1, 10):
+    sink = items_sink(store, "r", uid="u")
+    assert await items_numbers(store, "r") == []
+    for number in (2, 1, 10, 1_000_000):
         await sink(number, gzip.compress(b'{"n":%d}\n{"n":0}\n' % number))
-    assert await next_items_number(store, "r") == 11
-    lines = [json.loads(line)["n"] async for line in items_lines(store, "r")]
-    assert lines == [1, 0, 2, 0, 10, 0]
+    await store.put("restores/r/r-items-late.jsonl.gz", b"no item file")
+    assert await items_numbers(store, "r") == [1, 2, 10, 1_000_000]
+    found = [json.loads(line)["n"] for line in await lines(store)]
+    assert found == [1, 0, 2, 0, 10, 0, 1_000_000, 0]
 
 
-async def test_a_damaged_item_file_is_named(store: Store) -> None:
-    await items_sink(store, "r")(1, b"no gzip")
-    with pytest.raises(ArchiveDamaged, match=r"r-items-000001\.jsonl\.gz"):
-        [line async for line in items_lines(store, "r")]
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"no gzip", id="no gzip"),
+        pytest.param(gzip.compress(b"{}\n")[:-3], id="cut short"),
+        pytest.param(gzip.compress(b'{"n":'), id="half a line"),
+        pytest.param(gzip.compress(bytes(40 << 20)), id="an endless line"),
+        pytest.param(gzip.compress(b"\n" * (300 << 20), 1), id="endless lines"),
+    ],
+)
+async def test_a_damaged_item_file_is_named(store: Store, data: bytes) -> None:
+    await items_sink(store, "r", uid="u")(1, data)
+    [file] = [file async for file in items_files(store, "r", uid="u")]
+    with pytest.raises(ArchiveDamaged) as caught:
+        deque(file.lines(), maxlen=0)
+    assert caught.value.place.endswith("r-items-000001.jsonl.gz")
+
+
+async def test_a_vaults_key_seals_what_a_restore_writes(store: Store) -> None:
+    async def proofs(uid: str = "u") -> list[str]:
+        return [file.proof async for file in items_files(store, "r", uid=uid)]
+
+    data = gzip.compress(b'{"n":1}\n')
+    await items_sink(store, "r", uid="u")(1, data)
+    assert await proofs() == ["unknown"]
+    first, second = (new_key(clock=utc_now) for _ in range(2))
+    store.trust = Trust(KeyRing((first,)))
+    await items_sink(store, "r", uid="u")(2, data)
+    store.trust = Trust(KeyRing((first, second)))
+    await items_sink(store, "r", uid="u")(3, data)
+    assert await proofs() == ["missing", "proven", "proven"]
+    assert await proofs("v") == ["missing"] * 3
+    assert await lines(store) == [b'{"n":1}'] * 3
 
 
 async def test_the_side_files_are_veleros(store: Store, folder: Path) -> None:
