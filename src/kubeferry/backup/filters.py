@@ -152,7 +152,11 @@ class Word:
             return _may_end(self.text, f".{group}" if group else "")
         if self.names:
             return False
-        return "." not in self.text or (bool(group) and self.text.lower().endswith(f".{group}"))
+        return "." not in self.text or self.names_group(group)
+
+    def names_group(self, group: str) -> bool:
+        """Whether the group itself is written at its end."""
+        return bool(group) and self.text.lower().endswith(f".{group}")
 
     def covers(self, group: str) -> bool:
         """Whether it stands for every kind of a group, whatever those are."""

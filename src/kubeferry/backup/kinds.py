@@ -120,23 +120,34 @@ def claim_kinds(discovery: Discovery) -> Kinds:
 
 @dataclass(frozen=True, slots=True)
 class _Lists:
-    """Includes and excludes for the kinds of one scope, resolved."""
+    """Includes and excludes for the kinds of one scope, resolved.
+
+    ``parts`` are those that these were made of, the ones that go before first.
+    """
 
     included: Words
     excluded: Words
+    parts: tuple["_Lists", ...] = ()
 
     def over(self, lower: "_Lists") -> "_Lists":
         """Both: what these say of a kind goes before what ``lower`` says (velero.md §2.3)."""
         decided = self.included.names | self.excluded.names
         excluded = self.excluded.and_then(lower.excluded, but=decided)
         included = self.included.and_then(lower.included, but=decided | excluded.names)
-        return _Lists(included, excluded)
+        return _Lists(included, excluded, (self, lower))
 
     def may_take(self, group: str) -> bool:
         """Whether they could take a kind of a group of which nothing is known."""
-        if any(word.covers(group) for word in self.excluded.words):
-            return False
-        return not self.included or any(word.may_mean(group) for word in self.included.words)
+        for one in self.parts or (self,):
+            if one.leaves_out(group):
+                return False
+            if any(word.may_mean(group) for word in one.included.words):
+                return True
+        return not self.included
+
+    def leaves_out(self, group: str) -> bool:
+        """Whether a group is excluded, whatever its kinds are."""
+        return any(word.covers(group) for word in self.excluded.words)
 
     def takes(self, name: str) -> bool:
         """Whether a kind is included, as all are where nothing is named, and not excluded."""
@@ -197,10 +208,12 @@ class _Choice:
 
     def _may_take(self, group: str) -> bool:
         """Whether kinds of a group that does not answer might be taken."""
-        if self._is_old:
-            return self._namespaced.may_take(group)
-        lists_cluster = bool(self._cluster.included) and self._cluster.may_take(group)
-        return self._namespaced.may_take(group) or lists_cluster or group in _RELATED_GROUPS
+        if self._namespaced.may_take(group):
+            return True
+        if not self._is_old and self._cluster.included and self._cluster.may_take(group):
+            return True
+        by_relation = group in _RELATED_GROUPS and self._filters.cluster is not False
+        return by_relation and not self._cluster.leaves_out(group)
 
     def _left_out(self, listed: Set[Resource], allowed: Set[str]) -> Iterator[tuple[str, str]]:
         """The kinds that could be archived and are not listed, and why."""
@@ -291,7 +304,7 @@ class _Choice:
 
     def _why_unknown(self, word: Word) -> str:
         groups = sorted(group for group in self._broken if word.may_mean(group))
-        if any(word.covers(group) or f".{group}" in word.text.lower() for group in groups):
+        if any(word.covers(group) or word.names_group(group) for group in groups):
             return ""  # that the group does not answer is told by itself
         perhaps = f"; it may be one of {' or '.join(groups)}, which does not answer"
         return f"matches no kind that is served{perhaps if groups else ''}"

@@ -453,6 +453,45 @@ def test_a_group_that_does_not_answer_matters_where_its_kinds_may_be_selected(
     assert list(kinds.notes) == told
 
 
+@pytest.mark.parametrize(
+    ("filters", "policy", "lost"),
+    [
+        pytest.param((), {"excluded_namespaced": ("*.x.io",)}, False, id="the policy alone"),
+        pytest.param(("*",), {"excluded_namespaced": ("*.x.io",)}, True, id="the backup has a say"),
+        pytest.param(("po",), {"included_namespaced": ("*.x.io",)}, True, id="both include"),
+        pytest.param(("po",), {"included_namespaced": ("svc",)}, False, id="none does"),
+    ],
+)
+def test_a_group_that_does_not_answer_and_a_policy(
+    filters: tuple[str, ...], policy: dict[str, tuple[str, ...]], lost: bool
+) -> None:
+    kinds = choose_kinds(
+        ResourceFilters(included_namespaced=filters),
+        BROKEN,
+        generated=False,
+        everything=True,
+        policy=ResourceFilters(**policy),
+    )
+    assert (kinds.lost == {"x.io"}) is lost
+
+
+@pytest.mark.parametrize(
+    ("filters", "lost"),
+    [
+        pytest.param(ResourceFilters(included=("pvc",)), True, id="classes of claims"),
+        pytest.param(ResourceFilters(included=("pvc",), cluster=False), False, id="none come in"),
+        pytest.param(
+            ResourceFilters(included=("pvc",), excluded=("*.storage.k8s.io",)), False, id="excluded"
+        ),
+    ],
+)
+def test_a_group_that_others_may_need_matters(filters: ResourceFilters, lost: bool) -> None:
+    classes = BrokenGroup("storage.k8s.io", "v1", "down")
+    discovery = Discovery(SERVED.all_versions, (classes,))
+    kinds = choose_kinds(filters, discovery, generated=False, everything=False)
+    assert bool(kinds.lost) is lost
+
+
 def test_a_group_that_claims_do_not_need_does_not_matter_to_a_backup_of_them() -> None:
     assert claim_kinds(BROKEN).lost == frozenset()
     classes = BrokenGroup("storage.k8s.io", "v1", "down")
