@@ -10,9 +10,11 @@ from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import Identity, Resource, reserved_namespaces
 from kubeferry.restore.apply import Result
 from kubeferry.restore.definitions import defined_resources
+from kubeferry.restore.existing import Policy
 from kubeferry.restore.heirs import Owner
 from kubeferry.restore.hooks import ExecHook, compile_hooks
-from kubeferry.restore.plan import PlanItem, Planner
+from kubeferry.restore.plan import WRITING, PlanItem, Planner
+from kubeferry.restore.refusals import Backend
 from kubeferry.restore.report import problems
 from kubeferry.restore.spool import Spool
 from kubeferry.transform.automatic.upgrades.conversion import ServedKind
@@ -435,3 +437,73 @@ def test_a_pod_s_item_tells_who_gave_it_its_name_where_that_is_served(spool: Spo
     assert found["b"] is None
     assert str(found["c"]) == "ConfigMap db"
     assert found["d"] is None
+
+
+def live(spool: Spool, kind: str, *objects: Built) -> None:
+    """What the target has."""
+    for one in objects:
+        meta = one["metadata"]
+        spool.add_live(Identity(kind, meta.get("namespace", ""), meta["name"]), one.json)
+
+
+@pytest.mark.parametrize(
+    ("there", "policy", "action", "reason"),
+    [
+        pytest.param(config_map("shop1/a", k="v"), "update", "skip", "Identical", id="the same"),
+        pytest.param(config_map("shop1/a", k="x"), "none", "skip", "Differs", id="another"),
+        pytest.param(config_map("shop1/a", k="x"), "update", "update", "", id="to be updated"),
+        pytest.param(
+            config_map("shop1/a", k="x").with_(immutable=True),
+            "recreate",
+            "recreate",
+            "",
+            id="to be made anew",
+        ),
+        pytest.param(config_map("shop/a", k="v"), "none", "create", "", id="elsewhere"),
+    ],
+)
+def test_what_is_there_decides_what_is_done(
+    spool: Spool, there: Built, policy: Policy, action: str, reason: str
+) -> None:
+    add(spool, "configmaps", config_map("shop/a", k="v"))
+    live(spool, "configmaps", there)
+    plan = replace(planner(spool, {"shop": "shop1"}), policy=policy)
+    _, item = items(plan)
+    assert (item.action, item.why.reason if item.why else "") == (action, reason)
+    assert (item.object is not None) == (action in WRITING)
+
+
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [
+        pytest.param(namespace("shop1"), ("skip", "Identical"), id="is left alone"),
+        pytest.param(
+            namespace("shop1").meta(deletionTimestamp="2026-01-01T00:00:00Z"),
+            ("create", ""),
+            id="is waited for while it is going",
+        ),
+    ],
+)
+def test_a_namespace_that_is_there(spool: Spool, there: Built, expected: tuple[str, str]) -> None:
+    add(spool, "namespaces", namespace("shop"))
+    live(spool, "namespaces", there)
+    [item] = items(planner(spool, {"shop": "shop1"}))
+    assert (item.action, item.why.reason if item.why else "") == expected
+
+
+def test_a_claim_that_is_there_keeps_its_volume(spool: Spool) -> None:
+    claim = obj("v1/PersistentVolumeClaim", "shop/data").with_(spec={"volumeName": "pv"})
+    add(spool, "persistentvolumeclaims", claim)
+    _, before = items(planner(spool))
+    assert [note.reason for note in before.warnings] == ["VolumeDataNotRestored"]
+    live(spool, "persistentvolumeclaims", claim)
+    _, after = items(planner(spool))
+    assert (after.action, after.warnings) == ("skip", ())
+
+
+def test_a_service_is_known_by_where_it_goes(spool: Spool) -> None:
+    add(spool, "services", obj("v1/Service", "shop/hook"))
+    plan = planner(spool, {"shop": "shop1"})
+    assert plan.brings(Backend("shop1", "hook"))
+    assert not plan.brings(Backend("shop", "hook"))
+    assert not plan.brings(Backend("shop1", "other"))
