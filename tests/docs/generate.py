@@ -15,6 +15,7 @@ from kubeferry.cli.main import root
 from kubeferry.durations import PATTERN
 from kubeferry.kube.objects import POD_SPEC_PATHS
 from kubeferry.restore.waves import STEPS
+from kubeferry.transform.automatic.rules import RULES
 from kubeferry.transform.automatic.upgrades.table import CONVERSIONS
 from kubeferry.transform.automatic.upgrades.table import REMOVED as GONE
 from kubeferry.transform.modifiers import protected
@@ -161,6 +162,12 @@ def exit_codes() -> str:
     """The table of exit codes."""
     rows = (f"| {code} | {text} |\n" for code, text in EXIT_CODES.items())
     return "| code | meaning |\n|---|---|\n" + "".join(rows)
+
+
+def automatic_rules() -> str:
+    """docs/restores.md: the automatic rules that can be switched off."""
+    rows = (f"| `{name}` | {text} |\n" for name, text in RULES.items())
+    return "| automatic rule | what it does |\n|---|---|\n" + "".join(rows)
 
 
 def api_upgrades() -> str:

@@ -16,6 +16,7 @@ from kubeferry.api.metadata import convert
 from kubeferry.api.restore_hooks import RestoreHooks
 from kubeferry.restore.hooks import compile_hooks
 from kubeferry.sandbox.kinds import builtin_kinds
+from kubeferry.transform.automatic.rules import switched_off
 from kubeferry.transform.automatic.upgrades.conversion import ServedKind, group_resource_of
 from kubeferry.transform.automatic.upgrades.table import CONVERSIONS, REMOVED
 from kubeferry.transform.change import MISSING, STRIPPED, Change, Outcome, apply_changes
@@ -109,6 +110,7 @@ def facts(rules: dict[str, Any]) -> Facts:
         restored_volumes=frozenset(rules.get("restoredVolumes", ())),
         served=(SERVED | more) - lacks,
         preserve_node_ports=rules.get("preserveNodePorts"),
+        off=switched_off(rules.get("automatic", {})),
     )
 
 

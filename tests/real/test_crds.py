@@ -339,6 +339,7 @@ PARAMETERS: dict[str, Any] = {
     "overwriteServiceAnnotations": {"example.com/id": "lb", "example.com/old-": ""},
     "overwriteIngressAnnotations": {"example.com/class": ""},
     "preserveNodePorts": False,
+    "automatic": {"job-selector": False},
     "appRestoreOnly": True,
     "privilegedResources": "Skip",
 }

@@ -230,6 +230,14 @@ class RestoreSpec(Strict, kw_only=True, frozen=True):
             "false: all are drawn anew; unset: kept, but the health check's."
         ),
     ] = None
+    automatic: Annotated[
+        dict[str, bool],
+        Meta(
+            max_length=100,
+            description="Automatic rules by name, such as service-listeners: false switches one "
+            "off; all others are on.",
+        ),
+    ] = field(default_factory=dict)
     existing_resource_policy: Annotated[
         Literal["none", "update", "recreate"],
         Meta(

@@ -61,6 +61,8 @@ def _said(spec: RestoreSpec) -> Iterator[tuple[str, str | None]]:
     yield from _annotated("--ingress-annotation", spec.overwrite_ingress_annotations)
     if spec.preserve_node_ports is not None:
         yield from _truth("--preserve-node-ports", spec.preserve_node_ports)
+    for rule, is_on in spec.automatic.items():
+        yield "--automatic", f"{rule}={str(is_on).lower()}"
     if spec.existing_resource_policy != "none":
         yield "--existing-resource-policy", spec.existing_resource_policy
     if spec.restore_status is not None:
@@ -153,6 +155,8 @@ def rows(spec: RestoreSpec) -> Iterator[Row]:
             yield name, key.removesuffix("-"), "(taken out)" if is_out else str(new)
     if spec.preserve_node_ports is not None:
         yield "preserveNodePorts", str(spec.preserve_node_ports).lower(), ""
+    for rule, is_on in spec.automatic.items():
+        yield f"automatic.{rule}", str(is_on).lower(), ""
     if spec.existing_resource_policy != "none":
         yield "existingResourcePolicy", spec.existing_resource_policy, ""
     if spec.restore_status is not None:

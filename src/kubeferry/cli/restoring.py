@@ -144,6 +144,11 @@ def _changing() -> list[Callable[[Any], Any]]:
             help="All node ports of Services stay, or with =false none; else all but the health "
             "check's.",
         ),
+        mapping_option(
+            "--automatic",
+            metavar="RULE=false",
+            help="Automatic rules that are switched off: service-listeners=false.",
+        ),
         click.option(
             "--existing-resource-policy",
             type=click.Choice(["none", "update", "recreate"]),
@@ -242,13 +247,14 @@ def spec_of(options: Mapping[str, Any]) -> dict[str, Any]:
         "orLabelSelectors": options["or_selector"],
         "privilegedResources": options["privileged_resources"],
         "namespaceMapping": options["namespace_mapping"],
-        "references": _switches(options["references"]),
+        "references": _switches(options["references"], "--references"),
         "rewriteServiceNames": options["rewrite_service_names"] or None,
         "imageRegistryMapping": options["image_registry_mapping"],
         "imagePaths": options["image_path"],
         "storageClassMapping": options["storage_class_mapping"],
         "convertedarg": options["convert_claim"],
         "preserveNodePorts": TRUTH[options["preserve_node_ports"]],
+        "automatic": _switches(options["automatic"], "--automatic"),
         "existingResourcePolicy": options["existing_resource_policy"],
         "restoreStatus": {
             "includedResources": options["status_include_resources"],
@@ -259,10 +265,8 @@ def spec_of(options: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _switches(pairs: Mapping[str, str]) -> dict[str, bool]:
+def _switches(pairs: Mapping[str, str], option: str) -> dict[str, bool]:
     for key, value in pairs.items():
         if value not in ("true", "false"):
-            raise click.BadParameter(
-                f"{key} is true or false, not {value!r}", param_hint="--references"
-            )
+            raise click.BadParameter(f"{key} is true or false, not {value!r}", param_hint=option)
     return {key: value == "true" for key, value in pairs.items()}

@@ -14,6 +14,7 @@ from kubeferry.restore.hooks import compile_hooks
 from kubeferry.restore.parameters import compile_parameters
 from kubeferry.restore.request import RestoreRequest
 from kubeferry.restore.selection import KindWords, compile_selection, compile_words
+from kubeferry.transform.automatic.rules import switched_off
 from kubeferry.transform.change import Note
 from kubeferry.transform.modifiers.rules import Modifiers, parse_modifiers
 from kubeferry.transform.parameters import image_rows
@@ -35,6 +36,7 @@ async def prepare(restore: ApplicationRestore, *, client: Client, namespace: str
     check_mapping(spec.namespace_mapping, reserved=reserved)
     selection = compile_selection(spec, reserved=reserved)
     parameters = compile_parameters(spec)
+    off = switched_off(spec.automatic)
     hooks = compile_hooks(spec.hooks)
     rows, notes = await read_image_rows(client, namespace)
     modifiers, digest = None, ""
@@ -51,6 +53,7 @@ async def prepare(restore: ApplicationRestore, *, client: Client, namespace: str
         parameters=parameters,
         rewrite_service_names=spec.rewrite_service_names,
         preserve_node_ports=spec.preserve_node_ports,
+        automatic_off=off,
         status=_status(spec),
         objects_only=spec.app_restore_only,
         modifiers=modifiers,

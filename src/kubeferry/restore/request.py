@@ -30,6 +30,7 @@ class RestoreRequest:
         parameters: all other parameters that change objects, compiled.
         rewrite_service_names: whether DNS names of Services follow the namespace mapping.
         preserve_node_ports: ``preserveNodePorts``, None where it is unset.
+        automatic_off: automatic rules that are switched off, by name.
         status: of which kinds objects get their status back, None: of none.
         objects_only: whether claims may stay empty (``appRestoreOnly``).
         modifiers: the compiled rules, None without any.
@@ -49,6 +50,7 @@ class RestoreRequest:
     parameters: Parameters = field(default_factory=Parameters)
     rewrite_service_names: bool = False
     preserve_node_ports: bool | None = None
+    automatic_off: frozenset[str] = frozenset()
     status: KindWords | None = None
     objects_only: bool = False
     modifiers: Modifiers | None = None

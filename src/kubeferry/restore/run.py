@@ -119,6 +119,7 @@ async def open_plan(
                     ServedKind(one.api_version, one.kind) for one in discovery.all_versions
                 ),
                 preserve_node_ports=request.preserve_node_ports,
+                off=request.automatic_off,
             ),
             init_hooks=request.hooks.init,
         )

@@ -13,9 +13,11 @@ class Facts:
     no data backup and not reclaimed by deletion). All others are provisioned anew for their claims.
     ``served`` are the kinds that the target serves, each in every version: what is not among them
     is brought to a version that is. ``preserve_node_ports`` is the restore's
-    ``preserveNodePorts``, None where it is unset.
+    ``preserveNodePorts``, None where it is unset. ``off`` are the rules that are switched off
+    (``automatic/rules.py``).
     """
 
     restored_volumes: frozenset[str] = frozenset()
     served: frozenset[ServedKind] = frozenset()
     preserve_node_ports: bool | None = None
+    off: frozenset[str] = frozenset()

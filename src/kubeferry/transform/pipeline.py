@@ -188,7 +188,9 @@ class Pipeline:
                 *verdicts_for(group_resource, facts),
                 *parameters.verdicts_for(group_resource),
             ),
-            upgrades=upgrades_for(group_resource, facts.served),
+            upgrades=upgrades_for(group_resource, facts.served)
+            if "api-upgrade" not in facts.off
+            else {},
             warns=tuple(warnings_for(group_resource, facts)),
             concerns=tuple(concerns),
             steps=tuple(steps),

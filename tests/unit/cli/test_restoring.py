@@ -19,7 +19,7 @@ ALL = (
     "--storage-class-mapping slow=fast --convert-claim shop/data=fast,ReadWriteOnce,20Gi "
     "--service-annotation a=b,c=d --service-annotation e- --ingress-annotation f= "
     "--preserve-node-ports=false --status-include-resources cm --status-exclude-resources deploy "
-    "--app-restore-only --resource-modifier m"
+    "--app-restore-only --resource-modifier m --automatic job-selector=false"
 )
 
 
@@ -68,6 +68,7 @@ def test_every_option_has_its_field() -> None:
         "overwriteServiceAnnotations": {"a": "b,c=d", "e-": ""},
         "overwriteIngressAnnotations": {"f": ""},
         "preserveNodePorts": False,
+        "automatic": {"job-selector": False},
         "restoreStatus": {"includedResources": ["cm"], "excludedResources": ["deploy"]},
         "appRestoreOnly": True,
         "resourceModifier": {"kind": "ConfigMap", "name": "m"},
@@ -91,8 +92,8 @@ def test_the_command_of_a_spec_makes_the_same_spec(line: str) -> None:
 def test_all_that_is_asked_for_is_shown() -> None:
     made = build("name", options(ALL))
     shown = {name for name, _, _ in rows(made.spec)}
-    fields = set(spec(ALL)) - {"backupName", "references"}
-    assert shown == fields | {"references.webhooks"}
+    fields = set(spec(ALL)) - {"backupName", "references", "automatic"}
+    assert shown == fields | {"references.webhooks", "automatic.job-selector"}
     assert ("convertedarg", "shop/data", "fast,ReadWriteOnce,20Gi") in list(rows(made.spec))
     assert ("overwriteServiceAnnotations", "e", "(taken out)") in list(rows(made.spec))
 

@@ -61,6 +61,7 @@ async def test_every_parameter_arrives(client: Client) -> None:
         overwriteServiceAnnotations={"a": "b", "c": None},
         overwriteIngressAnnotations={"d": "e"},
         preserveNodePorts=False,
+        automatic={"job-selector": False, "claim-volume": True},
         appRestoreOnly=True,
         privilegedResources="Skip",
     )
@@ -69,6 +70,7 @@ async def test_every_parameter_arrives(client: Client) -> None:
     assert request.selection.labels == (parse_selector_text("app=web"),)
     assert request.rewrite_service_names
     assert request.preserve_node_ports is False
+    assert request.automatic_off == {"job-selector"}
     assert request.objects_only
     parameters = request.parameters
     assert parameters.references_off == {"webhooks"}
@@ -95,6 +97,7 @@ async def test_nothing_said_changes_nothing(client: Client) -> None:
         ({"namespaceMapping": {"a": "kube-system"}}, "spec.namespaceMapping.a"),
         ({"imageRegistryMapping": {"a/b:1": "c"}}, "spec.imageRegistryMapping.a/b:1"),
         ({"imagePaths": {"pods": ["/spec"]}}, "spec.imagePaths.pods"),
+        ({"automatic": {"job-selectors": False}}, "spec.automatic.job-selectors"),
         ({"storageClassMapping": {"A": "b"}}, "spec.storageClassMapping.A"),
         (
             {"convertedarg": [{"namespace": "a", "persistentVolumeClaim": "b"}]},

@@ -14,7 +14,7 @@ from kubeferry.transform.automatic.upgrades.table import CONVERSIONS
 from kubeferry.transform.change import Cause, Change, Note
 from kubeferry.transform.facts import Facts
 
-_REFERENCE = Cause("automatic", "api-upgrade reference")
+_REFERENCE = Cause("automatic", "api-upgrade-reference")
 
 
 def scale_targets(facts: Facts, obj: Object) -> list[Change]:

@@ -5,7 +5,7 @@
 from typing import Any
 
 from kubeferry.kube.objects import Object, at
-from kubeferry.transform.change import MISSING, Cause, Change
+from kubeferry.transform.change import MISSING, Cause, Change, removals
 from kubeferry.transform.facts import Facts
 
 _PLACEMENT = Cause("automatic", "pod-placement")
@@ -17,27 +17,17 @@ _WAITING = frozenset({"restore-wait", "restic-wait"})
 """Init containers that Velero adds to wait for a volume's data (velero.md §3.7
 ``pod-volume-restore``)."""
 
-_FIELDS = {
-    "nodeName": _PLACEMENT,
-    "priority": _PLACEMENT,
-    "ephemeralContainers": _EPHEMERAL,
-}
+
+def placement(facts: Facts, obj: Object) -> list[Change]:
+    """The node is chosen anew and the priority computed anew from its class."""
+    return removals(obj.get("spec"), "/spec", ("nodeName", "priority"), _PLACEMENT)
 
 
-def fields(facts: Facts, obj: Object) -> list[Change]:
-    """The node is chosen anew and the priority computed anew from its class.
-
-    Ephemeral containers go, because they can be added to a running pod only: a create with them is
-    refused.
+def ephemeral_containers(facts: Facts, obj: Object) -> list[Change]:
+    """Ephemeral containers go, because they can be added to a running pod only: a create with them
+    is refused.
     """
-    spec = obj.get("spec")
-    if not isinstance(spec, dict):
-        return []
-    return [
-        Change(f"/spec/{field}", spec[field], MISSING, cause)
-        for field, cause in _FIELDS.items()
-        if field in spec
-    ]
+    return removals(obj.get("spec"), "/spec", ("ephemeralContainers",), _EPHEMERAL)
 
 
 def token_volumes(facts: Facts, obj: Object) -> list[Change]:

@@ -37,10 +37,11 @@ Judging = Callable[[Facts, Object], Note | None]
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A fix and the kinds (group resources) it is for."""
+    """A fix, the kinds (group resources) it is for, and the rule (``RULES``) that it is."""
 
     kinds: frozenset[str]
     changes: Changing
+    rule: str
 
 
 Telling = Callable[[Facts, Object], list[Note]]
@@ -49,10 +50,11 @@ Telling = Callable[[Facts, Object], list[Note]]
 
 @dataclass(frozen=True, slots=True)
 class Warn:
-    """A warning and the kinds (group resources) it is for."""
+    """A warning, the kinds (group resources) it is for, and the rule (``RULES``) that it is."""
 
     kinds: frozenset[str]
     tell: Telling
+    rule: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,46 +91,63 @@ VERDICTS = (
 )
 
 FIXES = (
-    Fix(_on("pods"), pods.fields),
-    Fix(_on("pods"), pods.token_volumes),
-    Fix(_on("pods"), pods.old_waits),
-    Fix(_on("services"), services.addresses),
-    Fix(_on("services"), services.node_ports),
-    Fix(_on("services"), services.health_check_port),
-    Fix(_on("services"), services.listeners),
-    Fix(_on("ingresses.networking.k8s.io"), ingresses.ingress_class),
-    Fix(_on("persistentvolumeclaims"), claims.binding),
-    Fix(_on("persistentvolumeclaims"), claims.volume_name),
-    Fix(_on("persistentvolumes"), volumes.binding),
-    Fix(_on("persistentvolumes"), flexvolume.volume),
-    Fix(_on("storageclasses.storage.k8s.io"), flexvolume.storage_class),
+    Fix(_on("pods"), pods.placement, "pod-placement"),
+    Fix(_on("pods"), pods.ephemeral_containers, "pod-ephemeral-containers"),
+    Fix(_on("pods"), pods.token_volumes, "pod-token-volumes"),
+    Fix(_on("pods"), pods.old_waits, "pod-restore-wait"),
+    Fix(_on("services"), services.addresses, "service-cluster-ip"),
+    Fix(_on("services"), services.node_ports, "service-node-ports"),
+    Fix(_on("services"), services.health_check_port, "service-health-check-port"),
+    Fix(_on("services"), services.listeners, "service-listeners"),
+    Fix(_on("ingresses.networking.k8s.io"), ingresses.ingress_class, "ingress-class"),
+    Fix(_on("persistentvolumeclaims"), claims.binding, "claim-binding"),
+    Fix(_on("persistentvolumeclaims"), claims.volume_name, "claim-volume"),
+    Fix(_on("persistentvolumes"), volumes.binding, "volume-binding"),
+    Fix(_on("persistentvolumes"), flexvolume.volume, "flexvolume-to-csi"),
+    Fix(_on("storageclasses.storage.k8s.io"), flexvolume.storage_class, "flexvolume-to-csi"),
     *(
-        Fix(_on(kind), partial(fix, path=path))
+        Fix(_on(kind), partial(fix, path=path), rule)
         for kind, path in POD_SPEC_PATHS.items()
-        for fix in (flexvolume_inline.claims, seccomp.profiles)
+        for fix, rule in (
+            (flexvolume_inline.claims, "flexvolume-claim"),
+            (seccomp.profiles, "seccomp-profile"),
+        )
     ),
-    Fix(_on("cronjobs.batch"), cron_jobs.time_zone),
-    Fix(_on("horizontalpodautoscalers.autoscaling"), old_references.scale_targets),
-    Fix(_on("jobs.batch"), jobs.selector),
-    Fix(_on("serviceaccounts"), service_accounts.token_references),
-    Fix(_on("secrets"), service_accounts.token_secret),
-    Fix(_WEBHOOKS, webhooks.side_effects),
-    Fix(_on("customresourcedefinitions.apiextensions.k8s.io"), definitions.unknown_fields),
+    Fix(_on("cronjobs.batch"), cron_jobs.time_zone, "cron-time-zone"),
+    Fix(
+        _on("horizontalpodautoscalers.autoscaling"),
+        old_references.scale_targets,
+        "api-upgrade-reference",
+    ),
+    Fix(_on("jobs.batch"), jobs.selector, "job-selector"),
+    Fix(_on("serviceaccounts"), service_accounts.token_references, "service-account-tokens"),
+    Fix(_on("secrets"), service_accounts.token_secret, "token-secret"),
+    Fix(_WEBHOOKS, webhooks.side_effects, "webhook-side-effects"),
+    Fix(
+        _on("customresourcedefinitions.apiextensions.k8s.io"),
+        definitions.unknown_fields,
+        "definition-unknown-fields",
+    ),
 )
 
 WARNINGS = (
-    Warn(_WEBHOOKS, webhooks.had_side_effects),
-    Warn(_WEBHOOKS, old_references.webhook_rules),
+    Warn(_WEBHOOKS, webhooks.had_side_effects, "webhook-side-effects"),
+    Warn(_WEBHOOKS, old_references.webhook_rules, "old-api-named"),
     Warn(
         _on("roles.rbac.authorization.k8s.io", "clusterroles.rbac.authorization.k8s.io"),
         old_references.role_groups,
+        "old-api-named",
     ),
 )
 
 
 def fixes_for(group_resource: str, facts: Facts) -> Iterable[Callable[[Object], list[Change]]]:
-    """The fixes of one kind, in order, bound to the facts."""
-    return [partial(fix.changes, facts) for fix in FIXES if group_resource in fix.kinds]
+    """The fixes of one kind that are on, in order, bound to the facts."""
+    return [
+        partial(fix.changes, facts)
+        for fix in FIXES
+        if group_resource in fix.kinds and fix.rule not in facts.off
+    ]
 
 
 def verdicts_for(group_resource: str, facts: Facts) -> Iterable[Callable[[Object], Note | None]]:
@@ -139,5 +158,9 @@ def verdicts_for(group_resource: str, facts: Facts) -> Iterable[Callable[[Object
 
 
 def warnings_for(group_resource: str, facts: Facts) -> Iterable[Callable[[Object], list[Note]]]:
-    """The warnings about one kind, in order, bound to the facts."""
-    return [partial(one.tell, facts) for one in WARNINGS if group_resource in one.kinds]
+    """The warnings about one kind that are on, in order, bound to the facts."""
+    return [
+        partial(one.tell, facts)
+        for one in WARNINGS
+        if group_resource in one.kinds and one.rule not in facts.off
+    ]
