@@ -46,6 +46,8 @@ _OTHERS_ANNOTATIONS = (
 )
 """How annotations begin that Kubernetes' own controllers write."""
 
+_AUTOSCALER = "kube-controller-manager"
+
 _MAPS = frozenset(
     {
         "annotations",
@@ -124,6 +126,7 @@ def compare_existing(
     more deeply than calls can be.
     """
     ours = _as_stored(ours) if group_resource == "secrets" else ours
+    ours = _unscaled(ours) if _is_autoscaled(live) else ours
     walk = _Walk(merge_keys(group_resource))
     bases = [*_bases(live), archived]
     merged = walk.fields(ours, live, bases)
@@ -218,6 +221,25 @@ def _as_stored(secret: Object) -> Object:
     for key, text in texts.items():
         data[key] = base64.b64encode(str(text).encode()).decode()
     return {key: value for key, value in secret.items() if key != "stringData"} | {"data": data}
+
+
+def _is_autoscaled(live: Object) -> bool:
+    """Whether an autoscaler has set the number of replicas; a person's scaling tells another
+    manager.
+    """
+    return any(
+        isinstance(entry, dict)
+        and entry.get("subresource") == "scale"
+        and entry.get("manager") == _AUTOSCALER
+        for entry in metadata(live).get("managedFields") or ()
+    )
+
+
+def _unscaled(ours: Object) -> Object:
+    spec = ours.get("spec")
+    if not isinstance(spec, dict):
+        return ours
+    return {**ours, "spec": {key: value for key, value in spec.items() if key != "replicas"}}
 
 
 def _bases(live: Object) -> Iterator[Any]:

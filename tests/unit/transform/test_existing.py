@@ -253,3 +253,17 @@ def test_a_merge_patch_makes_one_of_the_other() -> None:
     patch = merge_patch(old, new)
     assert patch == {"a": {"b": 2}, "e": {"f": True}, "d": None}
     assert apply_merge_patch(old, patch) == new
+
+
+@pytest.mark.parametrize(
+    ("manager", "counts"),
+    [
+        pytest.param("kube-controller-manager", False, id="an autoscaler"),
+        pytest.param("kubectl", True, id="a person"),
+    ],
+)
+def test_replicas_are_an_autoscalers_once_it_has_set_them(manager: str, counts: bool) -> None:
+    fields = {"f:spec": {"f:replicas": {}}}
+    entry = {**owned(manager, fields), "subresource": "scale"}
+    live = workload(web(), replicas=5).meta(managedFields=[entry])
+    assert bool(compared(workload(web(), replicas=2), live).changes) == counts
