@@ -60,6 +60,8 @@ _SOUGHT_BY: Mapping[str, tuple[str, ...]] = {
     STORAGE_CLASSES: (SNAPSHOT_CLASSES,),
 }
 """Kinds that come in because they name an object of another."""
+_BUILT_IN = TARGETS.union(RULES) - {SNAPSHOT_CLASSES}
+"""Kinds that have no definition for sure."""
 _GENERATED = "made by others"
 _VERBS = frozenset({"list", "get", "create", "delete"})
 _FIRST = (PODS, CLAIMS, VOLUMES)
@@ -319,7 +321,7 @@ def _reached(listed: Set[str], allowed: Set[str]) -> set[str]:
         reached.add(kind)
         rule = RULES.get(kind)
         needs = {*(rule.kinds if rule else ()), *_SOUGHT_BY.get(kind, ()), NAMESPACES}
-        if "." in split_group_resource(kind)[1]:  # it may be a custom one
+        if "." in split_group_resource(kind)[1] and kind not in _BUILT_IN:
             needs.add(DEFINITIONS)
         waiting |= (needs & allowed) - reached
     return reached

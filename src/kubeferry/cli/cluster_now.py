@@ -78,6 +78,9 @@ async def _collect(
     session: Session, facts: BackupFacts, new: Spool, reporter: Reporter
 ) -> Discovery:
     backup = _objects_only(await asked(session, facts))
+    if "resourcePolicy" in facts.asked and backup.spec.resource_policy is None:
+        told = "its resource policy is not known here: what that left out counts as new"
+        reporter.problem(Problem("warning", "NothingSelected", told))
     request = await prepare(backup, client=session.client, namespace=session.namespace)
     choice = await choose(request, client=session.client, reporter=reporter)
     await collect(request, choice, client=session.client, sink=SpoolSink(new), reporter=reporter)

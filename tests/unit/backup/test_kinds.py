@@ -345,13 +345,13 @@ def test_the_lists_of_a_policy_come_after_the_specs(
             id="nothing brings it in; a volume comes with its claim",
         ),
         pytest.param(
-            ResourceFilters(included=("cm", "crd")),
+            ResourceFilters(included=("deploy", "crd")),
             False,
             [
                 "spec.includedResources[1]: 'crd' is cluster-scoped, and no other object brings "
                 "it in; includeClusterResources: true takes all cluster-scoped objects"
             ],
-            id="a ConfigMap brings in no definition",
+            id="a Deployment and its classes bring in no definition",
         ),
         pytest.param(
             ResourceFilters(included=("deploy", "clusterroles")),

@@ -104,6 +104,14 @@ async def test_what_was_added_removed_and_changed_since(ground: Ground) -> None:
     assert findings.problems == []
 
 
+async def test_a_resource_policy_that_is_not_known_here_is_told(ground: Ground) -> None:
+    asked = {"resourcePolicy": {"kind": "ConfigMap", "name": "policies"}}
+    _, findings = await ground.verdicts(replace(FACTS, asked=asked))
+    assert [str(one) for one in findings.problems] == [
+        "NothingSelected: its resource policy is not known here: what that left out counts as new"
+    ]
+
+
 async def test_what_the_selection_does_not_take_any_more_is_not_gone(ground: Ground) -> None:
     hidden = config_map("shop/hidden", a="1").meta(labels={"velero.io/exclude-from-backup": "true"})
     await create(ground, hidden, config_map("csdr/reserved", a="1"))
