@@ -236,7 +236,7 @@ async def write_big(store: Store) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"])
-@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
 async def test_a_failure_that_passes_is_none(
     s3: S3Server, proxy: Proxy, kind: str, status: int
 ) -> None:
@@ -281,6 +281,27 @@ async def test_an_upload_broken_off_takes_its_parts_back(s3: S3Server, proxy: Pr
     assert len(proxy.of("AbortMultipartUpload")) == 1
     folder = s3.folder / store.url.split("/")[2]
     assert [path for path in folder.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("is_whole", [True, False], ids=["that is whole", "that is broken off"])
+async def test_an_upload_that_was_begun_twice_leaves_nothing_of_the_first(
+    s3: S3Server, proxy: Proxy, is_whole: bool
+) -> None:
+    store = open_oss(s3, proxy)
+    lost = [True]
+    proxy.lose = lambda seen: seen.kind == "CreateMultipartUpload" and bool(lost) and lost.pop()
+    if is_whole:
+        data = await write_big(store)
+        assert await store.get("backups/b/big") == data
+    else:
+        with pytest.raises(Stop):
+            await break_off(store, "backups/b/big", BIG)
+    assert lost == []
+    assert len(proxy.of("CreateMultipartUpload")) == 2
+    folder = s3.folder / store.url.split("/")[2]
+    left = [path for path in folder.rglob("*") if path.is_file()]
+    assert [path.name for path in left] == (["big"] if is_whole else [])
+    assert len(proxy.of("AbortMultipartUpload")) == (1 if is_whole else 2)
 
 
 async def test_what_is_unreachable_is_told_in_plain_words(s3: S3Server) -> None:

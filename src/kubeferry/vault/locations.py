@@ -28,7 +28,7 @@ from kubeferry.vault.endpoints import Endpoint, check_allowed, parse_endpoint
 from kubeferry.vault.keys import NO_KEY, Trust
 from kubeferry.vault.parts import Target
 from kubeferry.vault.places import check_bucket, check_region, normal_prefix
-from kubeferry.vault.signing import Signer, path_text
+from kubeferry.vault.signing import Signer
 from kubeferry.vault.store import Store
 
 if TYPE_CHECKING:
@@ -333,10 +333,9 @@ def _target(
     timeouts: Timeouts,
 ) -> Target:
     root = str(address.endpoint)
-    if not address.is_virtual_hosted:
-        root = f"{root}/{address.bucket}"
     return Target(
-        root=f"{root}/{path_text(prefix)}" if prefix else root,
+        bucket=root if address.is_virtual_hosted else f"{root}/{address.bucket}",
+        prefix=prefix,
         signer=Signer(
             credentials.access_key_id,
             credentials.secret_access_key,
@@ -347,6 +346,7 @@ def _target(
         connect=timeouts.connect,
         answer=timeouts.request,
         retry=timeouts.retry,
+        hidden=(credentials.secret_access_key, credentials.session_token),
     )
 
 

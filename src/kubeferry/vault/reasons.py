@@ -69,7 +69,7 @@ def explain(message: str, *, hidden: tuple[str, ...]) -> Reason:
             words.append(f"HTTP {status[1].strip()}")
         name = code[1] if code else ""
         return Reason(
-            _strike(": ".join(words), hidden),
+            strike(": ".join(words), hidden),
             is_bucket=name == "NoSuchBucket",
             is_unsupported=name in ("NotImplemented", "NotSupported")
             or bool(status and status[1].startswith("501")),
@@ -81,9 +81,9 @@ def explain(message: str, *, hidden: tuple[str, ...]) -> Reason:
             text_below = words_below.format(
                 host=host[1] if host else "", detail=detail[1] if detail else "not trusted"
             )
-            return Reason(_strike(text_below, hidden), is_unreachable=True)
+            return Reason(strike(text_below, hidden), is_unreachable=True)
     first = message.partition("\n")[0].strip() or "no reason given"
-    return Reason(_strike(_QUERY.sub(r"\1", first), hidden))
+    return Reason(strike(_QUERY.sub(r"\1", first), hidden))
 
 
 def _is_encryption(code: str, text: str) -> bool:
@@ -103,7 +103,8 @@ _SHORTEST_SECRET = 4
 """A shorter text is no key of any storage, and striking it would garble the message."""
 
 
-def _strike(text: str, hidden: tuple[str, ...]) -> str:
+def strike(text: str, hidden: tuple[str, ...]) -> str:
+    """The text without what must not appear in it."""
     for secret in hidden:
         if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, "***")

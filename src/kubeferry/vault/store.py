@@ -33,7 +33,7 @@ from kubeferry.errors import (
 from kubeferry.vault import layout
 from kubeferry.vault.keys import NO_KEY, Trust
 from kubeferry.vault.parts import PartsUpload, Target
-from kubeferry.vault.reasons import explain
+from kubeferry.vault.reasons import explain, strike
 
 PART_BYTES = 8 << 20
 """Bytes of a part where nothing else is said: 10,000 of them, S3's limit, are 80 GiB."""
@@ -289,7 +289,15 @@ class Store:
         except (AlreadyExistsError, PreconditionError) as error:
             raise AlreadyStored("is in the vault already", place=f"{self.url}/{key}") from error
         except (BaseError, OSError, ValueError) as error:
-            raise self.unavailable(verb, key, error) from error
+            raise self.unavailable(verb, key, error) from self._without_secrets(error)
+
+    def _without_secrets(self, error: Exception) -> Exception:
+        """The error, or its text in another one: a storage's answer may quote the request that it
+        refuses, with its session token, and a traceback tells causes too.
+        """
+        said = str(error)
+        struck = strike(said, self._hidden)
+        return error if struck == said else OSError(struck)
 
     def unavailable(self, verb: str, key: str, error: Exception) -> VaultUnavailable:
         """The error for what the storage said when it was asked to ``verb`` a key."""
