@@ -392,6 +392,7 @@ def test_the_data_of_a_bound_claim_is_missed_and_told(
     path = "jsonpath={.status.phase}"
     asked = ("get", "persistentvolumeclaim", "data", "-n", "volumes", "-o", path)
     until(lambda: cluster.kubectl(*asked) == "Bound", what="the claim is bound")
+    source.apply(mounting("data", namespace="volumes"))
 
     source.back_up("volumes", "vault", "volumes")
     status = source.ended("applicationbackup", "volumes")["status"]
@@ -409,6 +410,19 @@ def test_the_data_of_a_bound_claim_is_missed_and_told(
     source.back_up("no-volumes", "vault", "volumes", pvBackup={"defaultPvBackup": False})
     status = source.ended("applicationbackup", "no-volumes")["status"]
     assert status["phase"] == "Completed"
+
+
+def mounting(claim: str, *, namespace: str) -> dict[str, Any]:
+    """A pod: an application's backup asks for the data of mounted claims alone."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "reader", "namespace": namespace},
+        "spec": {
+            "containers": [{"name": "main", "image": "nginx:1"}],
+            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}],
+        },
+    }
 
 
 def persistent_volume(name: str, *, claim: str) -> dict[str, Any]:

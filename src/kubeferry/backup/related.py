@@ -291,7 +291,7 @@ def _claim(body: bytes) -> Iterator[Reference]:
     if claim.is_bound:
         yield Reference(Identity(VOLUMES, "", claim.volume))
     if claim.storage_class:
-        # The class of a volume that somebody made by hand is a word that need not exist.
+        # A class that nobody was asked to make a volume by is a word that need not exist.
         target = Identity(STORAGE_CLASSES, "", claim.storage_class)
         yield Reference(target, claim.is_provisioned)
 

@@ -46,7 +46,7 @@ class Claim:
 
     Attributes:
         volume: the name of the volume that it is bound to, or to be bound to.
-        is_provisioned: whether its class is to make its volume, or has made it.
+        is_provisioned: whether its class was asked to make its volume.
     """
 
     namespace: str
@@ -157,8 +157,7 @@ def read_claim(raw: msgspec.Raw | bytes) -> Claim:
         storage_class=spec.storage_class_name or (meta.annotations or {}).get(_CLASS, ""),
         phase=claim.status.phase,
         volume=spec.volume_name,
-        is_provisioned=claim.status.phase != "Bound"
-        or not _PROVISIONERS.isdisjoint(meta.annotations or {}),
+        is_provisioned=not _PROVISIONERS.isdisjoint(meta.annotations or {}),
     )
 
 

@@ -139,7 +139,7 @@ def test_what_makes_pods_needs_what_they_will_need(kind: str) -> None:
         ),
         pytest.param(claim("Lost", volumeName="disk"), [], id="its volume is lost"),
         pytest.param(
-            claim("Pending", storageClassName="fast"), ["storageclasses fast"], id="waits for one"
+            claim("Pending", storageClassName="fast"), ["(storageclasses fast)"], id="waits for one"
         ),
         pytest.param(
             claim("Bound", {"volume.kubernetes.io/storage-provisioner": "x"}, storageClassName="a"),

@@ -32,7 +32,7 @@ CACHE = {"name": "c", "emptyDir": {}}
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        pytest.param(claim(), Claim("shop", "data", is_provisioned=True), id="a claim that waits"),
+        pytest.param(claim(), Claim("shop", "data"), id="a claim that waits"),
         pytest.param(
             claim(volumeName="pv-1", storageClassName="fast")
             .label(app="web")
@@ -44,7 +44,7 @@ CACHE = {"name": "c", "emptyDir": {}}
             claim()
             .annotate(volume_beta_kubernetes_io__storage_class="x")
             .meta(annotations={"volume.beta.kubernetes.io/storage-class": "old"}),
-            Claim("shop", "data", storage_class="old", is_provisioned=True),
+            Claim("shop", "data", storage_class="old"),
             id="its class in the old annotation",
         ),
     ],
