@@ -149,7 +149,9 @@ class BackupSpec(Strict, kw_only=True, frozen=True):
     ] = field(default_factory=list)
     generated_objects: Annotated[
         Literal["Skip", "Include"],
-        Meta(description="Include: also what others make anew where it is restored."),
+        Meta(
+            description="Include: also what others make, for themselves or anew where it is restored."
+        ),
     ] = "Skip"
     all_versions: Annotated[
         bool,

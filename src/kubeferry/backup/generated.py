@@ -1,4 +1,5 @@
-"""What others make anew wherever its application is restored, told by the object itself. Pure.
+"""What others make, for themselves or anew wherever an application is restored, told by the object
+itself. Pure.
 
 An old copy would be in the way there: a Lease has its holder, an EndpointSlice the pods of another
 cluster. ``generatedObjects: Include`` archives them all the same. Pods, ReplicaSets and Jobs that

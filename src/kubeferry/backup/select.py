@@ -49,7 +49,7 @@ def why_left_out(
     """Why an object is not archived that was listed, or that another needs; empty if it is.
 
     ``secret_type`` is a Secret's; ``raw`` are the object's bytes (looked at for Endpoints alone);
-    ``generated`` says that what others make anew is wanted too. That it is being deleted, and what
+    ``generated`` says that what others make is wanted too. That it is being deleted, and what
     label selectors say, is not asked here.
     """
     if labels.get(EXCLUDE_LABEL) == "true":

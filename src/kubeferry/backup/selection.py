@@ -31,7 +31,7 @@ class Selection:
         filters: of kinds.
         policy_filters: those of the resource policy, which the backup's own go before.
         labels: of what is listed.
-        generated: whether what others make anew is taken.
+        generated: whether what others make is taken.
         claims_only: a PvBackup: claims, and what those need; ``volumes`` says which claims.
         volumes: whose data is asked for.
         notes: what was written and has no effect, each with its field.

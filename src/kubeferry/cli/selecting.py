@@ -56,7 +56,7 @@ def _options() -> list[Callable[[Any], Any]]:
         click.option(
             "--generated-objects",
             type=click.Choice(["Skip", "Include"]),
-            help="Include: also what others make anew, such as Endpoints; else Skip.",
+            help="Include: also what others make, such as Events and Endpoints; else Skip.",
         ),
         click.option(
             "--all-versions/--no-all-versions",
