@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kubeferry.kube.names import is_dns_label
-from kubeferry.kube.objects import Object, at, labels, metadata
+from kubeferry.kube.objects import Object, annotations, at, labels, metadata
 from kubeferry.transform.change import MISSING, Cause, Change, Note
 from kubeferry.transform.hook_annotations import HookAnnotations
 from kubeferry.transform.hook_pods import INVALID, PodSelection
@@ -70,6 +70,8 @@ class InitHooks:
 
 def decide(hooks: InitHooks, pod: Object) -> Decision:
     """The init containers that a pod, as it was archived, gets."""
+    if not hooks.hooks and PREFIX not in " ".join(annotations(pod)):  # nearly all pods
+        return _NOTHING
     given = HookAnnotations(pod, PREFIX)
     if given:
         wanted, errors = _annotated(given)
@@ -83,8 +85,10 @@ def decide(hooks: InitHooks, pod: Object) -> Decision:
 def init_changes(hooks: InitHooks, pod: Object) -> list[Change]:
     """The step of the pipeline."""
     added = decide(hooks, pod).added
+    if not added:
+        return []
     present = at(pod, _LIST)
-    if not added or not isinstance(pod.get("spec"), dict) or not isinstance(present, list | None):
+    if not isinstance(pod.get("spec"), dict) or not isinstance(present, list | None):
         return []  # what is wrong with such a pod, the server says
     if present is None:
         first, *rest = added

@@ -64,6 +64,8 @@ def added(obj: Object, path: tuple[str, ...], namespace: str) -> Iterator[Added]
 
 def _inline(one: Any) -> dict[str, Any] | None:
     flex = one.get("flexVolume") if isinstance(one, dict) else None
+    if flex is None:
+        return None
     options = flex.get("options", {}) if isinstance(flex, dict) else None
     return flex if csi_driver(flex) and isinstance(options, dict) else None
 

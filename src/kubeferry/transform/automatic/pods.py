@@ -27,7 +27,10 @@ def ephemeral_containers(facts: Facts, obj: Object) -> list[Change]:
     """Ephemeral containers go, because they can be added to a running pod only: a create with them
     is refused.
     """
-    return removals(obj.get("spec"), "/spec", ("ephemeralContainers",), _EPHEMERAL)
+    spec = obj.get("spec")
+    if not isinstance(spec, dict) or "ephemeralContainers" not in spec:
+        return []
+    return removals(spec, "/spec", ("ephemeralContainers",), _EPHEMERAL)
 
 
 def token_volumes(facts: Facts, obj: Object) -> list[Change]:
@@ -66,6 +69,8 @@ def _named(items: Any, pointer: str, prefix: str) -> list[Change]:
 def old_waits(facts: Facts, obj: Object) -> list[Change]:
     """What an earlier restore by Velero left in a pod goes: nobody would ever end its wait."""
     listed = at(obj, ("spec", "initContainers"))
+    if not listed:
+        return []
     return [
         Change(f"/spec/initContainers/{index}", container, MISSING, _WAITS)
         for index, container in reversed([*enumerate(listed if isinstance(listed, list) else [])])

@@ -12,12 +12,14 @@ from kubeferry.transform.facts import Facts
 _CAUSE = Cause("automatic", "seccomp-profile")
 _POD = "seccomp.security.alpha.kubernetes.io/pod"
 _CONTAINER = "container.seccomp.security.alpha.kubernetes.io/"
+_EITHER = "seccomp.security.alpha."
 _KINDS = {
     "unconfined": "Unconfined",
     "runtime/default": "RuntimeDefault",
     "docker/default": "RuntimeDefault",
 }
 _LOCAL = "localhost/"
+_ANNOTATIONS = ("metadata", "annotations")
 
 
 def profiles(facts: Facts, obj: Object, *, path: tuple[str, ...]) -> list[Change]:
@@ -25,10 +27,8 @@ def profiles(facts: Facts, obj: Object, *, path: tuple[str, ...]) -> list[Change
 
     ``path`` leads to the pod spec. The annotations stay: an older server compares both.
     """
-    given = at(obj, (*path[:-1], "metadata", "annotations"))
-    if not isinstance(given, dict) or not any(
-        isinstance(key, str) and "seccomp.security.alpha." in key for key in given
-    ):
+    given = at(at(obj, path[:-1]), _ANNOTATIONS)
+    if not given or not isinstance(given, dict) or _EITHER not in " ".join(given):
         return []
     editor = Editor(obj, _CAUSE)
     _set(editor, path, given.get(_POD))

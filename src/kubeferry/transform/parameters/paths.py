@@ -42,33 +42,52 @@ class _Node(Generic[T]):
         self.branches: dict[str, _Node[T]] = {}
         self.meanings: list[T] = []
 
-    def lacks(self, value: Any) -> bool:
-        """Whether a map has nothing of what comes next: most have not."""
-        return isinstance(value, dict) and self.branches.keys().isdisjoint(value)
+    def chain(self) -> tuple[Tokens, "_Node[T]"]:
+        """The keys that all paths share from here on, and the node after them."""
+        node, keys = self, list[str]()
+        while len(node.branches) == 1 and not node.meanings and EACH not in node.branches:
+            [(key, node)] = node.branches.items()
+            keys.append(key)
+        return tuple(keys), node
+
+
+class _Part(Generic[T]):
+    """A node, ready to be looked for in objects.
+
+    ``fields`` are the keys it knows, each with the keys that come after it in all paths and the
+    part at their end; ``keys`` are the first of them, ``item`` is the part of a list's items.
+    """
+
+    __slots__ = ("fields", "item", "keys", "meanings")
+
+    def __init__(self, node: _Node[T]) -> None:
+        self.meanings = tuple(node.meanings)
+        self.item = _Part(node.branches[EACH]) if EACH in node.branches else None
+        self.fields: list[tuple[str, Tokens, _Part[T]]] = []
+        for token, branch in node.branches.items():
+            if token != EACH:
+                rest, end = branch.chain()
+                self.fields.append((token, rest, _Part(end)))
+        self.keys = frozenset(token for token, _, _ in self.fields)
 
 
 class Finder(Generic[T]):
     """Finds the places of some paths, each with what it means, in the order of the paths' parts."""
 
     def __init__(self, paths: Iterable[tuple[Tokens, T]]) -> None:
-        node: _Node[T] = _Node()
-        self._root = node
+        root: _Node[T] = _Node()
         for path, meaning in paths:
-            node = self._root
+            node = root
             for token in path:
                 node = node.branches.setdefault(token, _Node())
             if meaning not in node.meanings:
                 node.meanings.append(meaning)
-        # What all paths begin with is gone through without looking left and right.
-        begin: list[str] = []
-        node = self._root
-        while len(node.branches) == 1 and not node.meanings and EACH not in node.branches:
-            [(token, node)] = node.branches.items()
-            begin.append(token)
-        self._begin, self._first = tuple(begin), node
+        self._is_empty = not root.branches
+        self._begin, first = root.chain()
+        self._first = _Part(first)
 
     def __bool__(self) -> bool:
-        return bool(self._root.branches)
+        return not self._is_empty
 
     def __call__(self, value: Any) -> list[Found[T]]:
         """Every place that the value has."""
@@ -77,27 +96,32 @@ class Finder(Generic[T]):
             if not isinstance(value, dict) or token not in value:
                 return found
             value = value[token]
-        _arrive(self._first, value, self._begin, found)
+        _walk(self._first, value, self._begin, found)
         return found
 
 
-def _walk(node: _Node[T], value: Any, tokens: Tokens, found: list[Found[T]]) -> None:
-    if isinstance(value, dict):
-        for token, branch in node.branches.items():
-            if token in value and token != EACH:
-                inner = value[token]
-                if branch.meanings or not branch.lacks(inner):
-                    _arrive(branch, inner, (*tokens, token), found)
-    elif isinstance(value, list) and EACH in node.branches:
-        branch = node.branches[EACH]
-        for index, item in enumerate(value):
-            if branch.meanings or not branch.lacks(item):
-                _arrive(branch, item, (*tokens, str(index)), found)
-
-
-def _arrive(node: _Node[T], value: Any, tokens: Tokens, found: list[Found[T]]) -> None:
-    if node.meanings:
+def _walk(part: _Part[T], value: Any, tokens: Tokens, found: list[Found[T]]) -> None:
+    """A map that has none of a part's keys, as most have, is not gone into."""
+    if part.meanings:
         pointer = format_pointer(tokens)
-        found += [Found(pointer, value, meaning) for meaning in node.meanings]
-    if node.branches:
-        _walk(node, value, tokens, found)
+        found += [Found(pointer, value, meaning) for meaning in part.meanings]
+    if isinstance(value, dict):
+        for token, rest, inner in part.fields:
+            if token in value:
+                here = value[token]
+                for key in rest:
+                    if not isinstance(here, dict) or key not in here:
+                        break
+                    here = here[key]
+                else:
+                    if (
+                        inner.meanings
+                        or not isinstance(here, dict)
+                        or not inner.keys.isdisjoint(here)
+                    ):
+                        _walk(inner, here, (*tokens, token, *rest), found)
+    elif part.item is not None and isinstance(value, list):
+        inner = part.item
+        for index, item in enumerate(value):
+            if inner.meanings or not isinstance(item, dict) or not inner.keys.isdisjoint(item):
+                _walk(inner, item, (*tokens, str(index)), found)

@@ -40,11 +40,10 @@ class References:
 
     def __call__(self, obj: Object) -> list[Change]:
         """The changes to all references that an object holds."""
-        return [
-            change
-            for pointer, value, place in self._find(obj)
-            for change in place.follow(place.name, value, pointer, self._targets)
-        ]
+        changes: list[Change] = []
+        for pointer, value, place in self._find(obj):
+            changes += place.follow(place.name, value, pointer, self._targets)
+        return changes
 
 
 def references_for(

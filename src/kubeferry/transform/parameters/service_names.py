@@ -60,11 +60,10 @@ class ServiceNames:
         find = Finder((path, None) for path in paths)
 
         def rewritten(obj: Object) -> list[Change]:
-            return [
-                change
-                for pointer, value, _ in find(obj)
-                for change in self._changes(value, pointer)
-            ]
+            changes: list[Change] = []
+            for pointer, value, _ in find(obj):
+                changes += self._changes(value, pointer)
+            return changes
 
         return rewritten
 
