@@ -148,6 +148,7 @@ def test_what_is_made_anew_over_it_keeps_its_pods_running(walked: Walk, target: 
     again = seed("05-applicationrestore.yaml")
     again["metadata"]["name"] = "nginx-anew"
     again["spec"]["existingResourcePolicy"] = "recreate"
+    again["spec"]["waitForReady"] = "2m"
     target.apply(again)
     ended = target.ended("applicationrestore", "nginx-anew", seconds=120)
     assert ended["status"]["phase"] == "Completed", ended["status"]

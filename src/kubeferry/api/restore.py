@@ -8,6 +8,7 @@ from kubeferry.api.backup import MOST_SELECTORS, Kinds, TaskPhase
 from kubeferry.api.definition import FROZEN_ONCE_STARTED, TASK_COLUMNS, Definition, Rule
 from kubeferry.api.fields import (
     Count,
+    Duration,
     Namespace,
     NamespacePattern,
     NamespacePatternOrAll,
@@ -264,6 +265,13 @@ class RestoreSpec(Strict, kw_only=True, frozen=True):
         ModifierReference | None, Meta(description=ModifierReference.__doc__)
     ] = None
     hooks: Annotated[RestoreHooks | None, Meta(description=RestoreHooks.__doc__)] = None
+    wait_for_ready: Annotated[
+        Duration | None,
+        Meta(
+            description="How long the restore waits until the workloads and pods that it wrote are "
+            "ready; what is not then is an error. Unset: it does not wait."
+        ),
+    ] = None
 
 
 class ItemCounts(Tolerant, kw_only=True, frozen=True):

@@ -65,6 +65,8 @@ def _said(spec: RestoreSpec) -> Iterator[tuple[str, str | None]]:
         yield "--automatic", f"{rule}={str(is_on).lower()}"
     if spec.existing_resource_policy != "none":
         yield "--existing-resource-policy", spec.existing_resource_policy
+    if spec.wait_for_ready is not None:
+        yield "--wait-for-ready", spec.wait_for_ready
     if spec.restore_status is not None:
         included, excluded = _status_words(spec.restore_status)
         yield "--status-include-resources", ",".join(included)
@@ -159,6 +161,8 @@ def rows(spec: RestoreSpec) -> Iterator[Row]:
         yield f"automatic.{rule}", str(is_on).lower(), ""
     if spec.existing_resource_policy != "none":
         yield "existingResourcePolicy", spec.existing_resource_policy, ""
+    if spec.wait_for_ready is not None:
+        yield "waitForReady", spec.wait_for_ready, ""
     if spec.restore_status is not None:
         included, excluded = _status_words(spec.restore_status)
         but = f" but {', '.join(excluded)}" if excluded else ""

@@ -155,6 +155,11 @@ def _changing() -> list[Callable[[Any], Any]]:
             help="What is done with objects that are there and differ: nothing (none), or they "
             "become as the backup has them (update), made anew where that is needed (recreate).",
         ),
+        click.option(
+            "--wait-for-ready",
+            metavar="DURATION",
+            help="The restore ends when what it wrote is ready, after so long at most: 10m.",
+        ),
         names_option(
             "--status-include-resources",
             metavar="A,B",
@@ -256,6 +261,7 @@ def spec_of(options: Mapping[str, Any]) -> dict[str, Any]:
         "preserveNodePorts": TRUTH[options["preserve_node_ports"]],
         "automatic": _switches(options["automatic"], "--automatic"),
         "existingResourcePolicy": options["existing_resource_policy"],
+        "waitForReady": options["wait_for_ready"],
         "restoreStatus": {
             "includedResources": options["status_include_resources"],
             "excludedResources": options["status_exclude_resources"],

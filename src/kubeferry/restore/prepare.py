@@ -7,6 +7,7 @@ import hashlib
 
 from kubeferry import codec
 from kubeferry.api.restore import ApplicationRestore, RestoreSpec
+from kubeferry.durations import read_duration
 from kubeferry.errors import InvalidInput, NotFound
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Resource, reserved_namespaces
@@ -61,7 +62,14 @@ async def prepare(restore: ApplicationRestore, *, client: Client, namespace: str
         hooks=hooks,
         notes=tuple(notes),
         policy=spec.existing_resource_policy,
+        ready_seconds=_seconds(spec.wait_for_ready),
     )
+
+
+def _seconds(wait_for_ready: str | None) -> float | None:
+    if wait_for_ready is None:
+        return None
+    return read_duration(wait_for_ready, place="spec.waitForReady")
 
 
 def _status(spec: RestoreSpec) -> KindWords | None:

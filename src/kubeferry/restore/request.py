@@ -37,6 +37,7 @@ class RestoreRequest:
         modifier_digest: SHA-256 of the rules as they were read.
         hooks: the compiled ``spec.hooks``.
         policy: what is done with objects that are there already.
+        ready_seconds: how long it waits for what it wrote to become ready, None: not at all.
         notes: what is to be told before anything is done.
     """
 
@@ -57,6 +58,7 @@ class RestoreRequest:
     modifier_digest: str = ""
     hooks: HookRules = field(default_factory=HookRules)
     policy: Policy = "none"
+    ready_seconds: float | None = None
     notes: tuple[Note, ...] = ()
 
     @property

@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 from kubeferry.clock import Clock, timestamp
-from kubeferry.errors import FerryError, first_error
+from kubeferry.errors import ApiError, ApiLost, FerryError, first_error
 from kubeferry.journal import HOOK_AGE, Journal
 from kubeferry.kube.client import Client
 from kubeferry.kube.discovery import Discovery
@@ -32,6 +32,7 @@ from kubeferry.restore.definitions import defined_resources
 from kubeferry.restore.existing import Policy
 from kubeferry.restore.plan import PlanItem, Planner
 from kubeferry.restore.posthooks import PostHooks
+from kubeferry.restore.readiness import MAX_TOLD, NOT_READY, wait_until_ready
 from kubeferry.restore.report import Recorder
 from kubeferry.restore.request import RestoreRequest, RestoreResult
 from kubeferry.restore.resuming import MADE, left_to_do, note_lost, resume
@@ -177,7 +178,7 @@ async def run_restore(
             hooks = PostHooks(
                 client,
                 manager=request.field_manager,
-                label_selector=f"{RESTORE_LABEL}={request.labels[RESTORE_LABEL]}",
+                label_selector=_selector(request),
                 record=recorder.hook,
                 log=log.line,
             )
@@ -196,6 +197,7 @@ async def run_restore(
                 await _flush_soon(journal)
                 raise
             await journal.flush()
+            await _wait_until_ready(request, planner, client=client, reporter=several)
             await put_restore_files(
                 store,
                 folder,
@@ -268,6 +270,42 @@ async def _apply(
             is_over.set()
     except* FerryError as errors:
         raise first_error(errors) from None
+
+
+async def _wait_until_ready(
+    request: RestoreRequest, planner: Planner, *, client: Client, reporter: Reporter
+) -> None:
+    """Waits for the workloads that the restore wrote, if that is asked for; tells what is not
+    ready.
+    """
+    if request.ready_seconds is None:
+        return
+    reporter.phase("waiting until workloads are ready")
+    try:
+        waiting = await wait_until_ready(
+            client,
+            label_selector=_selector(request),
+            discovery=planner.discovery,
+            seconds=request.ready_seconds,
+        )
+    except ApiLost:
+        raise
+    except ApiError as error:
+        unknown = f"whether what was restored is ready is not known: {error}"
+        reporter.problem(Problem("error", NOT_READY, unknown))
+        return
+    sources = {target: source for source, target in planner.namespace_names()}
+    for identity, why in sorted(waiting.items())[:MAX_TOLD]:
+        namespace = sources.get(identity.namespace, identity.namespace)
+        reporter.problem(Problem("error", NOT_READY, why, namespace, str(identity)))
+    if len(waiting) > MAX_TOLD:
+        more = f"{len(waiting) - MAX_TOLD} more workloads are not ready"
+        reporter.problem(Problem("error", NOT_READY, more))
+
+
+def _selector(request: RestoreRequest) -> str:
+    """Finds what the restore wrote."""
+    return f"{RESTORE_LABEL}={request.labels[RESTORE_LABEL]}"
 
 
 async def _store_due(recorder: Recorder, is_over: asyncio.Event) -> None:

@@ -19,7 +19,8 @@ ALL = (
     "--storage-class-mapping slow=fast --convert-claim shop/data=fast,ReadWriteOnce,20Gi "
     "--service-annotation a=b,c=d --service-annotation e- --ingress-annotation f= "
     "--preserve-node-ports=false --status-include-resources cm --status-exclude-resources deploy "
-    "--app-restore-only --resource-modifier m --automatic job-selector=false"
+    "--app-restore-only --resource-modifier m --automatic job-selector=false "
+    "--existing-resource-policy update --wait-for-ready 10m"
 )
 
 
@@ -71,6 +72,8 @@ def test_every_option_has_its_field() -> None:
         "automatic": {"job-selector": False},
         "restoreStatus": {"includedResources": ["cm"], "excludedResources": ["deploy"]},
         "appRestoreOnly": True,
+        "existingResourcePolicy": "update",
+        "waitForReady": "10m",
         "resourceModifier": {"kind": "ConfigMap", "name": "m"},
     }
 

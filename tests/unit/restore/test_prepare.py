@@ -63,8 +63,11 @@ async def test_every_parameter_arrives(client: Client) -> None:
         preserveNodePorts=False,
         automatic={"job-selector": False, "claim-volume": True},
         appRestoreOnly=True,
+        existingResourcePolicy="recreate",
+        waitForReady="1m30s",
         privilegedResources="Skip",
     )
+    assert (request.policy, request.ready_seconds) == ("recreate", 90.0)
     assert request.selection.included_namespaces == ("shop",)
     assert request.selection.cluster is False
     assert request.selection.labels == (parse_selector_text("app=web"),)

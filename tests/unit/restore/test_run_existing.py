@@ -267,3 +267,12 @@ async def test_pods_of_a_workload_that_is_there_are_left_to_it(cluster: Cluster)
     assert (result.phase, result.warnings) == ("Completed", 0)
     assert cluster.told()["pods/web-0"] == ("skipped", "OwnerThere")
     assert not seen
+
+
+async def test_what_is_not_ready_in_time_is_an_error(cluster: Cluster) -> None:
+    asked = replace(REQUEST, name="other", uid="task-3", namespaces={"shop": "shop3"})
+    result, _ = await cluster.restore(replace(asked, ready_seconds=0.0))
+    assert (result.phase, result.errors) == ("PartiallyFailed", 1)
+    assert str(result.first_problem).startswith("statefulsets.apps shop3/web: NotReady: ")
+    assert result.first_problem is not None
+    assert result.first_problem.namespace == "shop"
