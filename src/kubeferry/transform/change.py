@@ -55,13 +55,12 @@ def removals(container: Any, pointer: str, keys: Iterable[str], cause: Cause) ->
     """The changes that take out those of the keys that a map at ``pointer`` has; none if it is no
     map.
     """
-    if not isinstance(container, dict):
-        return []
-    return [
-        Change(f"{pointer}/{escape(key)}", container[key], MISSING, cause)
-        for key in keys
-        if key in container
-    ]
+    changes: list[Change] = []
+    if isinstance(container, dict):
+        for key in keys:
+            if key in container:
+                changes.append(Change(f"{pointer}/{escape(key)}", container[key], MISSING, cause))
+    return changes
 
 
 def apply_changes(obj: Object, changes: Iterable[Change]) -> Object:

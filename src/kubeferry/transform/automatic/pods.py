@@ -27,10 +27,7 @@ def ephemeral_containers(facts: Facts, obj: Object) -> list[Change]:
     """Ephemeral containers go, because they can be added to a running pod only: a create with them
     is refused.
     """
-    spec = obj.get("spec")
-    if not isinstance(spec, dict) or "ephemeralContainers" not in spec:
-        return []
-    return removals(spec, "/spec", ("ephemeralContainers",), _EPHEMERAL)
+    return removals(obj.get("spec"), "/spec", ("ephemeralContainers",), _EPHEMERAL)
 
 
 def token_volumes(facts: Facts, obj: Object) -> list[Change]:
