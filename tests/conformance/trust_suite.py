@@ -25,7 +25,7 @@ from kubeferry.vault.checksums import checksums_document, sha256
 from kubeferry.vault.keys import NO_KEY, Key, KeyRing, Trust
 from kubeferry.vault.metadata import load_backup
 from kubeferry.vault.reader import ArchiveRead, read_archive
-from kubeferry.vault.sidefiles import load_side_file
+from kubeferry.vault.sidefiles import load_side_file, load_volume_info
 from kubeferry.vault.signature import signature_document
 from kubeferry.vault.store import DOCUMENT_BYTES, Store
 from tests.foreign.shop import definition
@@ -203,7 +203,9 @@ class TrustSuite:
         await store.delete(layout.backup_metadata("b"))
         with pytest.raises(BackupMissing):
             await use(store)
-        assert await load_side_file(store, "b", "results.gz") is None
+        for reading in (load_side_file(store, "b", "results.gz"), load_volume_info(store, "b")):
+            with pytest.raises(BackupMissing):
+                await reading
 
     @pytest.mark.parametrize(
         "key", [layout.backup_metadata("b"), layout.checksums("b"), layout.signature("b")]

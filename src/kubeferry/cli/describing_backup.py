@@ -61,6 +61,8 @@ async def _details(session: Session, found: ApplicationBackup) -> None:
         verified = await tell_notes(opened.store, name)
         if is_synced(found) and verified is not None:
             emit(asked_lines(verified.facts))
+        if verified is None:
+            return  # it is not finished
         listed, volumes, results = [
             decoded(
                 await load_side_file(opened.store, name, kind, verified=verified), f"backup {name}"
@@ -73,6 +75,7 @@ async def _details(session: Session, found: ApplicationBackup) -> None:
 
 def is_synced(found: ApplicationBackup) -> bool:
     """Whether it appeared by sync: then its spec has defaults where the vault is silent."""
+    return SYNCED_FROM in found.metadata.annotations
 
 
 def asked_lines(facts: BackupFacts) -> Iterator[str]:

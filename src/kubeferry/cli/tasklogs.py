@@ -21,8 +21,10 @@ async def backup(flags: Flags, name: str) -> None:
     """Prints a backup's log. Raises ``ObjectMissing`` when its vault holds none."""
     async with connect(flags) as session:
         async with vault_of_backup(session, name) as opened:
-            await tell_notes(opened.store, name)
-            log = await load_side_file(opened.store, name, "logs.gz")
+            verified = await tell_notes(opened.store, name)
+            log = None
+            if verified is not None:
+                log = await load_side_file(opened.store, name, "logs.gz", verified=verified)
         phase = "" if log is not None else await _phase(session, name)
         emit(log_lines(log, phase, place=f"backup {name}"))
 

@@ -43,6 +43,8 @@ _ENCRYPTIONS: Mapping[Provider, tuple[Encryption, ...]] = {
     "aws": ("AES256", "aws:kms"),
     "alibabacloud": ("AES256", "KMS"),
 }
+_LISTS = 4
+"""How many times what is under way of a restore its lists of volumes may take: they come before."""
 _OTHER_REGION = (
     "the internal network reaches only buckets of the cluster's own region: a vault in another "
     "region needs network: public"
@@ -117,7 +119,9 @@ def open_store(
     prefix = normal_prefix(location.prefix)
     check_encryption(location)
     if location.provider == "local":
-        return _open_local(location, prefix, root=settings.local_root, trust=trust)
+        return _open_local(
+            location, prefix, root=settings.local_root, allowance=settings.allowance, trust=trust
+        )
     address = s3_address(location, settings=settings)
     if credentials is None:
         raise InvalidInput(
@@ -205,7 +209,9 @@ def _oss_address(
     )
 
 
-def _open_local(location: Location, prefix: str, *, root: Path | None, trust: Trust) -> Store:
+def _open_local(
+    location: Location, prefix: str, *, root: Path | None, allowance: Allowance, trust: Trust
+) -> Store:
     if root is None:
         raise InvalidInput(
             "provider local is not allowed here",
@@ -227,7 +233,14 @@ def _open_local(location: Location, prefix: str, *, root: Path | None, trust: Tr
         raise VaultUnavailable(
             f"the directory cannot be used: {reason or 'it is no directory'}", place=str(path)
         ) from error
-    return Store(backend, url=str(path), creation="conditional", guard=_inside(path), trust=trust)
+    return Store(
+        backend,
+        url=str(path),
+        creation="conditional",
+        guard=_inside(path),
+        held_bytes=_LISTS * allowance.objects,
+        trust=trust,
+    )
 
 
 def _inside(directory: Path) -> Callable[[str], None]:
@@ -310,6 +323,7 @@ def _open_s3(
         in_parts=in_parts,
         remedy=address.remedy,
         hidden=(credentials.secret_access_key, credentials.session_token),
+        held_bytes=_LISTS * allowance.objects,
         part_bytes=allowance.part,
         parts=allowance.parts,
         trust=trust,

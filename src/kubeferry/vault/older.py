@@ -4,18 +4,14 @@ The files of each method tell (velero.md §1.2, §3.9). All are optional and may
 """
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import msgspec
 
-from kubeferry.vault import layout
-from kubeferry.vault.documents import decoded
 from kubeferry.vault.metadata import Verified, load_verified
-from kubeferry.vault.sidefiles import load_side_file
+from kubeferry.vault.sidefiles import load_entries
 from kubeferry.vault.store import Store
 
 _CLAIM_NAME = "velero.io/pvc-name"
-T = TypeVar("T")
 
 
 class _Metadata(msgspec.Struct):
@@ -75,9 +71,11 @@ async def load_taken_data(
 ) -> TakenData:
     """What the files of each method say. Raises ``ArchiveDamaged``, ``ChecksumMismatch``."""
     found = verified or await load_verified(store, name)
-    natives = await _load(store, found, "volumesnapshots.json.gz", list[_Native])
-    pods = await _load(store, found, "podvolumebackups.json.gz", list[_PodVolume])
-    snapshots = await _load(store, found, "csi-volumesnapshots.json.gz", list[_Snapshot])
+    natives = await load_entries(store, name, "volumesnapshots.json.gz", _Native, verified=found)
+    pods = await load_entries(store, name, "podvolumebackups.json.gz", _PodVolume, verified=found)
+    snapshots = await load_entries(
+        store, name, "csi-volumesnapshots.json.gz", _Snapshot, verified=found
+    )
     claims = [
         (one.spec.pod.namespace, (one.metadata.annotations or {}).get(_CLAIM_NAME, ""))
         for one in pods
@@ -90,12 +88,3 @@ async def load_taken_data(
         volumes=frozenset(one.spec.persistent_volume_name for one in natives) - {""},
         claims=frozenset(one for one in claims if all(one)),
     )
-
-
-async def _load(store: Store, found: Verified, kind: str, to: type[list[T]]) -> list[T]:
-    name = found.facts.name
-    data = await load_side_file(store, name, kind, verified=found)
-    if data is None:
-        return []
-    place = f"{store.url}/{layout.backup_file(name, kind)}"
-    return decoded(data, to | None, place=place) or []  # type: ignore[arg-type]

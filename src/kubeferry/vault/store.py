@@ -43,6 +43,8 @@ MOST_BYTES = 256 << 20
 """Bytes of an object that is read as a whole."""
 DOCUMENT_BYTES = 4 << 20
 """Bytes of one of the small documents, which are read before anything vouches for them."""
+HELD_BYTES = 64 << 20
+"""Bytes of a backup's lists that are held where nothing else is said."""
 CHUNK_BYTES = 1 << 20
 """About how many bytes a stream yields at a time."""
 
@@ -95,6 +97,7 @@ class Store:
     Attributes:
         url: where it is, for messages: ``s3://bucket/prefix`` or a path. Never holds secrets.
         trust: what its backups are signed with and held against.
+        held_bytes: how much of a backup's lists may be held at once.
     """
 
     def __init__(
@@ -113,6 +116,7 @@ class Store:
         part_bytes: int = PART_BYTES,
         parts: int = PARTS,
         trust: Trust = NO_KEY,
+        held_bytes: int = HELD_BYTES,
     ) -> None:
         """Made by ``locations.open_store``.
 
@@ -130,9 +134,11 @@ class Store:
             part_bytes: bytes of a part of an upload.
             parts: parts of one upload under way.
             trust: the vault's keys.
+            held_bytes: how much of a backup's lists may be held at once.
         """
         self.url = url
         self.trust = trust
+        self.held_bytes = held_bytes
         self._backend = backend
         self._quick = quick
         self._creator = creator

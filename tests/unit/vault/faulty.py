@@ -1,6 +1,7 @@
 """A vault whose storage is slow, fails or loses answers, as a test says."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,14 @@ async def _carry_out(verb: str, key: str, request: Request) -> Any:
     return await request()
 
 
+async def _nothing() -> None:
+    pass
+
+
 class FaultyStore(Store):
-    """A local vault; ``around`` gets each put, get and delete and carries it out, or not."""
+    """A local vault; ``around`` gets each put, get and delete and carries it out, or not;
+    it hears of each stream.
+    """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -31,6 +38,13 @@ class FaultyStore(Store):
         get = super().get
         found: bytes = await self.around("get", key, lambda: get(key, limit=limit))
         return found
+
+    async def stream(self, key: str) -> AsyncGenerator[bytes, None]:
+        """``around`` is called as it begins, with nothing to carry out."""
+        await self.around("stream", key, _nothing)
+        async with aclosing(super().stream(key)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def delete(self, key: str) -> None:
         delete = super().delete
