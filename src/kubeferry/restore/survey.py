@@ -2,11 +2,12 @@
 namespaces, in pages, and never one GET an object.
 
 Only objects whose names the archive has are kept, on the spool's disk. A namespace that the target
-does not have, or that is being deleted, is not asked about.
+does not have, or that is being deleted, is not asked about. Of what is in no namespace a big
+cluster may have thousands: where the archive has a few, lists of one name each find them.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -25,8 +26,12 @@ AT_ONCE = 4
 """Lists at a time."""
 MANY = 32
 """Namespaces beyond which a kind is listed in all namespaces at once."""
+FEW = 8
+"""Names of what is in no namespace up to which each is a list of its own."""
 UNREAD = "TargetUnread"
 _NAMED = 5
+_SYNTAX = frozenset(",=\\")
+"""What a field selector would take for its own."""
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
@@ -96,14 +101,10 @@ class _Surveyor:
         if resource is None or not targets:
             return targets
         try:
-            async with aclosing(self._client.pages(resource)) as pages:
-                async for page in pages:
-                    for item in page.items:
-                        about = _head(item)
-                        if about is None or about.name not in targets:
-                            continue
-                        identity = Identity(NAMESPACES, "", about.name)
-                        self._spool.add_live(identity, with_kind(item, page.kind_prefix))
+            async with aclosing(self._listed(resource, names=targets)) as listed:
+                async for about, body in listed:
+                    if about.name in targets:
+                        self._spool.add_live(Identity(NAMESPACES, "", about.name), body)
                         if about.deletion_timestamp is None:
                             found.add(about.name)
         except ApiLost:
@@ -134,23 +135,39 @@ class _Surveyor:
         places = sorted(targets.intersection(there))
         return places if len(places) <= MANY else [""]
 
+    def _names(self, one: _Wanted) -> set[str]:
+        """The names that are asked for one by one; none if it is listed by namespace."""
+        if one.resource.namespaced:
+            return set()
+        return {name for kind in one.kinds for _, name in self._spool.names(kind)}
+
     async def _list(self, one: _Wanted, namespace: str) -> None:
         name = one.resource.group_resource
         try:
             async with (
                 self._gate,
-                aclosing(self._client.pages(one.resource, namespace=namespace)) as pages,
+                aclosing(self._listed(one.resource, namespace, self._names(one))) as listed,
             ):
-                async for page in pages:
-                    for item in page.items:
-                        about = _head(item)
-                        if about is not None and self._is_wanted(one, about):
-                            identity = Identity(name, about.namespace, about.name)
-                            self._spool.add_live(identity, with_kind(item, page.kind_prefix))
+                async for about, body in listed:
+                    if self._is_wanted(one, about):
+                        self._spool.add_live(Identity(name, about.namespace, about.name), body)
         except ApiLost:
             raise
         except ApiError as error:
             self.unread[name] = error.reason
+
+    async def _listed(
+        self, resource: Resource, namespace: str = "", names: Collection[str] = ()
+    ) -> AsyncGenerator[tuple[_Metadata, bytes], None]:
+        """What there is, at least that of the names."""
+        for selector in _selectors(names):
+            pages = self._client.pages(resource, namespace=namespace, field_selector=selector)
+            async with aclosing(pages):
+                async for page in pages:
+                    for item in page.items:
+                        about = _head(item)
+                        if about is not None:
+                            yield about, with_kind(item, page.kind_prefix)
 
     def _is_wanted(self, one: _Wanted, about: _Metadata) -> bool:
         return any(
@@ -158,6 +175,13 @@ class _Surveyor:
             for source in self._sources.get(about.namespace, ())
             for kind in one.kinds
         )
+
+
+def _selectors(names: Collection[str]) -> list[str]:
+    """The field selectors of the lists that find the names, all names if there are none."""
+    if not 0 < len(names) <= FEW or not _SYNTAX.isdisjoint("".join(names)):
+        return [""]
+    return [f"metadata.name={name}" for name in sorted(names)]
 
 
 def _head(item: msgspec.Raw) -> _Metadata | None:

@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -32,14 +31,22 @@ class Listing(Client):
 
     def __init__(self, config: ClusterConfig) -> None:
         super().__init__(config)
-        self.listed: list[tuple[str, str]] = []
+        self.listed: list[tuple[str, ...]] = []
         self.errors: dict[str, FerryError] = {}
 
     def pages(
-        self, resource: Resource, *, namespace: str = "", **more: Any
+        self,
+        resource: Resource,
+        *,
+        namespace: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        resource_version: str = "",
+        limit: int = 500,
     ) -> AsyncGenerator[Page, None]:
-        self.listed.append((resource.plural, namespace))
-        return self._guarded(resource, super().pages(resource, namespace=namespace, **more))
+        self.listed.append((resource.plural, field_selector or namespace))
+        pages = super().pages(resource, namespace=namespace, field_selector=field_selector)
+        return self._guarded(resource, pages)
 
     async def _guarded(
         self, resource: Resource, pages: AsyncGenerator[Page, None]
@@ -77,6 +84,15 @@ async def planner(client: Client, spool: Spool, mapping: dict[str, str]) -> Plan
     return Planner(spool, Pipeline(rules), await client.discover(), mapping, {})
 
 
+def role(name: str) -> Built:
+    return obj("rbac.authorization.k8s.io/v1/ClusterRole", name).with_(rules=[])
+
+
+def asked(plural: str, *names: str) -> list[tuple[str, ...]]:
+    """The lists of one name each."""
+    return [(plural, f"metadata.name={name}") for name in sorted(names)]
+
+
 def found(spool: Spool, kind: str, namespace: str, name: str) -> bool:
     return spool.live(Identity(kind, namespace, name)) is not None
 
@@ -88,20 +104,41 @@ async def test_each_kind_is_listed_once_in_each_target_namespace_that_is_there(
     objects = (namespace("a"), config_map("a/one"), config_map("a/two"), config_map("new/one"))
     with spooled(tmp_path, *objects) as spool:
         assert await survey(await planner(client, spool, {"a": "b"}), client=client) == ()
-        assert client.listed == [("namespaces", ""), ("configmaps", "b")]
+        assert client.listed == [*asked("namespaces", "b", "new"), ("configmaps", "b")]
         assert found(spool, "configmaps", "b", "one")
         assert found(spool, "namespaces", "", "b")
         assert not found(spool, "configmaps", "b", "two")  # it is not there
         assert not found(spool, "configmaps", "b", "other")  # nobody asks for it
 
 
-async def test_what_is_in_no_namespace_is_listed_once(client: Listing, tmp_path: Path) -> None:
-    await client.make(obj("rbac.authorization.k8s.io/v1/ClusterRole", "mine").with_(rules=[]))
-    role = obj("rbac.authorization.k8s.io/v1/ClusterRole", "mine").with_(rules=[])
-    with spooled(tmp_path, role) as spool:
+@pytest.mark.parametrize("names", [["mine"], ["mine", "system:a.b", "it's"]])
+async def test_few_names_in_no_namespace_are_asked_for_one_by_one(
+    client: Listing, tmp_path: Path, names: list[str]
+) -> None:
+    await client.make(*map(role, names), role("another"))
+    with spooled(tmp_path, *map(role, [*names, "missing"])) as spool:
+        await survey(await planner(client, spool, {}), client=client)
+        assert client.listed == asked("clusterroles", *names, "missing")
+        assert all(found(spool, ROLES.group_resource, "", name) for name in names)
+        assert not found(spool, ROLES.group_resource, "", "missing")
+        assert not found(spool, ROLES.group_resource, "", "another")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param([f"r-{number}" for number in range(surveying.FEW + 1)], id="many"),
+        pytest.param(["a,metadata.name=b"], id="a name that a selector cannot say"),
+    ],
+)
+async def test_other_names_in_no_namespace_are_listed_once(
+    client: Listing, tmp_path: Path, names: list[str]
+) -> None:
+    await client.make(*map(role, names))
+    with spooled(tmp_path, *map(role, names)) as spool:
         await survey(await planner(client, spool, {}), client=client)
         assert client.listed == [("clusterroles", "")]
-        assert found(spool, "clusterroles.rbac.authorization.k8s.io", "", "mine")
+        assert all(found(spool, ROLES.group_resource, "", name) for name in names)
 
 
 async def test_many_namespaces_are_listed_at_once(client: Listing, tmp_path: Path) -> None:
@@ -121,7 +158,7 @@ async def test_a_namespace_that_is_going_is_as_good_as_gone(
     await client.delete(NAMESPACES, "a")
     with spooled(tmp_path, config_map("a/held")) as spool:
         await survey(await planner(client, spool, {}), client=client)
-        assert client.listed == [("namespaces", "")]
+        assert client.listed == asked("namespaces", "a")
 
 
 async def test_what_may_not_be_listed_is_told_and_planned_as_if_it_were_not_there(
