@@ -1,5 +1,7 @@
 """What is in backups, ours and Velero's, and what differs, as the commands show it."""
 
+import gzip
+import hashlib
 import json
 from typing import Any
 
@@ -91,6 +93,66 @@ def test_a_backup_of_another_cluster_beside_this_one_is_gone(filled: Machine) ->
     found = said(filled, "diff", "theirs", "--live", "--vault", "disk", code=10)
     assert found["summary"]["removed"] == 10
     assert found["new"] == {"cluster": "backup"}
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        pytest.param(
+            ("--kind", "confgmap"),
+            "--kind confgmap: neither holds anything of this kind; did you mean ConfigMap?",
+            id="a kind",
+        ),
+        pytest.param(
+            ("--in-namespace", "cafee"),
+            "--in-namespace cafee: neither holds anything in it; did you mean cafe?",
+            id="a namespace",
+        ),
+    ],
+)
+def test_a_word_that_meets_nothing_is_no_answer(
+    filled: Machine, words: tuple[str, ...], problem: str
+) -> None:
+    done = filled.ferry("backup", "backup", "diff", "before", "after", *words)
+    assert done.exit_code == 2
+    assert f"warning: {problem}" in done.stderr
+    assert f"error: {problem}" in done.stderr
+
+
+def test_globs_narrow_what_is_compared(filled: Machine) -> None:
+    globs = ("--kind", "config*", "--in-namespace", "caf?")
+    found = said(filled, "diff", "before", "after", *globs, code=10)
+    assert [one["name"] for one in found["objects"]] == ["tables"]
+
+
+def test_what_a_backup_could_not_read_is_not_called_removed(filled: Machine) -> None:
+    words = ("backup", "create", "partial", "--vault", "disk", "--include-namespaces", "cafe")
+    done = filled.ferry("backup", *words, "--exclude-resources", "configmaps", "--wait")
+    assert done.exit_code == 0, done.output
+    tell(filled, "partial", "configmaps: Forbidden: could not be read in cafe: no")
+    # Newer or older: what it lacks may have been there.
+    for pair in (("before", "partial"), ("partial", "before")):
+        found = said(filled, "diff", *pair, code=4)
+        assert [(one["change"], one["name"]) for one in found["objects"]] == [("unread", "menu")]
+        assert [one["what"] for one in found["unread"]] == ["configmaps in cafe"]
+    assert said(filled, "diff", "before", "partial", "--kind", "secret")["unread"] == []
+    done = filled.ferry("backup", "backup", "diff", "before", "partial")
+    assert "warning: backup partial: Unread: when it was taken: configmaps: Forb" in done.stderr
+    assert "hint: kubeferry backup describe partial --details" in done.stderr
+
+
+def tell(machine: Machine, backup: str, error: str) -> None:
+    """Makes a backup one that could not read everything."""
+    folder = machine.folder / "vaults" / "both" / "backups" / backup
+    name = f"{backup}-results.gz"
+    told = json.dumps({"warnings": {}, "errors": {"namespaces": {"cafe": [error]}}})
+    (folder / name).write_bytes(gzip.compress(told.encode()))
+    sums = folder / f"{backup}-checksums.json"
+    right = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    text = json.loads(sums.read_text())
+    [key] = [one for one in text["files"] if one.endswith(name)]
+    text["files"][key] = right
+    sums.write_text(json.dumps(text))
 
 
 def test_no_value_of_a_secret_is_in_a_difference(filled: Machine) -> None:

@@ -3,7 +3,7 @@
 Walks both in one order, so that memory holds one object of each, whatever they hold.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,7 +19,7 @@ from kubeferry.transform.comparison import compare
 from kubeferry.transform.patch.differences import Difference
 
 Verdict = Literal["added", "removed", "changed", "unread", "same"]
-"""``unread``: it may be gone or not, as it could not be read."""
+"""``unread``: it may be gone or new or not, as it could not be read on one side."""
 UNREAD = "unread"
 """What the newer spool notes (``done``) of an object of which nobody knows whether it is there."""
 
@@ -35,7 +35,23 @@ class Compared:
     fields: tuple[Difference, ...] = ()
 
 
-def compared(old: Spool, new: Spool, *, status: bool = False) -> Iterator[Compared]:
+Hides = Callable[[Identity], bool]
+"""Whether an object that a side lacks may only not have been read there."""
+
+
+def none_hidden(one: Identity) -> bool:
+    """Of a side that was read whole."""
+    return False
+
+
+def compared(
+    old: Spool,
+    new: Spool,
+    *,
+    status: bool = False,
+    old_hides: Hides = none_hidden,
+    new_hides: Hides = none_hidden,
+) -> Iterator[Compared]:
     """Every object of both, by kind, namespace and name; ``status`` says that it counts.
 
     Raises ``ArchiveDamaged`` for an object that has to be looked into and does not decode.
@@ -46,11 +62,11 @@ def compared(old: Spool, new: Spool, *, status: bool = False) -> Iterator[Compar
         while one is not None or other is not None:
             if other is None or (one is not None and one.identity < other.identity):
                 assert one is not None
-                is_known = new.done(one.identity) != UNREAD
-                yield _alone(one, "removed" if is_known else "unread")
+                is_hidden = new.done(one.identity) == UNREAD or new_hides(one.identity)
+                yield _alone(one, "unread" if is_hidden else "removed")
                 one = next(before, None)
             elif one is None or other.identity < one.identity:
-                yield _alone(other, "added")
+                yield _alone(other, "unread" if old_hides(other.identity) else "added")
                 other = next(after, None)
             else:
                 yield _both(one, other, status=status)
@@ -86,6 +102,11 @@ class _Kind(msgspec.Struct, rename="camel"):
 
 
 _KINDS = codec.Decoder(_Kind)
+
+
+def head_of(one: Spooled) -> str:
+    """Its Kind, empty where it does not decode."""
+    return str(_head(one).get("kind") or "")
 
 
 def _head(one: Spooled) -> Object:

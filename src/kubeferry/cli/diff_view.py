@@ -6,7 +6,7 @@ Deployment (apps/v1)
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,11 +30,22 @@ _NAME = 50
 """Cells of a name, where it fits."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What was not read of one of the two, and why."""
+
+    side: str
+    what: str
+    why: str
+
+
 @dataclass(slots=True)
 class Tally:
     """Counts what passes through it."""
 
     verdicts: Counter[Verdict] = field(default_factory=Counter)
+    unread: tuple[Unread, ...] = ()
+    """What was not read on either side."""
 
     @property
     def differs(self) -> bool:
@@ -61,8 +72,20 @@ def diff_lines(found: Iterable[Compared], look: Look, tally: Tally, *, show: boo
             yield ""
             yield look.paint(printable(_label(one)), bold=True)
         yield from _object(one, look, show=show)
+    yield from _unread_lines(tally.unread, look)
     yield ""
     yield _summary(tally)
+
+
+def _unread_lines(found: Sequence[Unread], look: Look) -> Iterator[str]:
+    if not found:
+        return
+    yield ""
+    yield look.paint("Could not be read", bold=True)
+    colour = _MARKS["unread"][1]
+    for one in found:
+        yield f"  {look.paint('?', fg=colour, bold=True)} {printable(one.what)}"
+        yield f"      {printable(one.side)}"
 
 
 def _label(one: Compared) -> str:
@@ -111,7 +134,8 @@ def diff_json(
     yield f'{head[:-1]},"objects":['
     yield from json_items(map(_described, tally.through(found)))
     counts = {verdict: tally.verdicts[verdict] for verdict in (*_MARKS, "same")}
-    yield f'],"summary":{codec.encode(counts).decode()}}}'
+    unread = [{"side": one.side, "what": one.what, "why": one.why} for one in tally.unread]
+    yield f'],"unread":{codec.encode(unread).decode()},"summary":{codec.encode(counts).decode()}}}'
 
 
 def _described(one: Compared) -> dict[str, Any]:

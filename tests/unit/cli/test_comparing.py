@@ -88,5 +88,25 @@ def test_a_damaged_object_is_named(spools: tuple[Spool, Spool]) -> None:
         list(compared(*spools))
 
 
+def test_what_a_side_could_not_read_is_neither_removed_nor_new(
+    spools: tuple[Spool, Spool],
+) -> None:
+    old, new = spools
+    put(old, "configmaps", config_map("a/gone"), config_map("b/lost"))
+    put(new, "configmaps", config_map("a/new"), config_map("b/new"))
+    found = compared(
+        old,
+        new,
+        old_hides=lambda one: one.namespace == "a",
+        new_hides=lambda one: one.namespace == "b",
+    )
+    assert verdicts(found) == [
+        ("removed", "configmaps a/gone"),
+        ("unread", "configmaps a/new"),
+        ("unread", "configmaps b/lost"),
+        ("added", "configmaps b/new"),
+    ]
+
+
 def test_two_empty_ones(spools: tuple[Spool, Spool]) -> None:
     assert list(compared(*spools)) == []

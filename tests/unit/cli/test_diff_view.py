@@ -1,7 +1,7 @@
 import json
 
 from kubeferry.cli.comparing import Compared
-from kubeferry.cli.diff_view import Tally, diff_json, diff_lines
+from kubeferry.cli.diff_view import Tally, Unread, diff_json, diff_lines
 from kubeferry.cli.plan_view import Look
 from kubeferry.kube.names import Identity
 from kubeferry.transform.patch.differences import Difference
@@ -78,6 +78,22 @@ def test_what_could_not_be_read_is_no_difference_and_is_told() -> None:
         "0 added, 0 removed, 0 changed, 0 objects the same, 1 could not be read",
     ]
     assert not tally.differs
+
+
+def test_what_was_not_read_at_all_is_told_too() -> None:
+    tally = Tally(unread=(Unread("backup b", "m.example.com", "m.example.com: X: y"),))
+    assert list(diff_lines(FOUND[2:3], Look(), tally, show=False)) == [
+        "",
+        "Could not be read",
+        "  ? m.example.com",
+        "      backup b",
+        "",
+        "0 added, 0 removed, 0 changed, 1 object the same",
+    ]
+    said = json.loads("".join(diff_json({}, {}, [], tally)))
+    assert said["unread"] == [
+        {"side": "backup b", "what": "m.example.com", "why": "m.example.com: X: y"}
+    ]
 
 
 def test_the_same_for_programs() -> None:
