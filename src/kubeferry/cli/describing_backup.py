@@ -76,7 +76,6 @@ async def _details(session: Session, found: ApplicationBackup) -> None:
 def is_synced(found: ApplicationBackup) -> bool:
     """Whether it appeared by sync: then its spec has defaults where the vault is silent."""
     return SYNCED_FROM in found.metadata.annotations
-    return SYNCED_FROM in found.metadata.annotations
 
 
 def asked_lines(facts: BackupFacts) -> Iterator[str]:
