@@ -47,6 +47,13 @@ def said(machine: Machine, *words: str, code: int = 0) -> Any:
     return json.loads(done.stdout)
 
 
+def test_a_kind_that_is_not_in_it_is_an_error_and_a_warning(filled: Machine) -> None:
+    done = filled.ferry("backup", "backup", "contents", "after", "--kind", "cm,confgmap")
+    assert done.exit_code == 2
+    assert "menu" in done.stdout
+    assert "warning: the backup holds nothing of kind confgmap; did you mean Conf" in done.stderr
+
+
 @pytest.mark.parametrize("name", ["after", "theirs"])
 def test_contents_are_the_archives_objects_with_sizes_and_dates(filled: Machine, name: str) -> None:
     found = said(filled, "contents", name, "--vault", "disk")

@@ -10,13 +10,19 @@ from kubeferry import codec
 from kubeferry.cli.command import Flags, program
 from kubeferry.cli.connection import Session, connect
 from kubeferry.cli.contents_view import Source, json_lines, table_lines, tree_lines, yaml_lines
-from kubeferry.cli.kindwords import KindWord, resolved
+from kubeferry.cli.kindwords import (
+    KindWord,
+    check_namespaces,
+    did_you_mean,
+    is_inside,
+    resolved,
+)
 from kubeferry.cli.live import view
 from kubeferry.cli.masking import is_secret, masked
 from kubeferry.cli.output import document, emit, say, tidy
 from kubeferry.cli.planning import look
 from kubeferry.cli.stores import Opened, vault_of_backup
-from kubeferry.errors import ArchiveDamaged, ObjectMissing
+from kubeferry.errors import ArchiveDamaged, InvalidInput, ObjectMissing
 from kubeferry.kube.names import Identity
 from kubeferry.kube.objects import Object
 from kubeferry.restore.spool import Spool
@@ -51,6 +57,12 @@ class Wanted:
 def parse_name(text: str) -> tuple[str, str]:
     """``deployment/web`` in its two parts. Raises ``click.UsageError`` for anything else."""
     kind, _, name = text.partition("/")
+    inside, _, last = name.partition("/")
+    if kind and inside and last and "/" not in last:
+        raise click.UsageError(
+            f"{text!r} names no object; write KIND/NAME and the namespace beside it: "
+            f"{kind}/{last} --in-namespace {inside}"
+        )
     if not (kind and name) or "/" in name:
         raise click.UsageError(f"{text!r} names no object; write KIND/NAME, such as deployment/web")
     return kind, name
@@ -62,8 +74,9 @@ async def contents(
     """Prints what is in a backup, or those of its objects that are named.
 
     Raises ``BackupMissing``, ``ArchiveError``, ``ObjectMissing`` for a named object that is not in
-    it, ``VaultError``.
+    it, ``InvalidInput`` for a kind or namespace of which it holds nothing, ``VaultError``.
     """
+    check_namespaces(how.namespaces)
     named = [parse_name(one) for one in objects]
     async with (
         connect(flags) as session,
@@ -86,7 +99,9 @@ async def _show_list(opened: Opened, name: str, words: Sequence[KindWord], how: 
                 opened.store, name, spool=inventory.add, versions=inventory.add_version
             )
         _warn(read)
-        narrow(inventory, words, how.namespaces)
+        idle = narrow(inventory, words, how.namespaces)
+        for text in idle:
+            say(f"warning: {text}")
         source = Source(name, opened.name)
         match how.output:
             case "table":
@@ -97,20 +112,29 @@ async def _show_list(opened: Opened, name: str, words: Sequence[KindWord], how: 
                 emit(yaml_lines(source, inventory, read.notes))
             case _:
                 emit(tree_lines(source, inventory, look(full=False)))
+    if idle:
+        raise InvalidInput(
+            idle[0], remedy=f"{program()} backup contents {name} lists what it holds"
+        )
 
 
-def narrow(inventory: Inventory, words: Sequence[KindWord], namespaces: Sequence[str]) -> None:
-    """Forgets what was not asked for; tells which word or namespace nothing is of."""
+def narrow(inventory: Inventory, words: Sequence[KindWord], namespaces: Sequence[str]) -> list[str]:
+    """Forgets what was not asked for; tells of which word or namespace there is nothing."""
     kinds = inventory.kinds()
-    inside = {namespace for namespace, _ in inventory.groups()}
-    for word in words:
-        if not any(word.matches(one.resource, one.kind) for one in kinds):
-            say(f"warning: the backup holds nothing of kind {word.text}")
-    for namespace in namespaces:
-        if namespace not in inside:
-            say(f"warning: the backup holds nothing in namespace {namespace}")
+    inside = {namespace for namespace, _ in inventory.groups()} - {""}
+    known = [name for one in kinds for name in (one.resource, one.kind)]
+    idle = [
+        f"the backup holds nothing of kind {word.text}{did_you_mean(word.text, known)}"
+        for word in words
+        if not any(word.matches(one.resource, one.kind) for one in kinds)
+    ]
+    idle += [
+        f"the backup holds nothing in namespace {text}{did_you_mean(text, inside)}"
+        for text in namespaces
+        if not any(is_inside(one, [text]) for one in inside)
+    ]
     inventory.keep(
-        namespaces=namespaces or None,
+        namespaces=[one for one in inside if is_inside(one, namespaces)] if namespaces else None,
         resources=[
             one.resource
             for one in kinds
@@ -119,6 +143,7 @@ def narrow(inventory: Inventory, words: Sequence[KindWord], namespaces: Sequence
         if words
         else None,
     )
+    return idle
 
 
 async def _show_objects(
@@ -129,7 +154,7 @@ async def _show_objects(
     with Spool(parent=settings.spool_dir, limit=settings.spool_limit) as spool:
 
         def keep(identity: Identity, body: bytes) -> None:
-            inside = not how.namespaces or identity.namespace in how.namespaces
+            inside = not how.namespaces or is_inside(identity.namespace, how.namespaces)
             if inside and identity.name in names:
                 spool.add(identity, body)
 

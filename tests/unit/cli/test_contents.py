@@ -37,6 +37,11 @@ def test_what_names_no_object_is_refused(text: str) -> None:
         parse_name(text)
 
 
+def test_who_writes_the_namespace_in_between_is_told_where_it_goes() -> None:
+    with pytest.raises(click.UsageError, match="deploy/web --in-namespace shop"):
+        parse_name("deploy/shop/web")
+
+
 def test_a_name_has_its_kind_before_it() -> None:
     assert parse_name("deployments.apps/web") == ("deployments.apps", "web")
 
@@ -96,15 +101,15 @@ def test_what_is_no_object_is_named(spool: Spool, body: bytes) -> None:
         list(object_lines(spool, [SETTINGS], How(), []))
 
 
-def test_a_list_is_narrowed_and_what_matches_nothing_is_said(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_a_list_is_narrowed_and_what_matches_nothing_is_said() -> None:
     with Inventory() as inventory:
         inventory.add(SETTINGS, config_map("shop/settings").json)
         inventory.add(SECRET, secret().json)
-        narrow(inventory, [KindWord("secret"), KindWord("nix")], ["shop", "nowhere"])
+        words = [KindWord("secre*"), KindWord("nix"), KindWord("secert")]
+        idle = narrow(inventory, words, ["sh*", "nowhere"])
         assert [held.identity for held in inventory.objects()] == [SECRET]
-    assert capsys.readouterr().err.splitlines() == [
-        "warning: the backup holds nothing of kind nix",
-        "warning: the backup holds nothing in namespace nowhere",
+    assert idle == [
+        "the backup holds nothing of kind nix",
+        "the backup holds nothing of kind secert; did you mean Secret?",
+        "the backup holds nothing in namespace nowhere",
     ]
