@@ -36,6 +36,8 @@ Endpoint = Annotated[str, Meta(max_length=512)]
 Encryption = Literal["AES256", "aws:kms", "KMS"]
 KmsKeyId = Annotated[str, Meta(pattern=KMS_KEY_ID, max_length=2048)]
 
+MESSAGE_LENGTH = 1024
+"""Characters of a message in a status."""
 MOST_LEFT_OUT = 20
 """Backups that a status names of those that are left out."""
 
@@ -114,7 +116,10 @@ class LeftOutBackup(Tolerant, kw_only=True, frozen=True):
     """A backup in the vault that does not appear in the cluster."""
 
     backup: Annotated[str, Meta(description="Its name.")]
-    message: Annotated[str, Meta(description="Why: it is damaged, not signed, or forged.")]
+    message: Annotated[
+        str,
+        Meta(max_length=MESSAGE_LENGTH, description="Why: it is damaged, not signed, or forged."),
+    ]
 
 
 class LocationStatus(Tolerant, kw_only=True, frozen=True):
@@ -124,7 +129,11 @@ class LocationStatus(Tolerant, kw_only=True, frozen=True):
         LocationPhase | None, Meta(description="InProgress, Available or Unavailable.")
     ] = None
     message: Annotated[
-        str, Meta(description="Why it is Unavailable: the storage's own reason.")
+        str,
+        Meta(
+            max_length=MESSAGE_LENGTH,
+            description="Why it is Unavailable: the storage's own reason.",
+        ),
     ] = ""
     observed_generation: Annotated[
         Count, Meta(description="The generation of the spec that phase and message are about.")

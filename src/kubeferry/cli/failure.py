@@ -5,6 +5,7 @@ import traceback
 
 import click
 
+from kubeferry.cli.output import printable
 from kubeferry.errors import FerryError
 
 
@@ -53,10 +54,10 @@ def innermost(error: BaseException) -> BaseException:
 
 
 def _write(problem: str, hint: str) -> None:
-    lines = problem.strip().splitlines() or [""]
+    lines = [printable(line) for line in problem.strip().splitlines()] or [""]
     click.echo("\n".join([f"{_red('error:')} {lines[0]}", *lines[1:]]), err=True)
     if hint:
-        click.echo(f"hint: {hint}", err=True)
+        click.echo(f"hint: {printable(hint)}", err=True)
 
 
 def _red(text: str) -> str:

@@ -175,7 +175,7 @@ def emit(lines: Iterable[str]) -> None:
 
 def say(text: str) -> None:
     """Tells a person something, on stderr."""
-    click.echo(text, err=True)
+    click.echo("\n".join(map(printable, text.split("\n"))), err=True)
 
 
 def size_text(count: int) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from kubeferry.api.location import MOST_LEFT_OUT, BackupLocation, LocationSpec
+from kubeferry.api.location import MESSAGE_LENGTH, MOST_LEFT_OUT, BackupLocation, LocationSpec
 from kubeferry.api.metadata import Metadata, read
 from kubeferry.clock import timestamp
 from kubeferry.controller import vaults
@@ -69,7 +69,7 @@ class LocationReconciler:
         except InvalidInput as error:
             # Without a time: it would be a change, and bring us here again at once.
             about = _about(found)
-            await self._tell(about, {"phase": "Unavailable", "message": str(error)})
+            await self._tell(about, {"phase": "Unavailable", "message": _shortened(str(error))})
             return None
         seen = self._seen.get(name)
         if seen is not None and not seen.is_of(location):
@@ -81,7 +81,7 @@ class LocationReconciler:
         if not seen.available:
             return max(1.0, again)
         if seen.synced is None or self._left(seen.synced, period) <= 0:
-            seen.left_out = await self._sync(location, told=seen.left_out)
+            await self._sync(location, seen)
             seen.synced = self._context.clock()
         return max(1.0, min(again, self._left(seen.synced, period)))
 
@@ -134,24 +134,25 @@ class LocationReconciler:
             before = self._seen.get(name)
             if before is None or before.available:  # once, not with each look
                 _log.warning("vault %s: %s", name, error)
-            status = {"phase": "Unavailable", "message": str(error)} | self._now()
+            status = {"phase": "Unavailable", "message": _shortened(str(error))} | self._now()
             await self._tell(location.metadata, status)
             return False
         status = {"phase": "Available", "message": None} | self._now()
         await self._tell(location.metadata, status)
         return True
 
-    async def _sync(
-        self, location: BackupLocation, *, told: Mapping[str, str]
-    ) -> Mapping[str, str]:
-        """Returns by name why backups were left out; what is ``told`` is not logged again."""
-        name = location.metadata.name
+    async def _sync(self, location: BackupLocation, seen: _Seen) -> None:
+        """Tells which backups were left out, and why; what was told before is not logged again."""
+        name, told = location.metadata.name, seen.left_out
         store = await self._open(location)
         try:
             synced = await sync_backups(self._context, name, store)
         finally:
             await store.aclose()
-        left_out = {backup: f"{one.reason}: {one}" for backup, one in synced.left_out.items()}
+        left_out = {
+            backup: _shortened(f"{one.reason}: {one}") for backup, one in synced.left_out.items()
+        }
+        seen.left_out = left_out  # told in the log, whatever becomes of the status
         for backup, why in left_out.items():
             if told.get(backup) != why:
                 _log.warning("vault %s: backup %s is left out: %s", name, backup, why)
@@ -162,7 +163,6 @@ class LocationReconciler:
             "leftOutCount": len(left_out) or None,
         }
         await self._patch(location.metadata, status)
-        return left_out
 
     async def _open(self, location: BackupLocation) -> Store:
         context = self._context
@@ -196,6 +196,11 @@ class LocationReconciler:
             namespace=self._context.namespace,
             uid=about.uid,
         )
+
+
+def _shortened(text: str) -> str:
+    """What a status has room for: a storage may say anything, at any length."""
+    return text if len(text) <= MESSAGE_LENGTH else f"{text[: MESSAGE_LENGTH - 3]}..."
 
 
 def _about(found: Object) -> Metadata:

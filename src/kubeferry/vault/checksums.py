@@ -3,6 +3,7 @@ Security).
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,11 +12,12 @@ import msgspec
 from kubeferry import codec
 from kubeferry.errors import ArchiveDamaged, ChecksumMismatch, ObjectMissing
 from kubeferry.vault import layout
-from kubeferry.vault.documents import decoded
+from kubeferry.vault.documents import decoded, quoted
 from kubeferry.vault.signature import check_signature
 from kubeferry.vault.store import DOCUMENT_BYTES, Store
 
 ALGORITHM = "sha256"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class _File(msgspec.Struct):
@@ -59,11 +61,12 @@ async def load_checksums(store: Store, name: str) -> Checksums:
     except ObjectMissing:
         return Checksums(None, await check_signature(store, name, None))
     notes = await check_signature(store, name, data)
-    found = decoded(data, _File, place=f"{store.url}/{key}")
+    place = f"{store.url}/{key}"
+    found = decoded(data, _File, place=place)
     if found.algorithm != ALGORITHM:
-        raise ArchiveDamaged(
-            f"checksums by {found.algorithm!r} are unknown", place=f"{store.url}/{key}"
-        )
+        raise ArchiveDamaged(f"checksums by {quoted(found.algorithm)} are unknown", place=place)
+    if not all(map(_DIGEST.fullmatch, found.files.values())):
+        raise ArchiveDamaged("what it says of a file is no SHA-256", place=place)
     folder = layout.backup_folder(name)
     return Checksums({f"{folder}{file}": digest for file, digest in found.files.items()}, notes)
 

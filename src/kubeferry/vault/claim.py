@@ -21,7 +21,7 @@ from kubeferry import codec
 from kubeferry.clock import Clock, parse_timestamp, timestamp
 from kubeferry.errors import AlreadyStored, ArchiveDamaged, BackupExists, ObjectMissing
 from kubeferry.vault import layout
-from kubeferry.vault.documents import decoded
+from kubeferry.vault.documents import decoded, quoted
 from kubeferry.vault.store import DOCUMENT_BYTES, Store
 
 STALE = timedelta(hours=24)
@@ -112,7 +112,8 @@ async def _take_over(store: Store, claim: Claim, *, clock: Clock) -> None:
         same_cluster = bool(owner.cluster) and found.cluster == owner.cluster
         if not same_cluster and not _is_stale(found, clock):
             raise BackupExists(
-                f"another task ({found.uid}) has been writing this backup, last seen {found.since}",
+                f"another task ({quoted(found.uid)}) has been writing this backup, last seen "
+                f"{quoted(found.since)}",
                 place=f"{store.url}/{layout.backup_folder(claim.name)}",
                 remedy="choose another name; what a dead task left is taken over after 24 hours",
             )

@@ -8,7 +8,7 @@ there is empty, what is unknown is passed over.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -18,7 +18,7 @@ from kubeferry.errors import ArchiveDamaged, ArchiveError, BackupMissing, Object
 from kubeferry.kube.names import label_value
 from kubeferry.vault import layout
 from kubeferry.vault.checksums import load_checksums, sha256, verify
-from kubeferry.vault.documents import decoded
+from kubeferry.vault.documents import decoded, quoted
 from kubeferry.vault.store import DOCUMENT_BYTES, Store
 
 BackupPhase = Literal["Completed", "PartiallyFailed", "Failed"]
@@ -34,6 +34,9 @@ _GIT_VERSION = "velero.io/source-cluster-k8s-gitversion"
 _MAJOR = "velero.io/source-cluster-k8s-major-version"
 _MINOR = "velero.io/source-cluster-k8s-minor-version"
 _LOCATION = "velero.io/storage-location"
+_NAME_LENGTH = 253
+_MOST = (1 << 53) - 1
+"""The largest number that every reader of JSON keeps."""
 
 
 FILTERS = (
@@ -227,14 +230,18 @@ class _Own(msgspec.Struct, rename="camel"):
     all_versions: bool | None = None
 
 
+_Count = Annotated[int, msgspec.Meta(ge=0, le=_MOST)]
+"""What a status can say: with any other number a backup would never get one."""
+
+
 class _Progress(msgspec.Struct, rename="camel"):
-    total_items: int = 0
-    items_backed_up: int = 0
+    total_items: _Count = 0
+    items_backed_up: _Count = 0
 
 
 class _HookStatus(msgspec.Struct, rename="camel"):
-    hooks_attempted: int = 0
-    hooks_failed: int = 0
+    hooks_attempted: _Count = 0
+    hooks_failed: _Count = 0
 
 
 class _Status(msgspec.Struct, rename="camel"):
@@ -243,8 +250,8 @@ class _Status(msgspec.Struct, rename="camel"):
     start_timestamp: str | None = None
     completion_timestamp: str | None = None
     expiration: str | None = None
-    warnings: int = 0
-    errors: int = 0
+    warnings: _Count = 0
+    errors: _Count = 0
     progress: _Progress | None = None
     hook_status: _HookStatus | None = None
 
@@ -267,25 +274,22 @@ def read_backup(data: bytes, *, name: str, place: str) -> BackupFacts:
     try:
         return _facts(backup, name=name, place=place)
     except ValueError as error:
-        raise ArchiveDamaged(f"does not decode: {error}", place=place) from error
+        raise ArchiveDamaged(f"does not decode: {quoted(error)}", place=place) from error
 
 
 def _facts(backup: _Backup, *, name: str, place: str) -> BackupFacts:
     if (backup.api_version, backup.kind) != ("velero.io/v1", "Backup"):
-        raise ArchiveDamaged(
-            f"holds a {backup.api_version} {backup.kind}, not a velero.io/v1 Backup", place=place
-        )
+        what = quoted(f"{backup.api_version} {backup.kind}")
+        raise ArchiveDamaged(f"holds a {what}, not a velero.io/v1 Backup", place=place)
     if backup.metadata.name != name:
-        raise ArchiveDamaged(
-            f"is of backup {backup.metadata.name!r}, its folder is {name!r}", place=place
-        )
+        whose = quoted(backup.metadata.name)
+        raise ArchiveDamaged(f"is of backup {whose!r}, its folder is {name!r}", place=place)
     spec, status = backup.spec, backup.status
     given = codec.to_builtins(spec)
     progress = status.progress or _Progress()
     hooks = status.hook_status or _HookStatus()
     annotations = backup.metadata.annotations or {}
     given |= codec.to_builtins(decoded(annotations.get(_ASKED, "{}").encode(), _Own, place=place))
-    size = annotations.get(_ARCHIVE_BYTES, "")
     labels = backup.metadata.labels or {}
     return BackupFacts(
         name=name,
@@ -305,11 +309,11 @@ def _facts(backup: _Backup, *, name: str, place: str) -> BackupFacts:
         items_backed_up=progress.items_backed_up,
         warnings=status.warnings,
         errors=status.errors,
-        bytes=int(size) if size.isdecimal() else 0,
+        bytes=_size(annotations.get(_ARCHIVE_BYTES, "")),
         hooks_attempted=hooks.hooks_attempted,
         hooks_failed=hooks.hooks_failed,
         cluster=SourceCluster(
-            name=annotations.get(_CLUSTER_NAME, ""),
+            name=annotations.get(_CLUSTER_NAME, "")[:_NAME_LENGTH],
             uid=annotations.get(_CLUSTER_UID, ""),
             git_version=annotations.get(_GIT_VERSION, ""),
             major=annotations.get(_MAJOR, ""),
@@ -318,6 +322,14 @@ def _facts(backup: _Backup, *, name: str, place: str) -> BackupFacts:
         labels=tuple((key, value) for key, value in sorted(labels.items()) if key != _LOCATION),
         written_by=annotations.get(_WRITTEN_BY, ""),
     )
+
+
+def _size(text: str) -> int:
+    """Bytes; 0 for what is no number. Raises ``ValueError`` for more than there can be."""
+    size = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
+    if size > _MOST or len(text) >= 20:
+        raise ValueError(f"the archive cannot have {quoted(text)} bytes")
+    return size
 
 
 def _moment(text: str | None) -> datetime | None:

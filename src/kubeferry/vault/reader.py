@@ -21,6 +21,7 @@ from kubeferry.kube.names import Identity
 from kubeferry.kube.objects import Object, metadata
 from kubeferry.vault import gzips, layout
 from kubeferry.vault.checksums import verify
+from kubeferry.vault.documents import quoted
 from kubeferry.vault.metadata import BackupFacts, Verified, load_verified
 from kubeferry.vault.store import Store
 from kubeferry.vault.tarstream import Limits, TarReader
@@ -91,7 +92,7 @@ def disagreement(identity: Identity, obj: Object) -> str:
     for field, said in (("name", identity.name), ("namespace", identity.namespace)):
         found = metadata(obj).get(field) or ""
         if found != said:
-            return f"its path says {field} {said!r}, the object in it {found!r}"
+            return f"its path says {field} {quoted(said)!r}, the object in it {quoted(found)!r}"
     return ""
 
 
@@ -200,14 +201,14 @@ class _Reading:
 
     def _wanted(self, path: str) -> EntryPath | None:
         if path.startswith("/") or ".." in path.split("/"):
-            raise ArchiveDamaged(f"{path!r} leads out of the archive", place=self._place)
+            raise ArchiveDamaged(f"{quoted(path)!r} leads out of the archive", place=self._place)
         if path.startswith("metadata/"):
             return None
         entry = parse_path(path)
         if entry is None:
             self._odd_count += 1
             if len(self._odd) < 5:
-                self._odd.append(path)
+                self._odd.append(quoted(path))
         elif entry.version and not self._takes(entry):
             return None
         return entry

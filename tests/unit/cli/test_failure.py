@@ -2,6 +2,7 @@ import click
 import pytest
 
 from kubeferry.cli.failure import innermost, show
+from kubeferry.cli.output import say
 from kubeferry.errors import InvalidInput, NotFound, VaultUnavailable
 
 
@@ -48,3 +49,10 @@ def test_verbose_shows_where(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_ctrl_c_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown(KeyboardInterrupt(), capsys) == (130, "")
+
+
+def test_what_a_terminal_would_obey_is_written_out(capsys: pytest.CaptureFixture[str]) -> None:
+    error = VaultUnavailable("said \x1b[2J\nand \x07", remedy="do\x1b[0m so")
+    assert shown(error, capsys)[1] == "error: said \\x1b[2J\nand \\x07\nhint: do\\x1b[0m so\n"
+    say("warning: \x1b[2J\nmore")
+    assert capsys.readouterr().err == "warning: \\x1b[2J\nmore\n"

@@ -1,14 +1,18 @@
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from kubeferry.api.location import MOST_LEFT_OUT
+from kubeferry.api.location import MESSAGE_LENGTH, MOST_LEFT_OUT
+from kubeferry.api.metadata import Metadata
 from kubeferry.controller.location import LocationReconciler
 from kubeferry.controller.resources import BACKUPS, LOCATIONS
 from kubeferry.controller.vaultkeys import load_keys, save_ring
+from kubeferry.errors import Invalid, VaultUnavailable
 from kubeferry.kube.names import Resource
 from kubeferry.vault.metadata import BackupFacts
+from kubeferry.vault.store import Store
 from tests.conformance.trust_suite import RING
 from tests.unit.controller.conftest import Ground
 from tests.unit.vault.archives import pod, write_backup
@@ -212,3 +216,39 @@ async def test_backups_that_cannot_be_trusted_are_told_in_the_status(
     assert "leftOut" not in status
     assert "leftOutCount" not in status
     assert len(await ground.client.list(BACKUPS, namespace="csdr")) == MOST_LEFT_OUT + 2
+
+
+async def test_what_a_storage_says_at_length_does_not_keep_the_status_from_being_written(
+    ground: Ground, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(store: Store, **more: object) -> None:
+        raise VaultUnavailable("no " * 1000)
+
+    monkeypatch.setattr("kubeferry.controller.location.identify", fails)
+    await ground.vault()
+    await look(ground, LocationReconciler(ground.context))
+    status = await ground.status(LOCATIONS, "vault")
+    assert status["phase"] == "Unavailable"
+    assert len(status["message"]) == MESSAGE_LENGTH
+
+
+async def test_what_was_left_out_is_logged_once_though_its_status_cannot_be_written(
+    ground: Ground, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ground.root / ROOT / "backups/evil").mkdir(parents=True)
+    (ground.root / ROOT / "backups/evil/velero-backup.json").write_text("{")
+    await ground.vault()
+    reconcile = LocationReconciler(ground.context)
+    write = reconcile._patch
+
+    async def refused(about: Metadata, status: dict[str, Any]) -> None:
+        if "leftOut" in status:
+            raise Invalid("is too long")
+        await write(about, status)
+
+    monkeypatch.setattr(reconcile, "_patch", refused)
+    for _ in range(2):
+        with pytest.raises(Invalid):
+            await look(ground, reconcile)
+        await ground.see(LOCATIONS, "vault")
+    assert len(caplog.records) == 1

@@ -166,6 +166,33 @@ def test_what_is_no_backup_is_damaged(text: bytes, problem: str) -> None:
         read_backup(text, name="b", place="some place")
 
 
+@pytest.mark.parametrize(
+    ("status", "annotations"),
+    [
+        pytest.param({"errors": -5}, {}, id="fewer than none"),
+        pytest.param({"warnings": 10**30}, {}, id="a number of 30 digits"),
+        pytest.param({"progress": {"totalItems": 1 << 60}}, {}, id="more than JSON keeps"),
+        pytest.param({"hookStatus": {"hooksFailed": -1}}, {}, id="of hooks"),
+        pytest.param({}, {"csdr.alibabacloud.com/archive-bytes": "9" * 18}, id="of bytes"),
+        pytest.param({}, {"csdr.alibabacloud.com/archive-bytes": "9" * 9999}, id="of digits"),
+    ],
+)
+def test_numbers_that_no_status_could_tell_are_damage(
+    status: dict[str, Any], annotations: dict[str, str]
+) -> None:
+    about = {"name": "b", "annotations": annotations}
+    backup = {"apiVersion": "velero.io/v1", "kind": "Backup", "metadata": about, "status": status}
+    with pytest.raises(ArchiveDamaged, match=r"^some place: does not decode") as caught:
+        read_backup(json.dumps(backup).encode(), name="b", place="some place")
+    assert len(str(caught.value)) < 200
+
+
+def test_the_names_in_a_mark_are_bounded() -> None:
+    facts = BackupFacts(name="b", cluster=SourceCluster(name="x" * 10_000))
+    found = read_backup(backup_document(facts), name="b", place="")
+    assert found.cluster.name == "x" * 253
+
+
 async def test_a_folder_without_the_mark_is_no_backup(store: Store) -> None:
     await store.put("backups/b/b.tar.gz", b"")
     await store.put("backups/c/velero-backup.json", backup_document(BackupFacts(name="c")))
