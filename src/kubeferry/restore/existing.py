@@ -13,6 +13,8 @@ are, and what a controller made in the target is that controller's.
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
 from kubeferry.errors import PatchFailed
 from kubeferry.kube.objects import Object, metadata
 from kubeferry.restore.heirs import controller_of, is_made_by
@@ -38,6 +40,9 @@ IMMUTABLE = "ImmutableField"
 PRESENT = frozenset({EXISTS, IDENTICAL, DIFFERS, CONTROLLED, TERMINATING, IMMUTABLE})
 """Reasons of what was not written because it is there."""
 
+_ODD = (TypeError, ValueError, LookupError, AttributeError, RecursionError, PatchFailed)
+_ODD += (msgspec.DecodeError,)
+"""What a comparison raises when an object is none that an API server can have sent."""
 _TOLD = 3
 """Fields that a sentence names."""
 
@@ -90,7 +95,7 @@ def judge(
         return Verdict("skip", Note(EXISTS, text))
     try:
         found = _compare(ours, live, archived, changes, group_resource)
-    except (RecursionError, PatchFailed):
+    except _ODD:
         return Verdict("skip", Note(EXISTS, "is there already; it cannot be compared"))
     if is_made_by(live, update_manager(manager)):
         return Verdict("update", changes=found.changes)

@@ -408,15 +408,16 @@ class _Walk:
                 self._tell(f"{pointer}/{index}", have, MISSING)
             else:
                 elements[key] = have
-        for key, value in ours.items():
-            if key not in live:
-                self._tell(f"{pointer}/{len(elements)}", MISSING, value)
-                elements[key] = value
-        order = [key for key in elements if key in ours]
-        if [key for key in order if key in live] != [key for key in ours if key in live]:
+        was = [key for key in elements if key in ours]
+        elements |= {key: value for key, value in ours.items() if key not in live}
+        if [key for key in elements if key in ours] != [*ours]:
             wanted = [*ours, *(key for key in elements if key not in ours)]
             elements = {key: elements[key] for key in wanted}
+        if was != [key for key in ours if key in live]:
             self._tell(pointer, listed, [*elements.values()])
+        for index, key in enumerate(elements):
+            if key not in live:
+                self._tell(f"{pointer}/{index}", MISSING, elements[key])
         return listed if len(self.found) == before else [*elements.values()]
 
     def _tell(self, pointer: str, old: Any, new: Any) -> None:

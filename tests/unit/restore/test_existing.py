@@ -14,6 +14,7 @@ KINDS = {
     "Namespace": "namespaces",
     "PersistentVolumeClaim": "persistentvolumeclaims",
     "Pod": "pods",
+    "Secret": "secrets",
     "ServiceAccount": "serviceaccounts",
 }
 
@@ -145,6 +146,34 @@ def test_a_sentence_names_a_few_fields() -> None:
     found = judged(config_map("shop/a", **{key: "" for key in "abcde"}), config_map("shop/a"))
     assert found.why is not None
     assert "in /data/a, /data/b, /data/c and 2 more and" in found.why.message
+
+
+@pytest.mark.parametrize(
+    ("ours", "live"),
+    [
+        pytest.param(
+            obj("v1/ServiceAccount", "a/b").with_(imagePullSecrets=5),
+            obj("v1/ServiceAccount", "a/b"),
+            id="a number for a list",
+        ),
+        pytest.param(
+            obj("v1/Secret", "a/b").with_(data=["x"], stringData={"a": "b"}),
+            obj("v1/Secret", "a/b").with_(data={}),
+            id="a list for a map",
+        ),
+        pytest.param(
+            deployment(),
+            deployment().meta(
+                managedFields=[
+                    {"manager": "kubeferry-0", "fieldsV1": {"f:spec": {"f:x": {"k:{": {}}}}}
+                ]
+            ),
+            id="owned fields that are no JSON",
+        ),
+    ],
+)
+def test_what_no_server_sent_is_left_alone(ours: Built, live: Built) -> None:
+    assert reason(judged(ours, live, "update")) == ("skip", "Exists")
 
 
 def test_what_is_nested_too_deeply_to_be_compared_is_left_alone() -> None:

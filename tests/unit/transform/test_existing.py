@@ -2,6 +2,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kubeferry.kube.objects import Object
 from kubeferry.transform.change import MISSING, STRIPPED, Cause, Change
@@ -267,3 +269,35 @@ def test_replicas_are_an_autoscalers_once_it_has_set_them(manager: str, counts: 
     entry = {**owned(manager, fields), "subresource": "scale"}
     live = workload(web(), replicas=5).meta(managedFields=[entry])
     assert bool(compared(workload(web(), replicas=2), live).changes) == counts
+
+
+NAMES = st.sampled_from(["a", "b", "c"])
+SCALARS = st.one_of(st.sampled_from(["", "x", "y"]), st.integers(0, 2), st.booleans())
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(st.dictionaries(NAMES, inner, max_size=3), st.lists(inner, max_size=3)),
+    max_leaves=8,
+)
+CONTAINERS = st.lists(
+    st.builds(lambda name, rest: {**rest, "name": name}, NAMES, st.dictionaries(NAMES, VALUES)),
+    max_size=3,
+    unique_by=lambda one: str(one["name"]),
+)
+SPECS = st.one_of(
+    st.dictionaries(NAMES, VALUES, max_size=3),
+    st.builds(lambda listed: {"template": {"spec": {"containers": listed}}}, CONTAINERS),
+)
+
+
+@given(SPECS, SPECS, SPECS)
+def test_an_update_leaves_no_difference_and_the_patch_makes_just_it(
+    ours: dict[str, Any], live: dict[str, Any], archived: dict[str, Any]
+) -> None:
+    def made(spec: dict[str, Any]) -> Built:
+        return obj("apps/v1/Deployment", "shop/web").with_(spec=spec)
+
+    before = made(live).meta(resourceVersion="7")
+    found = compared(made(ours), before, archived=made(archived))
+    again = compared(made(ours), found.merged, archived=made(archived))
+    assert again.changes == ()
+    assert before == made(live).meta(resourceVersion="7")  # what went in is as it was
