@@ -40,8 +40,15 @@ IMMUTABLE = "ImmutableField"
 PRESENT = frozenset({EXISTS, IDENTICAL, DIFFERS, CONTROLLED, TERMINATING, IMMUTABLE})
 """Reasons of what was not written because it is there."""
 
-_ODD = (TypeError, ValueError, LookupError, AttributeError, RecursionError, PatchFailed)
-_ODD += (msgspec.DecodeError,)
+_ODD = (
+    TypeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+    PatchFailed,
+    msgspec.DecodeError,
+)
 """What a comparison raises when an object is none that an API server can have sent."""
 _TOLD = 3
 """Fields that a sentence names."""
