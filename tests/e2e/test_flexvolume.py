@@ -114,7 +114,8 @@ def restored(machine: Machine) -> Machine:
         "--namespace-mapping", "shop=shop2", "--wait", "--timeout", "60s",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
-    assert "Completed (8 created, 3 warnings)" in done.output  # one: Velero has no checksums
+    # One: Velero has no checksums; one: of which cloud a target without nodes is is not known.
+    assert "Completed (8 created, 4 warnings)" in done.output
     return machine
 
 

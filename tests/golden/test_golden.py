@@ -111,6 +111,10 @@ def facts(rules: dict[str, Any]) -> Facts:
         served=(SERVED | more) - lacks,
         preserve_node_ports=rules.get("preserveNodePorts"),
         off=switched_off(rules.get("automatic", {})),
+        left=tuple(rules.get("left", ())),
+        node_labels={key: frozenset(values) for key, values in rules["nodeLabels"].items()}
+        if "nodeLabels" in rules
+        else None,
     )
 
 

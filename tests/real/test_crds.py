@@ -340,6 +340,8 @@ PARAMETERS: dict[str, Any] = {
     "overwriteIngressAnnotations": {"example.com/class": ""},
     "preserveNodePorts": False,
     "automatic": {"job-selector": False},
+    "sourceProvider": "aws",
+    "targetProvider": "on-prem",
     "appRestoreOnly": True,
     "privilegedResources": "Skip",
 }

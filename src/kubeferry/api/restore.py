@@ -30,6 +30,8 @@ Capacity = Annotated[
     str, Meta(pattern=r"^([0-9]+(\.[0-9]+)?([kMGTPE]|[KMGTPE]i)?)?$", max_length=32)
 ]
 """A quantity of bytes such as ``20Gi``, or empty."""
+Provider = Literal["alibaba", "aws", "azure", "gcp", "on-prem", "openshift"]
+"""Whose clusters' own annotations, labels, drivers and so on are known."""
 ImagePrefix = Annotated[str, Meta(pattern=r"^[^\s]+$", min_length=1, max_length=512)]
 
 
@@ -230,6 +232,14 @@ class RestoreSpec(Strict, kw_only=True, frozen=True):
             description="Node ports of Services. true: all are kept, the health check's too; "
             "false: all are drawn anew; unset: kept, but the health check's."
         ),
+    ] = None
+    source_provider: Annotated[
+        Provider | None,
+        Meta(description="Provider that the backup's cluster is of; unset: what its objects tell."),
+    ] = None
+    target_provider: Annotated[
+        Provider | None,
+        Meta(description="Provider that this cluster is of; unset: what its nodes tell."),
     ] = None
     automatic: Annotated[
         dict[str, bool],

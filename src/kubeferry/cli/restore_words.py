@@ -61,6 +61,10 @@ def _said(spec: RestoreSpec) -> Iterator[tuple[str, str | None]]:
     yield from _annotated("--ingress-annotation", spec.overwrite_ingress_annotations)
     if spec.preserve_node_ports is not None:
         yield from _truth("--preserve-node-ports", spec.preserve_node_ports)
+    if spec.source_provider is not None:
+        yield "--source-provider", spec.source_provider
+    if spec.target_provider is not None:
+        yield "--target-provider", spec.target_provider
     for rule, is_on in spec.automatic.items():
         yield "--automatic", f"{rule}={str(is_on).lower()}"
     if spec.existing_resource_policy != "none":
@@ -157,6 +161,12 @@ def rows(spec: RestoreSpec) -> Iterator[Row]:
             yield name, key.removesuffix("-"), "(taken out)" if is_out else str(new)
     if spec.preserve_node_ports is not None:
         yield "preserveNodePorts", str(spec.preserve_node_ports).lower(), ""
+    for name, provider in (
+        ("sourceProvider", spec.source_provider),
+        ("targetProvider", spec.target_provider),
+    ):
+        if provider is not None:
+            yield name, provider, ""
     for rule, is_on in spec.automatic.items():
         yield f"automatic.{rule}", str(is_on).lower(), ""
     if spec.existing_resource_policy != "none":

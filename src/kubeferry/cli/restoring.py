@@ -13,6 +13,7 @@ from kubeferry.cli.options import F
 from kubeferry.cli.selecting import TRUTH, selectors, truth_option
 
 _ACCESS_MODES = ("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod")
+_PROVIDERS = ("alibaba", "aws", "azure", "gcp", "on-prem", "openshift")
 
 
 def spec_options(command: F) -> F:
@@ -144,6 +145,16 @@ def _changing() -> list[Callable[[Any], Any]]:
             help="All node ports of Services stay, or with =false none; else all but the health "
             "check's.",
         ),
+        click.option(
+            "--source-provider",
+            type=click.Choice(_PROVIDERS),
+            help="Provider that the backup's cluster is of; else what its objects tell.",
+        ),
+        click.option(
+            "--target-provider",
+            type=click.Choice(_PROVIDERS),
+            help="Provider that this cluster is of; else what its nodes tell.",
+        ),
         mapping_option(
             "--automatic",
             metavar="RULE=false",
@@ -259,6 +270,8 @@ def spec_of(options: Mapping[str, Any]) -> dict[str, Any]:
         "storageClassMapping": options["storage_class_mapping"],
         "convertedarg": options["convert_claim"],
         "preserveNodePorts": TRUTH[options["preserve_node_ports"]],
+        "sourceProvider": options["source_provider"],
+        "targetProvider": options["target_provider"],
         "automatic": _switches(options["automatic"], "--automatic"),
         "existingResourcePolicy": options["existing_resource_policy"],
         "waitForReady": options["wait_for_ready"],

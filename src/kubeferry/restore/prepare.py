@@ -55,6 +55,8 @@ async def prepare(restore: ApplicationRestore, *, client: Client, namespace: str
         rewrite_service_names=spec.rewrite_service_names,
         preserve_node_ports=spec.preserve_node_ports,
         automatic_off=off,
+        source_provider=spec.source_provider or "",
+        target_provider=spec.target_provider or "",
         status=_status(spec),
         objects_only=spec.app_restore_only,
         modifiers=modifiers,

@@ -31,6 +31,8 @@ class RestoreRequest:
         rewrite_service_names: whether DNS names of Services follow the namespace mapping.
         preserve_node_ports: ``preserveNodePorts``, None where it is unset.
         automatic_off: automatic rules that are switched off, by name.
+        source_provider: of which provider the backup is, empty where nobody said.
+        target_provider: of which provider the target is, empty where nobody said.
         status: of which kinds objects get their status back, None: of none.
         objects_only: whether claims may stay empty (``appRestoreOnly``).
         modifiers: the compiled rules, None without any.
@@ -52,6 +54,8 @@ class RestoreRequest:
     rewrite_service_names: bool = False
     preserve_node_ports: bool | None = None
     automatic_off: frozenset[str] = frozenset()
+    source_provider: str = ""
+    target_provider: str = ""
     status: KindWords | None = None
     objects_only: bool = False
     modifiers: Modifiers | None = None

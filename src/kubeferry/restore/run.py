@@ -32,6 +32,7 @@ from kubeferry.restore.definitions import defined_resources
 from kubeferry.restore.existing import Policy
 from kubeferry.restore.plan import PlanItem, Planner
 from kubeferry.restore.posthooks import PostHooks
+from kubeferry.restore.providers import find_providers
 from kubeferry.restore.readiness import MAX_TOLD, NOT_READY, wait_until_ready
 from kubeferry.restore.report import Recorder
 from kubeferry.restore.request import RestoreRequest, RestoreResult
@@ -99,6 +100,11 @@ async def open_plan(
         rules_say = request.modifiers.notes if request.modifiers else ()
         for told in (*rules_say, *request.notes, *opened.notes):
             reporter.problem(Problem("warning", told.reason, told.message))
+        providers = await find_providers(
+            client, spool, source=request.source_provider, target=request.target_provider
+        )
+        for told in providers.notes:
+            reporter.problem(Problem("warning", told.reason, told.message))
         defined = defined_resources(spool)
         unmatched = await _select(request, spool, discovery, defined)
         status_kinds, meaningless = _status_kinds(request, spool, discovery, defined)
@@ -121,6 +127,8 @@ async def open_plan(
                 ),
                 preserve_node_ports=request.preserve_node_ports,
                 off=request.automatic_off,
+                left=providers.left,
+                node_labels=providers.node_labels,
             ),
             init_hooks=request.hooks.init,
         )

@@ -1,5 +1,6 @@
 """What a restore knows beside the object it is looking at."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kubeferry.transform.automatic.upgrades.conversion import ServedKind
@@ -14,10 +15,14 @@ class Facts:
     ``served`` are the kinds that the target serves, each in every version: what is not among them
     is brought to a version that is. ``preserve_node_ports`` is the restore's
     ``preserveNodePorts``, None where it is unset. ``off`` are the rules that are switched off
-    (``automatic/rules.py``).
+    (``automatic/rules.py``). ``left`` are the providers (``automatic/clouds``) that the source is
+    of and the target is not; ``node_labels`` those that the target's nodes have, each with its
+    values, None where that is not known.
     """
 
     restored_volumes: frozenset[str] = frozenset()
     served: frozenset[ServedKind] = frozenset()
     preserve_node_ports: bool | None = None
     off: frozenset[str] = frozenset()
+    left: tuple[str, ...] = ()
+    node_labels: Mapping[str, frozenset[str]] | None = None

@@ -20,6 +20,7 @@ ALL = (
     "--service-annotation a=b,c=d --service-annotation e- --ingress-annotation f= "
     "--preserve-node-ports=false --status-include-resources cm --status-exclude-resources deploy "
     "--app-restore-only --resource-modifier m --automatic job-selector=false "
+    "--source-provider aws --target-provider on-prem "
     "--existing-resource-policy update --wait-for-ready 10m"
 )
 
@@ -70,6 +71,8 @@ def test_every_option_has_its_field() -> None:
         "overwriteIngressAnnotations": {"f": ""},
         "preserveNodePorts": False,
         "automatic": {"job-selector": False},
+        "sourceProvider": "aws",
+        "targetProvider": "on-prem",
         "restoreStatus": {"includedResources": ["cm"], "excludedResources": ["deploy"]},
         "appRestoreOnly": True,
         "existingResourcePolicy": "update",

@@ -62,6 +62,8 @@ async def test_every_parameter_arrives(client: Client) -> None:
         overwriteIngressAnnotations={"d": "e"},
         preserveNodePorts=False,
         automatic={"job-selector": False, "claim-volume": True},
+        sourceProvider="aws",
+        targetProvider="on-prem",
         appRestoreOnly=True,
         existingResourcePolicy="recreate",
         waitForReady="1m30s",
@@ -74,6 +76,7 @@ async def test_every_parameter_arrives(client: Client) -> None:
     assert request.rewrite_service_names
     assert request.preserve_node_ports is False
     assert request.automatic_off == {"job-selector"}
+    assert (request.source_provider, request.target_provider) == ("aws", "on-prem")
     assert request.objects_only
     parameters = request.parameters
     assert parameters.references_off == {"webhooks"}

@@ -14,6 +14,17 @@ RULES: Mapping[str, str] = {
     "not served, is named in one that is",
     "old-api-named": "a warning: a role or a webhook names a kind in a group or version that it "
     "has left (`OldApiNamed`)",
+    "cloud-annotations": "annotations of [another provider](#other-clouds) go from Services, "
+    "Ingresses and what else its table names",
+    "cloud-marks": "labels and finalizers by which a cloud's controller knows what it has seen to "
+    "go, whatever the target is",
+    "cloud-load-balancer": "`loadBalancerClass` and `loadBalancerIP` of another provider go",
+    "cloud-injected": "token volumes and environment that another provider's webhook put into "
+    "pods go",
+    "cloud-node-selector": "labels of another provider's nodes go from `nodeSelector`, where no "
+    "node of the target has them",
+    "cloud-specific": "warnings: what else means nothing here (`ProviderSpecific`), nodes that "
+    "pods demand and the target lacks (`NodesUnmatched`)",
     "pod-placement": "`nodeName` and `priority` of pods go",
     "pod-ephemeral-containers": "they go: no pod can be created with them",
     "pod-token-volumes": "volumes of old service account tokens go",

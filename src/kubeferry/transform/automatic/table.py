@@ -25,6 +25,7 @@ from kubeferry.transform.automatic import (
     volumes,
     webhooks,
 )
+from kubeferry.transform.automatic.clouds import fixes as clouds
 from kubeferry.transform.change import Change, Note
 from kubeferry.transform.facts import Facts
 
@@ -74,6 +75,8 @@ _WEBHOOKS = _on(
     "validatingwebhookconfigurations.admissionregistration.k8s.io",
 )
 
+_SPECIFIC = "cloud-specific"
+
 VERDICTS = (
     Verdict(finished.NEVER_RESTORED, finished.never_restored),
     Verdict(_on("pods"), finished.completed_pod),
@@ -91,6 +94,16 @@ VERDICTS = (
 )
 
 FIXES = (
+    *(
+        Fix(_on(kind), partial(fix, kind=kind), rule)
+        for kinds, fix, rule in (
+            (clouds.ANNOTATED, clouds.provider_annotations, "cloud-annotations"),
+            (clouds.MARKED, clouds.marks, "cloud-marks"),
+        )
+        for kind in sorted(kinds)
+    ),
+    Fix(_on("services"), clouds.load_balancer, "cloud-load-balancer"),
+    Fix(_on("pods"), clouds.injected, "cloud-injected"),
     Fix(_on("pods"), pods.placement, "pod-placement"),
     Fix(_on("pods"), pods.ephemeral_containers, "pod-ephemeral-containers"),
     Fix(_on("pods"), pods.token_volumes, "pod-token-volumes"),
@@ -111,6 +124,7 @@ FIXES = (
         for fix, rule in (
             (flexvolume_inline.claims, "flexvolume-claim"),
             (seccomp.profiles, "seccomp-profile"),
+            (clouds.node_selector, "cloud-node-selector"),
         )
     ),
     Fix(_on("cronjobs.batch"), cron_jobs.time_zone, "cron-time-zone"),
@@ -131,6 +145,17 @@ FIXES = (
 )
 
 WARNINGS = (
+    *(Warn(_on(kind), partial(clouds.told, kind=kind), _SPECIFIC) for kind in sorted(clouds.TOLD)),
+    Warn(_on("storageclasses.storage.k8s.io", "persistentvolumes"), clouds.storage, _SPECIFIC),
+    Warn(
+        _on("ingresses.networking.k8s.io", "ingressclasses.networking.k8s.io"),
+        clouds.ingress_class,
+        _SPECIFIC,
+    ),
+    *(
+        Warn(_on(kind), partial(clouds.unmatched_nodes, path=path), _SPECIFIC)
+        for kind, path in POD_SPEC_PATHS.items()
+    ),
     Warn(_WEBHOOKS, webhooks.had_side_effects, "webhook-side-effects"),
     Warn(_WEBHOOKS, old_references.webhook_rules, "old-api-named"),
     Warn(
