@@ -13,6 +13,7 @@ from kubeferry import codec
 from kubeferry.cli.output import counted, printable, table
 from kubeferry.cli.plan_view import Look, draw
 from kubeferry.kube.names import Identity
+from kubeferry.restore.existing import PRESENT
 from kubeferry.restore.hooks import InitWait, PodHook
 from kubeferry.restore.plan import WRITING, PlanItem
 from kubeferry.restore.report import change_line, is_secret, is_told
@@ -23,10 +24,12 @@ _NAMES = {
     "create": "to create",
     "update": "to update",
     "recreate": "to make anew",
+    "there": "there already",
     "skip": "left out",
     "refuse": "refused",
     "fail": "cannot be restored",
 }
+_THERE = "there"
 _KEPT = 10_000
 """Images that are remembered."""
 
@@ -83,18 +86,21 @@ def plan_lines(
 def summary_lines(tally: Tally, look: Look) -> Iterator[str]:
     """The last lines of a plan."""
     yield ""
+    ends = _ends(tally)
     parts = [
-        f"{tally.actions[action]:,} {text}"
-        for action, text in _NAMES.items()
-        if tally.actions[action] or action == "create"
+        f"{ends[end]:,} {text}" for end, text in _NAMES.items() if ends[end] or end == "create"
     ]
     total = sum(tally.actions.values())
     yield f"{look.paint('Summary', bold=True)}  {counted(total, 'object')}: {', '.join(parts)}"
-    for action in ("skip", "refuse", "fail"):
-        found = {reason: count for (one, reason), count in tally.reasons.items() if one == action}
+    for end in (_THERE, "skip", "refuse", "fail"):
+        found = {
+            reason: count
+            for (action, reason), count in tally.reasons.items()
+            if _end(action, reason) == end
+        }
         if found:
             reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(found.items()))
-            yield f"  {_NAMES[action]}: {printable(reasons)}"
+            yield f"  {_NAMES[end]}: {printable(reasons)}"
     if tally.causes:
         yield ""
         yield "Objects changed by"
@@ -118,6 +124,20 @@ def summary_lines(tally: Tally, look: Look) -> Iterator[str]:
         yield f"The restore would end {look.paint('PartiallyFailed', fg='red')}"
 
 
+def _ends(tally: Tally) -> Counter[str]:
+    """The actions, what is skipped because it is there apart from what is left out."""
+    ends = tally.actions.copy()
+    for (action, reason), count in tally.reasons.items():
+        if _end(action, reason) == _THERE:
+            ends[_THERE] += count
+            ends[action] -= count
+    return ends
+
+
+def _end(action: str, reason: str) -> str:
+    return _THERE if action == "skip" and reason in PRESENT else action
+
+
 _MECHANISMS = ("automatic", "parameter", "modifier")
 
 
@@ -135,7 +155,7 @@ def json_lines(steps: Iterable[tuple[Step, Iterable[PlanItem]]], tally: Tally) -
         {
             "type": "summary",
             "objects": sum(tally.actions.values()),
-            "actions": {action: tally.actions[action] for action in _NAMES},
+            "actions": {action: tally.actions[action] for action in _NAMES if action != _THERE},
             "warnings": tally.warnings,
             "errors": tally.errors,
             "images": sorted(tally.images),

@@ -37,7 +37,7 @@ CONTROLLED = "Controlled"
 OWNER_THERE = "OwnerThere"
 TERMINATING = "Terminating"
 IMMUTABLE = "ImmutableField"
-PRESENT = frozenset({EXISTS, IDENTICAL, DIFFERS, CONTROLLED, TERMINATING, IMMUTABLE})
+PRESENT = frozenset({EXISTS, IDENTICAL, DIFFERS, CONTROLLED, OWNER_THERE, TERMINATING, IMMUTABLE})
 """Reasons of what was not written because it is there."""
 
 _ODD = (

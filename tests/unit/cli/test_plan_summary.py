@@ -148,3 +148,17 @@ def test_a_command_tells_which_controller_must_keep_its_pod() -> None:
         "namespace": "shop1",
         "name": "web",
     }
+
+
+def test_what_is_there_already_is_counted_apart_from_what_is_left_out() -> None:
+    def skipped(reason: str) -> PlanItem:
+        identity = Identity("configmaps", "shop", reason)
+        return PlanItem(identity, identity, None, "skip", why=Note(reason, "it is"))
+
+    reasons = ("Identical", "Identical", "Differs", "Completed")
+    steps = [(STEPS[9], [skipped(reason) for reason in reasons])]
+    shown = list(plan_lines(steps, Look()))
+    assert "Summary  4 objects: 0 to create, 3 there already, 1 left out" in shown
+    assert "  there already: Differs 1, Identical 2" in shown
+    assert "  left out: Completed 1" in shown
+    assert "0 errors and 1 warning above" in shown
