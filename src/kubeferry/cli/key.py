@@ -26,7 +26,9 @@ _vault = name_argument("LOCATIONS")
 @_vault
 @click.option("--rotate", is_flag=True, help="Add a newer key to those there are.")
 @click.option(
-    "--allow-unsigned", is_flag=True, help="Let backups pass that no key of the vault has signed."
+    "--allow-unsigned",
+    is_flag=True,
+    help="Let backups pass that no key has signed: nothing finds forgery then.",
 )
 @connection_options
 def create(name: str, rotate: bool, allow_unsigned: bool) -> None:
@@ -84,7 +86,9 @@ def export(name: str, target: str, force: bool) -> None:
 @_vault
 @click.option("-f", "--file", "source", metavar="FILE", required=True, help="An exported file.")
 @click.option(
-    "--allow-unsigned", is_flag=True, help="Let backups pass that no key of the vault has signed."
+    "--allow-unsigned",
+    is_flag=True,
+    help="Let backups pass that no key has signed: nothing finds forgery then.",
 )
 @connection_options
 def import_(name: str, source: str, allow_unsigned: bool) -> None:
@@ -107,7 +111,8 @@ def import_(name: str, source: str, allow_unsigned: bool) -> None:
 @click.option(
     "--allow-unsigned/--refuse-unsigned",
     required=True,
-    help="Whether backups pass that no key of the vault has signed; wrong signatures never do.",
+    help="Whether backups pass that no key has signed; if they do, nothing finds forgery: who can "
+    "write to the vault can take a signature away.",
 )
 @connection_options
 def set_(name: str, allow_unsigned: bool) -> None:

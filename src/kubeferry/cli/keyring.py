@@ -46,28 +46,43 @@ async def create(flags: Flags, vault: str, *, rotate: bool, allow_unsigned: bool
             )
         if before is None and rotate:
             raise _without(vault)
-        ring = with_keys(before, [new_key(clock=utc_now)], place=f"vault {vault}")
+        made = new_key(clock=utc_now, after=before)
+        ring = with_keys(before, [made], place=f"vault {vault}")
         if allow_unsigned:
             ring = replace(ring, allow_unsigned=True)
         await save_ring(session.client, found, vault, ring)
-    emit([f"key {ring.newest.id} of vault {vault} created: it signs each backup from now on"])
+    emit([f"key {made.id} of vault {vault} created: it signs each backup from now on"])
     if not ring.allow_unsigned:
         say(
             "backups without a signature are refused, those taken before there was a key too; "
-            f"'{program()} vault key set {vault} --allow-unsigned' lets them pass"
+            f"'{program()} vault key set {vault} --allow-unsigned' lets them pass, and forged ones "
+            "whose signature was taken away"
         )
     say(f"other clusters of the vault need it: '{program()} vault key export {vault} -o FILE'")
 
 
 async def get(flags: Flags, names: Sequence[str]) -> None:
-    """Prints a line for each vault that has keys. Raises ``InvalidInput`` for one without."""
+    """Prints a line for each vault that has keys. Raises ``InvalidInput`` for one without, and
+    after the others for one whose keys are damaged.
+    """
     async with connect(flags) as session:
         found = await load_keys(session.client, namespace=session.namespace)
-    rings = {name: _ring(found, name) for name in names or found.vaults}
+    rings: dict[str, KeyRing | None] = {}
+    damaged: list[InvalidInput] = []
+    for name in names or found.vaults:
+        try:
+            rings[name] = _ring(found, name)
+        except InvalidInput as error:
+            if name not in found.vaults:
+                raise
+            rings[name] = None
+            damaged.append(error)
     if not rings:
         say("no vault has a key")
         return
     emit(table([("VAULT", "KEYS", "SIGNS WITH", "AGE", "UNSIGNED"), *_rows(rings)]))
+    if damaged:
+        raise damaged[0]
 
 
 async def describe(flags: Flags, vault: str) -> None:
@@ -120,6 +135,8 @@ async def set_unsigned(flags: Flags, vault: str, *, allow: bool) -> None:
         if ring != found.ring(vault):
             await save_ring(session.client, found, vault, ring)
     emit([f"backups without a signature in vault {vault}: {_unsigned(ring)}"])
+    if allow:
+        say("nothing finds forgery now: who can write to the vault can take a signature away")
 
 
 async def delete(flags: Flags, vault: str, key_id: str, *, last: bool) -> None:
@@ -163,9 +180,13 @@ def _without(vault: str) -> InvalidInput:
     )
 
 
-def _rows(rings: dict[str, KeyRing]) -> Iterator[tuple[str, ...]]:
+def _rows(rings: dict[str, KeyRing | None]) -> Iterator[tuple[str, ...]]:
+    """A line for each; None are keys that cannot be read."""
     now = utc_now()
     for name, ring in rings.items():
+        if ring is None:
+            yield name, "damaged", NONE, NONE, NONE
+            continue
         newest = ring.newest
         age = _age(newest.created, now)
         yield name, str(len(ring.keys)), newest.id, age, _unsigned(ring)

@@ -17,6 +17,7 @@ async def serve(flags: Flags, *, elect: bool, health_port: int | None) -> None:
     for name in OBSTORES_VARIABLES:
         os.environ.pop(name, None)
     found = surroundings(flags)
+    os.umask(0o077)  # what it writes, a local vault too, is nobody else's to read
     if found.settings.allowance.is_tight:
         allocator.give_back_early()
     work = asyncio.create_task(

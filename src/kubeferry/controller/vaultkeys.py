@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kubeferry.controller.resources import SECRETS
 from kubeferry.errors import Forbidden, NotFound
@@ -16,7 +16,7 @@ class KeySecret:
     """The Secret as it was read; ``version`` is empty where there is none."""
 
     namespace: str
-    entries: Mapping[str, bytes]
+    entries: Mapping[str, bytes] = field(repr=False)
     version: str
 
     @property

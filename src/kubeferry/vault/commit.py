@@ -10,7 +10,7 @@ archive.
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -156,7 +156,7 @@ async def _store_side_files(
 ) -> bytes:
     """Stores everything but the mark, which it returns. The claim is looked at before each file."""
     name, files = archive.name, dict(archive.files)
-    await _check_archive(store, archive)
+    present = await _check_archive(store, archive)
     for kind, data in side.documents().items():
         await check_claim(store, archive.claim)
         key = layout.backup_file(name, kind)
@@ -167,6 +167,10 @@ async def _store_side_files(
     sums = checksums_document(name, files)
     await check_claim(store, archive.claim)
     await store.put(layout.checksums(name), sums)
+    if store.trust.ring is None and layout.signature(name) in present:
+        # Of an attempt that died, when the vault had a key: it is wrong of this backup.
+        await check_claim(store, archive.claim)
+        await store.delete(layout.signature(name))
     if store.trust.ring is not None:
         await check_claim(store, archive.claim)
         proof = signature_document(store.trust.ring.newest, name, sums)
@@ -249,8 +253,10 @@ async def _read_back(store: Store, key: str, patience: Sequence[float]) -> bytes
     return None
 
 
-async def _check_archive(store: Store, archive: ArchiveFacts) -> None:
-    """The claim is held and the archive is the one uploaded, as far as its size tells."""
+async def _check_archive(store: Store, archive: ArchiveFacts) -> Set[str]:
+    """The claim is held and the archive is the one uploaded, as far as its size tells; the keys in
+    the backup's folder.
+    """
     await check_claim(store, archive.claim)
     key = layout.archive(archive.name)
     folder = layout.backup_folder(archive.name)
@@ -260,3 +266,4 @@ async def _check_archive(store: Store, archive: ArchiveFacts) -> None:
             f"{archive.size} bytes were uploaded and {sizes.get(key, 0)} are there",
             place=f"{store.url}/{key}",
         )
+    return sizes.keys()

@@ -12,7 +12,7 @@ import hmac
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -46,8 +46,8 @@ class Key:
 class KeyRing:
     """The keys of one vault, the oldest first; there is at least one.
 
-    ``allow_unsigned`` lets backups pass that no key has signed. One whose signature is wrong never
-    passes.
+    ``allow_unsigned`` lets backups pass that no key has signed. One whose signature is wrong does
+    not pass, but whoever forges one can leave the signature out: nothing finds forgery then.
     """
 
     keys: tuple[Key, ...]
@@ -86,6 +86,9 @@ class _Key(msgspec.Struct):
     key: str
     created: str
 
+    def __repr__(self) -> str:
+        return f"_Key({self.id!r})"
+
 
 class _Ring(msgspec.Struct, rename="camel", omit_defaults=True):
     keys: list[_Key]
@@ -93,9 +96,14 @@ class _Ring(msgspec.Struct, rename="camel", omit_defaults=True):
     allow_unsigned: bool = False
 
 
-def new_key(*, clock: Clock) -> Key:
-    """A key that nobody else has."""
-    return Key(secrets.token_hex(4), secrets.token_bytes(KEY_BYTES), clock())
+def new_key(*, clock: Clock, after: KeyRing | None = None) -> Key:
+    """A key that nobody else has, and that is newer than those of a ring, whatever the clock says:
+    the newest signs.
+    """
+    created = clock().replace(microsecond=0)  # as it is written
+    if after is not None:
+        created = max(created, after.newest.created + timedelta(seconds=1))
+    return Key(secrets.token_hex(4), secrets.token_bytes(KEY_BYTES), created)
 
 
 def with_keys(ring: KeyRing | None, keys: Iterable[Key], *, place: str) -> KeyRing:

@@ -12,6 +12,7 @@ plain S3. Nothing is taken from the environment: neither credentials nor endpoin
 """
 
 import os
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,6 +25,7 @@ from obstore.store import LocalStore, S3Store
 from kubeferry.errors import InvalidInput, VaultUnavailable
 from kubeferry.memory import Allowance
 from kubeferry.settings import Settings
+from kubeferry.vault.documents import quoted
 from kubeferry.vault.endpoints import Endpoint, check_allowed, parse_endpoint
 from kubeferry.vault.keys import NO_KEY, Trust
 from kubeferry.vault.parts import Target
@@ -226,7 +228,7 @@ def _open_local(
             place=f"vault {location.name}",
         )
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
         backend = LocalStore(path, automatic_cleanup=True)
     except (OSError, BaseError) as error:
         reason = error.strerror if isinstance(error, OSError) else ""
@@ -244,12 +246,20 @@ def _open_local(
 
 
 def _inside(directory: Path) -> Callable[[str], None]:
-    """Refuses keys that a symbolic link in the vault leads out of it: a vault is not trusted."""
+    """Refuses keys that a symbolic link in the vault leads out of it, and what is no file: a vault
+    is not trusted, and reading a pipe would never end.
+    """
 
     def guard(key: str) -> None:
         found = os.path.realpath(directory / key)
         if found != str(directory) and not found.startswith(f"{directory}{os.sep}"):
-            raise VaultUnavailable(f"{key} leads out of the vault", place=str(directory))
+            raise VaultUnavailable(f"{quoted(key)} leads out of the vault", place=str(directory))
+        try:
+            mode = os.stat(found).st_mode
+        except OSError:
+            return  # not there yet, or the storage will say what is wrong
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise VaultUnavailable(f"{quoted(key)} is no file", place=str(directory))
 
     return guard
 

@@ -209,7 +209,8 @@ class Store:
         await self._ready(prefix)
         with self.translating("list", prefix):
             found = await obstore.list_with_delimiter_async(self._backend, prefix or None)
-        return sorted(one.rstrip("/").rpartition("/")[2] for one in found["common_prefixes"])
+        names = (one.rstrip("/") for one in found["common_prefixes"])
+        return sorted(one.rpartition("/")[2] for one in names if self._is_inside(one))
 
     async def list(self, prefix: str) -> AsyncIterator[Stored]:
         """Every object below a folder, recursively, in no order. The prefix ends in a slash."""
@@ -222,7 +223,8 @@ class Store:
                 except StopAsyncIteration:
                     return
             for one in page:
-                yield Stored(one["path"], one["size"], one["last_modified"])
+                if self._is_inside(one["path"]):
+                    yield Stored(one["path"], one["size"], one["last_modified"])
 
     async def delete(self, key: str) -> None:
         """Deletes a key; one that is missing is done."""
@@ -319,6 +321,15 @@ class Store:
         return VaultUnavailable(
             f"cannot {verb} {what}: {reason.text}", place=self.url, remedy=remedy
         )
+
+    def _is_inside(self, key: str) -> bool:
+        """Whether a listed key is one of the vault's: a link in a local one may lead elsewhere."""
+        try:
+            if self._guard is not None:
+                self._guard(key)
+        except VaultUnavailable:
+            return False
+        return True
 
     async def _ready(self, key: str) -> None:
         """Before the first use, sees that the storage answers at all, with short timeouts."""

@@ -1,8 +1,10 @@
 """The controller's process: what it must not carry about with it all its life."""
 
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +58,23 @@ async def test_a_controller_takes_no_encryption_from_its_environment(
     with pytest.raises(ConfigError):
         await serve(Flags(kubeconfig="/nowhere"), elect=False, health_port=None)
     assert not set(OBSTORES_VARIABLES) & os.environ.keys()
+
+
+def test_what_it_writes_is_nobody_elses_to_read(tmp_path: Path) -> None:
+    cluster = {"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}
+    context = {"name": "c", "context": {"cluster": "c"}}
+    config = tmp_path / "config"
+    config.write_text(
+        json.dumps({"clusters": [cluster], "contexts": [context], "current-context": "c"})
+    )
+    work = (
+        "import asyncio, os, sys\n"
+        "from kubeferry.cli import serving\n"
+        "from kubeferry.cli.command import Flags\n"
+        "async def told(**_): print(oct(os.umask(0)))\n"
+        "serving.run_controller = told\n"
+        "asyncio.run(serving.serve(Flags(sys.argv[1]), elect=False, health_port=None))\n"
+    )
+    command = [sys.executable, "-c", work, str(config)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout == "0o77\n", done.stderr

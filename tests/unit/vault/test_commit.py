@@ -11,6 +11,7 @@ from kubeferry.vault import layout
 from kubeferry.vault.claim import Owner
 from kubeferry.vault.cleanup import delete_backup
 from kubeferry.vault.commit import SideFiles, commit_backup, packed_list, skipped_volume
+from kubeferry.vault.keys import NO_KEY
 from kubeferry.vault.metadata import BackupFacts, load_backup
 from kubeferry.vault.store import Store
 from tests.conformance.trust_suite import ALL_FILES, WITH_KEY
@@ -148,3 +149,15 @@ async def test_a_backup_half_deleted_is_no_backup_and_can_be_deleted(store: Stor
         await load_backup(store, "b")
     await delete_backup(store, "b")
     await write_backup(store, "b", [pod("web")])
+
+
+async def test_the_signature_of_an_attempt_that_died_does_not_make_a_backup_a_forged_one(
+    store: Store,
+) -> None:
+    store.trust = WITH_KEY
+    written = await write_archive(store, "b", [pod("web")])
+    await store.put(layout.signature("b"), b'{"algorithm":"hmac-sha256","keyId":"x","mac":"y"}')
+    store.trust = NO_KEY
+    await commit_backup(store, written, FACTS, side=NO_PROBLEMS)
+    assert not await store.exists(layout.signature("b"))
+    await load_backup(store, "b")

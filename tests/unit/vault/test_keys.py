@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from kubeferry.controller.vaultkeys import KeySecret
 from kubeferry.errors import InvalidInput
 from kubeferry.vault.keys import (
     KEY_BYTES,
     Key,
     KeyRing,
     Trust,
+    _decoded,
     export_document,
     new_key,
     read_export,
@@ -68,6 +70,15 @@ def test_of_two_keys_of_one_second_the_later_one_signs() -> None:
     assert read_ring(ring_document(ring), place="p").newest == second
 
 
+@pytest.mark.parametrize("late", [timedelta(), timedelta(seconds=0.9), timedelta(days=-9)])
+def test_a_new_key_signs_though_the_clock_is_behind(late: timedelta) -> None:
+    ring = KeyRing((KEY, LATER))
+    made = new_key(clock=lambda: LATER.created + late, after=ring)
+    after = with_keys(ring, [made], place="p")
+    assert after.newest == made
+    assert read_ring(ring_document(after), place="p") == after
+
+
 def test_a_key_that_is_there_is_not_there_twice() -> None:
     ring = KeyRing((KEY,), allow_unsigned=True)
     assert with_keys(ring, [KEY], place="p") == ring
@@ -80,10 +91,13 @@ def test_one_id_cannot_mean_two_keys() -> None:
 
 
 def test_what_is_printed_shows_no_key() -> None:
-    shown = repr(Trust(KeyRing((KEY,))))
-    assert "secret" not in shown
-    assert base64.b64encode(SECRET).decode() not in shown
-    assert "1f2e3d4c" in shown
+    document = ring_document(KeyRing((KEY,)))
+    as_read = _decoded(document, "p")
+    stored = KeySecret("csdr", {"vault": document}, "1")
+    for shown in (repr(Trust(KeyRing((KEY,)))), repr(as_read), repr(stored)):
+        assert "secret=" not in shown
+        assert base64.b64encode(SECRET).decode() not in shown
+    assert "1f2e3d4c" in repr(as_read)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,38 @@ async def test_a_link_in_the_vault_is_not_followed_out_of_it(tmp_path: Path) -> 
         async with store.writer("backups/b/secret") as upload:
             await upload.write(b"overwritten")
     assert secret.read_bytes() == b"secret"
+
+
+async def test_what_leads_out_of_the_vault_is_not_listed(tmp_path: Path) -> None:
+    store = open_local(tmp_path / "root", prefix="")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_bytes(b"")
+    await store.put("backups/a/file", b"1")
+    (tmp_path / "root/bucket/backups/b").symlink_to(outside)
+    (tmp_path / "root/bucket/backups/a/link").symlink_to(outside)
+    assert await store.folders("backups/") == ["a"]
+    assert [one.key async for one in store.list("backups/a/")] == ["backups/a/file"]
+
+
+@pytest.mark.parametrize("key", ["backups/b/pipe", "backups/b/link"])
+async def test_a_pipe_is_not_waited_for(tmp_path: Path, key: str) -> None:
+    store = open_local(tmp_path, prefix="")
+    folder = tmp_path / "bucket/backups/b"
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / "pipe")
+    (folder / "link").symlink_to(folder / "pipe")
+    async with asyncio.timeout(5):
+        with pytest.raises(VaultUnavailable, match="is no file"):
+            await store.get(key)
+        with pytest.raises(VaultUnavailable, match="is no file"):
+            [chunk async for chunk in store.stream(key)]
+        assert [one.key async for one in store.list("backups/b/")] == []
+
+
+def test_a_new_vault_is_its_owners_alone(tmp_path: Path) -> None:
+    open_local(tmp_path, bucket="mine", prefix="")
+    assert (tmp_path / "mine").stat().st_mode & 0o777 == 0o700
 
 
 async def test_a_file_in_the_way_is_told(tmp_path: Path) -> None:
