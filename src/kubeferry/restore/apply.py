@@ -33,6 +33,7 @@ from kubeferry.restore.definitions import served_resources
 from kubeferry.restore.existing import DIFFERS, Policy, Verdict, judge
 from kubeferry.restore.heirs import is_heir, is_made_by
 from kubeferry.restore.held import Held
+from kubeferry.restore.node_ports import without_taken
 from kubeferry.restore.overwrite import Overwriter
 from kubeferry.restore.plan import WRITING, PlanItem
 from kubeferry.restore.refusals import Backend, refusal
@@ -168,7 +169,7 @@ class Applier:
             return Result(item, "failed", Note("Malformed", error.problem))
         if done.action not in ("created", "recreated"):
             return done
-        return replace(done, warnings=await self._status(item))
+        return replace(done, warnings=(*done.warnings, *await self._status(item)))
 
     async def _write(self, item: PlanItem) -> Result:
         if item.resource is None or item.object is None:
@@ -209,12 +210,18 @@ class Applier:
             if not again:
                 raise
             return await self._existing(item, resource)
-        except Invalid:
-            # A Service's node port may be taken by the very Service (velero.md §3.6).
-            taken = resource.group_resource == "services" and await self._find(item, resource)
-            if not taken:
+        except Invalid as error:
+            if resource.group_resource != "services":
                 raise
-            return await self._judge(item, resource, taken)
+            # A Service's node port may be taken by the very Service (velero.md §3.6).
+            live = await self._find(item, resource)
+            if live is not None:
+                return await self._judge(item, resource, live)
+            freed = without_taken(item.object or {}, error)
+            if freed is None:
+                raise
+            done = await self._create(replace(item, object=freed[0]), resource, again=again)
+            return replace(done, warnings=(freed[1], *done.warnings))
         await self._served(item, resource)
         return Result(item, "created")
 

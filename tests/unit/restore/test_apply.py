@@ -196,6 +196,37 @@ async def test_a_service_whose_port_is_its_own_is_there_already(client: Seam) ->
     assert await applied(client, service) == {"web": ("created", "")}
 
 
+async def test_a_service_whose_ports_others_have_gets_new_ones_and_that_is_told(
+    client: Seam,
+) -> None:
+    """An API server names one port at a time."""
+    ports = [{"name": f"p{one}", "port": one, "nodePort": 30000 + one} for one in (1, 2, 3)]
+    service = item(SERVICES, obj("v1/Service", "default/web").with_(spec={"ports": ports}))
+    taken = [30001, 30003]
+
+    async def before(resource: Resource, body: Object) -> None:
+        if taken:
+            port = taken.pop(0)
+            said = f"Invalid value: {port}: provided port is already allocated"
+            raise Invalid(f"spec.ports[0].nodePort: {said}")
+
+    client.before = before
+    results: list[Result] = []
+
+    async def note(result: Result) -> None:
+        results.append(result)
+
+    await Applier(client, field_manager=MANAGER, on_result=note).run([service])
+    [result] = results
+    assert result.action == "created"
+    assert [one.reason for one in result.warnings] == ["NodePortTaken", "NodePortTaken"]
+    live = await client.get(SERVICES, "web", namespace="default")
+    given = {one["name"]: one.get("nodePort") for one in live["spec"]["ports"]}
+    assert given["p2"] == 30002
+    assert given["p1"] != 30001
+    assert given["p3"] != 30003
+
+
 async def test_what_the_server_refuses_fails_by_itself(client: Seam) -> None:
     bad = item(MAPS, config_map("default/bad").with_(data={"no/key": "x"}))
     nowhere = item(MAPS, config_map("nowhere/a"))

@@ -31,7 +31,8 @@ RULES: Mapping[str, str] = {
     "pod-restore-wait": "init containers with which Velero waited for volume data in an earlier "
     "restore go: nobody would end their wait",
     "service-cluster-ip": "`clusterIP` goes, unless headless",
-    "service-node-ports": "node ports stay; with `preserveNodePorts: false` all are drawn anew",
+    "service-node-ports": "node ports stay; with `preserveNodePorts: false` all are drawn anew. "
+    "One that another Service has is given up when that is found (`NodePortTaken`)",
     "service-health-check-port": "drawn anew, unless `preserveNodePorts: true`",
     "service-listeners": "on a load balancer that exists already (`...loadbalancer-id` is given, "
     'of Alibaba Cloud) `force-override-listeners` is `"false"`: no traffic moves by itself',
