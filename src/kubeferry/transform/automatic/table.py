@@ -36,13 +36,36 @@ Judging = Callable[[Facts, Object], Note | None]
 """A verdict: looks at an object as archived, status and all, and says why not to create it."""
 
 
+Applying = Callable[[Facts], bool]
+"""Whether there can be anything to do in a restore at all: if not, no object is looked at."""
+
+
+def _always(facts: Facts) -> bool:
+    return True
+
+
+def _leaves_provider(facts: Facts) -> bool:
+    return bool(facts.left)
+
+
+def _knows_nodes(facts: Facts) -> bool:
+    return bool(facts.left) and facts.node_labels is not None
+
+
+def _draws_node_ports(facts: Facts) -> bool:
+    return facts.preserve_node_ports is False
+
+
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A fix, the kinds (group resources) it is for, and the rule (``RULES``) that it is."""
+    """A fix, the kinds (group resources) it is for, the rule (``RULES``) that it is, and in which
+    restores it applies.
+    """
 
     kinds: frozenset[str]
     changes: Changing
     rule: str
+    applies: Applying = _always
 
 
 Telling = Callable[[Facts, Object], list[Note]]
@@ -51,11 +74,14 @@ Telling = Callable[[Facts, Object], list[Note]]
 
 @dataclass(frozen=True, slots=True)
 class Warn:
-    """A warning, the kinds (group resources) it is for, and the rule (``RULES``) that it is."""
+    """A warning, the kinds (group resources) it is for, the rule (``RULES``) that it is, and in
+    which restores it applies.
+    """
 
     kinds: frozenset[str]
     tell: Telling
     rule: str
+    applies: Applying = _always
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +121,21 @@ VERDICTS = (
 
 FIXES = (
     *(
-        Fix(_on(kind), partial(fix, kind=kind), rule)
-        for kinds, fix, rule in (
-            (clouds.ANNOTATED, clouds.provider_annotations, "cloud-annotations"),
-            (clouds.MARKED, clouds.marks, "cloud-marks"),
+        Fix(_on(kind), partial(fix, kind=kind), rule, applies)
+        for kinds, fix, rule, applies in (
+            (clouds.ANNOTATED, clouds.provider_annotations, "cloud-annotations", _leaves_provider),
+            (clouds.MARKED, clouds.marks, "cloud-marks", _always),
         )
         for kind in sorted(kinds)
     ),
-    Fix(_on("services"), clouds.load_balancer, "cloud-load-balancer"),
-    Fix(_on("pods"), clouds.injected, "cloud-injected"),
+    Fix(_on("services"), clouds.load_balancer, "cloud-load-balancer", _leaves_provider),
+    Fix(_on("pods"), clouds.injected, "cloud-injected", _leaves_provider),
     Fix(_on("pods"), pods.placement, "pod-placement"),
     Fix(_on("pods"), pods.ephemeral_containers, "pod-ephemeral-containers"),
     Fix(_on("pods"), pods.token_volumes, "pod-token-volumes"),
     Fix(_on("pods"), pods.old_waits, "pod-restore-wait"),
     Fix(_on("services"), services.addresses, "service-cluster-ip"),
-    Fix(_on("services"), services.node_ports, "service-node-ports"),
+    Fix(_on("services"), services.node_ports, "service-node-ports", _draws_node_ports),
     Fix(_on("services"), services.health_check_port, "service-health-check-port"),
     Fix(_on("services"), services.listeners, "service-listeners"),
     Fix(_on("ingresses.networking.k8s.io"), ingresses.ingress_class, "ingress-class"),
@@ -119,12 +145,12 @@ FIXES = (
     Fix(_on("persistentvolumes"), flexvolume.volume, "flexvolume-to-csi"),
     Fix(_on("storageclasses.storage.k8s.io"), flexvolume.storage_class, "flexvolume-to-csi"),
     *(
-        Fix(_on(kind), partial(fix, path=path), rule)
+        Fix(_on(kind), partial(fix, path=path), rule, applies)
         for kind, path in POD_SPEC_PATHS.items()
-        for fix, rule in (
-            (flexvolume_inline.claims, "flexvolume-claim"),
-            (seccomp.profiles, "seccomp-profile"),
-            (clouds.node_selector, "cloud-node-selector"),
+        for fix, rule, applies in (
+            (flexvolume_inline.claims, "flexvolume-claim", _always),
+            (seccomp.profiles, "seccomp-profile", _always),
+            (clouds.node_selector, "cloud-node-selector", _knows_nodes),
         )
     ),
     Fix(_on("cronjobs.batch"), cron_jobs.time_zone, "cron-time-zone"),
@@ -145,15 +171,24 @@ FIXES = (
 )
 
 WARNINGS = (
-    *(Warn(_on(kind), partial(clouds.told, kind=kind), _SPECIFIC) for kind in sorted(clouds.TOLD)),
-    Warn(_on("storageclasses.storage.k8s.io", "persistentvolumes"), clouds.storage, _SPECIFIC),
+    *(
+        Warn(_on(kind), partial(clouds.told, kind=kind), _SPECIFIC, _leaves_provider)
+        for kind in sorted(clouds.TOLD)
+    ),
+    Warn(
+        _on("storageclasses.storage.k8s.io", "persistentvolumes"),
+        clouds.storage,
+        _SPECIFIC,
+        _leaves_provider,
+    ),
     Warn(
         _on("ingresses.networking.k8s.io", "ingressclasses.networking.k8s.io"),
         clouds.ingress_class,
         _SPECIFIC,
+        _leaves_provider,
     ),
     *(
-        Warn(_on(kind), partial(clouds.unmatched_nodes, path=path), _SPECIFIC)
+        Warn(_on(kind), partial(clouds.unmatched_nodes, path=path), _SPECIFIC, _leaves_provider)
         for kind, path in POD_SPEC_PATHS.items()
     ),
     Warn(_WEBHOOKS, webhooks.had_side_effects, "webhook-side-effects"),
@@ -167,11 +202,11 @@ WARNINGS = (
 
 
 def fixes_for(group_resource: str, facts: Facts) -> Iterable[Callable[[Object], list[Change]]]:
-    """The fixes of one kind that are on, in order, bound to the facts."""
+    """The fixes of one kind that are on and apply, in order, bound to the facts."""
     return [
         partial(fix.changes, facts)
         for fix in FIXES
-        if group_resource in fix.kinds and fix.rule not in facts.off
+        if group_resource in fix.kinds and fix.rule not in facts.off and fix.applies(facts)
     ]
 
 
@@ -183,9 +218,9 @@ def verdicts_for(group_resource: str, facts: Facts) -> Iterable[Callable[[Object
 
 
 def warnings_for(group_resource: str, facts: Facts) -> Iterable[Callable[[Object], list[Note]]]:
-    """The warnings about one kind that are on, in order, bound to the facts."""
+    """The warnings about one kind that are on and apply, in order, bound to the facts."""
     return [
         partial(one.tell, facts)
         for one in WARNINGS
-        if group_resource in one.kinds and one.rule not in facts.off
+        if group_resource in one.kinds and one.rule not in facts.off and one.applies(facts)
     ]

@@ -79,7 +79,7 @@ def _containers(old: Any, new: Any) -> bool:
         one = before.get(_name(other)) if isinstance(other, dict) else None
         if one is None:
             return False
-        if one is not other and not (
+        if not (
             equal(one.get("securityContext"), other.get("securityContext"))
             and _same_host_ports(one.get("ports"), other.get("ports"))
         ):
@@ -202,11 +202,10 @@ def _first_difference(before: Any, after: Any, groups: Groups) -> Protected | No
         return None
     if not isinstance(before, dict) or not isinstance(after, dict):
         return next((entry for entries in groups.values() for entry in entries), None)
-    for key, entries in groups.items():
-        was, now = before.get(key), after.get(key)
-        if was is not now:
-            for entry in entries:
-                old, new = at(was, entry.path[1:]), at(now, entry.path[1:])
+    for key in groups:
+        if before.get(key) is not after.get(key):
+            for entry in groups[key]:
+                old, new = at(before, entry.path), at(after, entry.path)
                 if old is not new and not entry.agree(old, new):
                     return entry
     return None

@@ -65,17 +65,23 @@ def marks(facts: Facts, obj: Object, *, kind: str) -> list[Change]:
     the target's own controller would take the object for one that it has seen to.
     """
     changes: list[Change] = []
-    entries = [one for cloud in clouds().values() for one in cloud.marks if kind in one.kinds]
     given = labels(obj)
-    for entry in entries:
-        named = filter(_matcher(tuple(entry.labels)), given)
-        changes += removals(given, "/metadata/labels", named, _mark(entry))
+    for entry in _marks(kind) if given else ():
+        if entry.labels:
+            named = filter(_matcher(tuple(entry.labels)), given)
+            changes += removals(given, "/metadata/labels", named, _mark(entry))
     held = metadata(obj).get("finalizers")
-    for index, one in reversed([*enumerate(held if isinstance(held, list) else ())]):
+    for index, one in reversed([*enumerate(held)]) if isinstance(held, list) else ():
         pointer = f"/metadata/finalizers/{index}"
-        its = (entry for entry in entries if _matcher(tuple(entry.finalizers))(one))
+        its = (entry for entry in _marks(kind) if _matcher(tuple(entry.finalizers))(one))
         changes += [Change(pointer, one, MISSING, _mark(entry)) for entry in its][:1]
     return changes
+
+
+@cache
+def _marks(kind: str) -> tuple[Marks, ...]:
+    """What all providers' controllers write on objects of a kind (group resource)."""
+    return tuple(one for cloud in clouds().values() for one in cloud.marks if kind in one.kinds)
 
 
 def _mark(entry: Marks) -> Cause:
