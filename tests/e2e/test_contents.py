@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import shutil
 from typing import Any
 
 import pytest
@@ -175,7 +176,100 @@ def test_a_dry_run_shows_what_a_backup_then_holds(filled: Machine) -> None:
     taken = said(filled, "contents", "after")
     assert kinds == {one["type"]: one["objects"] for one in taken["kinds"]}
     gone = filled.ferry("backup", "backup", "get", "dry")
-    assert gone.exit_code == 4, "nothing was written"
+    assert gone.exit_code == 5, "nothing was written"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        pytest.param(
+            ("dry", "--vault", "disk"), 0, "Without --dry-run it is done.", id="it could begin"
+        ),
+        pytest.param(
+            ("dry", "--vault", "nope"),
+            7,
+            "! no vault is registered as 'nope' in this cluster",
+            id="no such vault",
+        ),
+        pytest.param(
+            ("after", "--vault", "disk"),
+            7,
+            "! csdr has a ApplicationBackup after already",
+            id="the name is taken",
+        ),
+    ],
+)
+def test_a_dry_run_tells_whether_it_would_be_done(
+    filled: Machine, words: tuple[str, ...], code: int, told: str
+) -> None:
+    options = ("--include-namespaces", "cafe", "--dry-run")
+    done = filled.ferry("backup", "backup", "create", *words, *options)
+    assert (done.exit_code, told in done.stdout) == (code, True), done.output
+
+
+def dry_task(machine: Machine, name: str, namespaces: list[str]) -> str:
+    """Where the manifest of a dry run by the controller is."""
+    file = machine.folder / f"{name}.yaml"
+    spec = {"storageLocation": "disk", "includedNamespaces": namespaces, "dryRun": True}
+    body = {
+        "apiVersion": "csdr.alibabacloud.com/v1beta1",
+        "kind": "ApplicationBackup",
+        "metadata": {"name": name, "namespace": "csdr"},
+        "spec": spec,
+    }
+    file.write_text(json.dumps(body))
+    return str(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "namespaces", "code"),
+    [
+        pytest.param("well", ["cafe"], 0, id="completed"),
+        pytest.param("lacking", ["cafe", "gone"], 8, id="partially failed"),
+    ],
+)
+def test_a_dry_run_by_the_controller_ends_as_the_backup_would(
+    filled: Machine, name: str, namespaces: list[str], code: int
+) -> None:
+    file = dry_task(filled, name, namespaces)
+    done = filled.ferry("backup", "backup", "create", "-f", file, "--wait")
+    assert done.exit_code == code, done.output
+    assert "a dry run, nothing was written; the backup would end" in done.stderr
+    assert ("NamespaceMissing" in done.stderr) is bool(code)
+    assert "Completed (dry run)" in filled.ferry("backup", "backup", "get", name).stdout
+
+
+def test_a_dry_run_by_the_controller_has_nothing_to_read(
+    filled: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = dry_task(filled, "empty-handed", ["cafe"])
+    assert filled.ferry("backup", "backup", "create", "-f", file, "--wait").exit_code == 0
+    for words in (("contents",), ("logs",), ("download",), ("diff", "--live")):
+        monkeypatch.chdir(filled.folder)
+        done = filled.ferry("backup", "backup", words[0], "empty-handed", *words[1:])
+        assert done.exit_code == 5
+        assert "empty-handed: is a dry run: nothing was written" in done.stderr
+
+
+def test_a_backup_that_is_gone_from_its_vault(filled: Machine) -> None:
+    back_up(filled, "swept")
+    shutil.rmtree(filled.folder / "vaults" / "both" / "backups" / "swept")
+    for words in (("describe", "swept", "--details"), ("logs", "swept")):
+        done = filled.ferry("backup", "backup", *words)
+        assert done.exit_code == 5
+        assert "error: backup swept: is not in vault 'disk' any more\n" in done.stderr
+        assert "contents" not in done.stderr
+
+
+def test_a_log_ends_with_how_the_backup_ended(filled: Machine) -> None:
+    done = filled.ferry("backup", "backup", "logs", "after")
+    assert done.stderr.endswith("backup after: Completed (0 errors, 0 warnings)\n")
+
+
+def test_a_local_vault_of_which_this_machine_knows_nothing(filled: Machine) -> None:
+    done = filled.ferry("backup", "backup", "contents", "after", env={"KUBEFERRY_LOCAL_ROOT": ""})
+    assert done.exit_code == 3
+    assert "hint: set KUBEFERRY_LOCAL_ROOT to it on this machine" in done.stderr
 
 
 @pytest.mark.parametrize(

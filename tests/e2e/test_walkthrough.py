@@ -238,7 +238,9 @@ def test_a_second_restore_of_the_same_name_is_refused(backed_up: Machine) -> Non
             "spec.resourceModifier.name",
             id="no such modifier",
         ),
-        pytest.param(("backup", "get", "gone"), 4, "gone", id="an object that is not there"),
+        pytest.param(("backup", "get", "gone"), 5, "'gone'", id="an object that is not there"),
+        pytest.param(("backup", "describe", "gone"), 5, "backup get lists", id="nothing to tell"),
+        pytest.param(("restore", "get", "gone"), 4, "restore get lists", id="no such restore"),
         pytest.param(("backup", "download", "gone"), 5, "'gone'", id="a download of nothing"),
     ],
 )
@@ -254,11 +256,20 @@ def test_what_cannot_be_is_told_with_its_exit_code(
 
 def test_a_task_that_failed_ends_the_wait_with_7(backed_up: Machine) -> None:
     done = backed_up.ferry(
-        "backup", "backup", "create", "lost", "--vault", "nowhere", "--wait", "--timeout", "30s"
-    )
+        "backup", "backup", "create", "lost", "--vault", "disk",
+        "--include-namespaces", "kube-system", "--wait", "--timeout", "30s",
+    )  # fmt: skip
     assert done.exit_code == 7
     assert "error: backup lost: InvalidInput: " in done.stderr
     assert "hint: kubeferry backup describe lost\n" in done.stderr
+
+
+def test_a_vault_that_is_not_there_does_not_burn_the_name(backed_up: Machine) -> None:
+    words = ("backup", "create", "typo", "--vault", "nowhere", "--include-namespaces", "default")
+    done = backed_up.ferry("backup", *words)
+    assert done.exit_code == 2
+    assert "no vault is registered as 'nowhere' in this cluster\nhint: 'vault get'" in done.stderr
+    assert "typo" not in backed_up.objects("backup", "applicationbackups", "csdr")
 
 
 def test_a_wait_that_is_too_long_says_that_the_task_goes_on(backed_up: Machine) -> None:

@@ -27,6 +27,8 @@ RESTORABLE_PHASES = frozenset({"Completed", "PartiallyFailed"})
 TERMINAL_PHASES = frozenset({"Completed", "PartiallyFailed", "Failed"})
 
 
+WOULD_END = "a dry run: the backup would end "
+"""Begins the message of a dry run; the phase follows."""
 MOST_WORDS = 1000
 """Of a list of kinds, so that a rule about it stays cheap."""
 MOST_SELECTORS = 100
@@ -181,7 +183,7 @@ class PreviewKind(Tolerant, kw_only=True, omit_defaults=False, frozen=True):
 
     kind: Annotated[str, Meta(description="The kind, such as deployments.apps.")]
     objects: Annotated[Count, Meta(description="How many objects.")] = 0
-    bytes: Annotated[Count, Meta(description="Their size as JSON, before compression.")] = 0
+    bytes: Annotated[Count, Meta(description="Bytes of their JSON.")] = 0
 
 
 class PreviewRelated(Tolerant, kw_only=True, frozen=True):
@@ -195,7 +197,10 @@ class Preview(Tolerant, kw_only=True, omit_defaults=False, frozen=True):
     """What would be in the backup: the answer to a dry run."""
 
     objects: Annotated[Count, Meta(description="How many objects.")] = 0
-    bytes: Annotated[Count, Meta(description="Their size as JSON, before compression.")] = 0
+    bytes: Annotated[Count, Meta(description="Bytes of their JSON.")] = 0
+    other_versions_bytes: Annotated[
+        Count, Meta(description="Bytes of their JSON in versions beside the preferred one.")
+    ] = 0
     kinds: Annotated[
         list[PreviewKind],
         Meta(

@@ -21,10 +21,14 @@ from kubeferry.vault.writer import Entry
 
 @dataclass(slots=True)
 class Counted:
-    """How much of a kind: objects, and their bytes as JSON in all versions."""
+    """How much of a kind: objects, and the bytes of their JSON.
+
+    ``preferred`` are those of the versions that the server prefers, ``others`` of other versions.
+    """
 
     objects: int = 0
-    bytes: int = 0
+    preferred: int = 0
+    others: int = 0
 
 
 class Preview:
@@ -32,6 +36,8 @@ class Preview:
 
     def __init__(self) -> None:
         self.kinds: dict[str, Counted] = {}
+        self.names: Mapping[str, str] = {}
+        """The Kind of each group resource that is served."""
         self.left_out: Mapping[str, int] = {}
         """Objects that would be left out, by the reason: ``Collected.left_out``."""
         self._related: list[tuple[str, ...]] = []
@@ -51,17 +57,25 @@ class Preview:
         return sum(one.objects for one in self.kinds.values())
 
     @property
-    def bytes(self) -> int:
-        """Their bytes as JSON, in all versions, before compression."""
-        return sum(one.bytes for one in self.kinds.values())
+    def preferred_bytes(self) -> int:
+        """The bytes of their JSON, each in the version that the server prefers."""
+        return sum(one.preferred for one in self.kinds.values())
+
+    @property
+    def other_bytes(self) -> int:
+        """The bytes of what comes beside that, in other versions."""
+        return sum(one.others for one in self.kinds.values())
 
     def add(self, entry: Entry) -> None:
         """Counts an object, or one more version of it."""
         counted = self.kinds.get(entry.group_resource)
         if counted is None:
             counted = self.kinds[entry.group_resource] = Counted()
-        counted.objects += entry.preferred
-        counted.bytes += len(entry.body)
+        if entry.preferred:
+            counted.objects += 1
+            counted.preferred += len(entry.body)
+        else:
+            counted.others += len(entry.body)
 
     def came_in(self, one: Identity, because: Identity) -> None:
         """Writes down why an object came in."""
@@ -83,12 +97,13 @@ class Preview:
         relation.
         """
         kinds = [
-            api.PreviewKind(kind=kind, objects=one.objects, bytes=one.bytes)
+            api.PreviewKind(kind=kind, objects=one.objects, bytes=one.preferred)
             for kind, one in self.kinds.items()
         ]
         return api.Preview(
             objects=self.objects,
-            bytes=self.bytes,
+            bytes=self.preferred_bytes,
+            other_versions_bytes=self.other_bytes,
             kinds=sorted(kinds, key=lambda one: (-one.objects, one.kind))[: api.MOST_KINDS],
             related=[
                 api.PreviewRelated(object=str(one), because=str(because))
@@ -115,5 +130,6 @@ async def preview_backup(
         came_in=preview.came_in,
     )
     await preview.flush()
+    preview.names = {one.group_resource: one.kind for one in choice.discovery.resources}
     preview.left_out = collected.left_out
     return choice

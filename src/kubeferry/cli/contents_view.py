@@ -1,5 +1,7 @@
 """What is in a backup for people to read, as a tree or a table, and for programs. Pure.
 
+Sizes are those of the objects' JSON, each once, in the version that the source preferred.
+
     shop                             2.6 KiB   2 objects
     ├── ConfigMap (v1)             812 B       1 object
     │   └── settings               812 B       2026-01-02T03:04:05Z
@@ -8,7 +10,7 @@ Holds the kinds of one namespace at a time, whatever an archive holds.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -36,12 +38,13 @@ class Source:
 def tree_lines(source: Source, inventory: Inventory, look: Look) -> Iterator[str]:
     """The backup as a tree: namespaces, kinds, objects with their sizes and dates."""
     objects, size = inventory.total()
-    kinds = len(inventory.kinds())
-    yield printable(
-        f"Backup {source.backup} of vault {source.vault}: {counted(objects, 'object')} "
-        f"of {counted(kinds, 'kind')}, {size_text(size)}"
-    )
-    longest_namespace, kind, name = inventory.widths()
+    labels = _labels(inventory)
+    yield printable(f"Backup {source.backup} of vault {source.vault}")
+    total = f"{counted(objects, 'object')} of {counted(len(labels), 'kind')}, {size_text(size)}"
+    others = inventory.other_size()
+    yield f"{total} + {size_text(others)} in other versions" if others else total
+    longest_namespace, name = inventory.widths()
+    kind = max(map(cells, labels.values()), default=0)
     longest = max(longest_namespace, len(CLUSTER_SCOPED), 4 + kind, 8 + name)
     room = min(longest, look.width - _SIZE - len("   2026-01-02T03:04:05Z"))
     for namespace, group in groupby(inventory.groups(), key=_NAMESPACE):
@@ -49,16 +52,32 @@ def tree_lines(source: Source, inventory: Inventory, look: Look) -> Iterator[str
         yield ""
         title = look.paint(printable(namespace) or CLUSTER_SCOPED, bold=True)
         yield from _lines(title, _sum(found), room, look)
-        yield from _kind_lines(inventory, namespace, found, room, look)
+        yield from _kind_lines(inventory, namespace, found, labels, room, look)
+
+
+def _labels(inventory: Inventory) -> dict[str, str]:
+    """What each group resource is called, with the versions that are there beside its own."""
+    others = inventory.others()
+    labels: dict[str, str] = {}
+    for one in inventory.kinds():
+        also = ", ".join(others.get(one.resource, ()))
+        label = printable(one.label)
+        labels[one.resource] = f"{label.removesuffix(')')}, also {also})" if also else label
+    return labels
 
 
 def _kind_lines(
-    inventory: Inventory, namespace: str, kinds: Sequence[Kind], room: int, look: Look
+    inventory: Inventory,
+    namespace: str,
+    kinds: Sequence[Kind],
+    labels: Mapping[str, str],
+    room: int,
+    look: Look,
 ) -> Iterator[str]:
     middle, end, under, clear = look.branches
     for number, kind in enumerate(kinds, 1):
         branch, below = (end, clear) if number == len(kinds) else (middle, under)
-        yield from _lines(f"{branch}{printable(kind.label)}", _sum([kind]), room, look)
+        yield from _lines(f"{branch}{labels[kind.resource]}", _sum([kind]), room, look)
         found = inventory.objects(namespace=namespace, resource=kind.resource)
         for count, held in enumerate(found, 1):
             twig = end if count == kind.objects else middle
@@ -82,7 +101,7 @@ def _lines(text: str, right: str, room: int, look: Look) -> Iterator[str]:
 
 def table_lines(inventory: Inventory) -> Iterator[str]:
     """The backup as a table, an object a line."""
-    namespace, _, name = inventory.widths()
+    namespace, name = inventory.widths()
     headings = ["NAMESPACE", "KIND", "NAME", f"{'SIZE':>{_SIZE}}", "CREATED"]
     # Known before the first line, so that the lines need not be held until the last.
     labels = _short_labels(inventory.kinds())
@@ -138,6 +157,7 @@ def _head(source: Source, inventory: Inventory, notes: Iterable[str]) -> dict[st
         "vault": source.vault,
         "objects": objects,
         "size": size,
+        "otherVersionsSize": inventory.other_size(),
         "kinds": [
             {
                 "type": one.resource,

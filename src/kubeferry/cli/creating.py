@@ -8,11 +8,13 @@ import click
 from msgspec import Struct
 
 from kubeferry.api import metadata as api_metadata
+from kubeferry.api.backup import ApplicationBackup
 from kubeferry.api.definition import API_VERSION
 from kubeferry.cli.command import Flags
 from kubeferry.cli.connection import Session, connect, settings_of
 from kubeferry.cli.manifests import DryRun, load, placed, refuse_beside_file, send, show
 from kubeferry.cli.output import emit, full_name
+from kubeferry.cli.prospects import check_vault
 from kubeferry.controller.resources import LOCATIONS
 from kubeferry.errors import InvalidInput
 from kubeferry.kube.names import Resource
@@ -74,6 +76,9 @@ async def run(
         return
     async with connect(flags) as session:
         manifest = placed(creation.resource, body, given=flags.namespace, default=session.namespace)
+        if creation.type is ApplicationBackup and not ending.dry_run:
+            backup = api_metadata.read(manifest.body, ApplicationBackup)
+            await check_vault(session, backup.metadata, backup.spec.storage_location)
         created = await send(session, manifest, dry_run=ending.dry_run, output=ending.output)
         if ending.wait:
             await creation.wait(session, creation.resource, created, timeout=ending.timeout)

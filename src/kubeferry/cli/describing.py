@@ -19,6 +19,7 @@ from kubeferry.cli.description import (
     moment,
     problems_lines,
 )
+from kubeferry.cli.finding import find
 from kubeferry.cli.output import counted, emit, fields, pairs_text, printable
 from kubeferry.cli.restore_words import row_text, rows
 from kubeferry.cli.stores import load_restore_file, restore_folder, vault_of_backup
@@ -29,7 +30,7 @@ from kubeferry.controller.resources import LOCATIONS, RESTORES
 async def vault(flags: Flags, name: str) -> None:
     """Prints what there is to know of a vault."""
     async with connect(flags) as session:
-        obj = await session.client.get(LOCATIONS, name, namespace=session.namespace)
+        obj = await find(session, LOCATIONS, name)
         emit(fields(vault_fields(read(obj, BackupLocation), now=utc_now())))
         await events(session, LOCATIONS, obj)
 
@@ -37,7 +38,7 @@ async def vault(flags: Flags, name: str) -> None:
 async def restore(flags: Flags, name: str, *, details: bool) -> None:
     """Prints what there is to know of a restore; ``details`` reads its report in the vault."""
     async with connect(flags) as session:
-        obj = await session.client.get(RESTORES, name, namespace=session.namespace)
+        obj = await find(session, RESTORES, name)
         found = read(obj, ApplicationRestore)
         emit(fields(restore_fields(found, now=utc_now())))
         if details:

@@ -6,7 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from kubeferry import codec
-from kubeferry.api.backup import MOST_RELATED, ApplicationBackup, BackupSpec, Preview
+from kubeferry.api.backup import (
+    MOST_RELATED,
+    RESTORABLE_PHASES,
+    ApplicationBackup,
+    BackupSpec,
+    Preview,
+)
 from kubeferry.api.definition import NOT_TOLD, SYNCED_FROM
 from kubeferry.api.labels import Labels
 from kubeferry.api.metadata import read
@@ -22,6 +28,7 @@ from kubeferry.cli.description import (
     moment,
     problems_lines,
 )
+from kubeferry.cli.finding import find
 from kubeferry.cli.output import NONE, counted, emit, fields, printable, say, size_text, table
 from kubeferry.cli.plan_view import Look
 from kubeferry.cli.planning import look
@@ -29,6 +36,7 @@ from kubeferry.cli.preview_view import kind_lines, related_lines
 from kubeferry.cli.stores import tell_notes, vault_of_backup
 from kubeferry.clock import utc_now
 from kubeferry.controller.resources import BACKUPS
+from kubeferry.errors import BackupMissing
 from kubeferry.kube.names import split_api_version
 from kubeferry.kube.selectors import parse_selector
 from kubeferry.vault.metadata import BackupFacts
@@ -45,24 +53,33 @@ _SIZES = (
 async def backup(flags: Flags, name: str, *, details: bool) -> None:
     """Prints what there is to know of a backup; ``details`` reads its files in the vault."""
     async with connect(flags) as session:
-        obj = await session.client.get(BACKUPS, name, namespace=session.namespace)
+        obj = await find(session, BACKUPS, name)
         found = read(obj, ApplicationBackup)
         emit(fields(backup_fields(found, now=utc_now())))
         if found.status.preview is not None:
             emit(told_lines(found.status.preview, look(full=False)))
-        elif details:
-            await _details(session, found)
+        is_there = True
+        if details and found.status.preview is None:
+            is_there = await _details(session, found)
         await events(session, BACKUPS, obj)
+    if not is_there:
+        raise gone(name, found.spec.storage_location)
 
 
-async def _details(session: Session, found: ApplicationBackup) -> None:
+def gone(name: str, vault: str) -> BackupMissing:
+    """Of a backup that its vault had."""
+    return BackupMissing(f"is not in vault {vault!r} any more", place=f"backup {name}")
+
+
+async def _details(session: Session, found: ApplicationBackup) -> bool:
+    """Tells what the vault has of it; whether it has what it should."""
     name = found.metadata.name
     async with vault_of_backup(session, name) as opened:
         verified = await tell_notes(opened.store, name)
         if is_synced(found) and verified is not None:
             emit(asked_lines(verified.facts))
         if verified is None:
-            return  # it is not finished
+            return found.status.phase not in RESTORABLE_PHASES
         listed, volumes, results = [
             decoded(
                 await load_side_file(opened.store, name, kind, verified=verified), f"backup {name}"
@@ -71,6 +88,7 @@ async def _details(session: Session, found: ApplicationBackup) -> None:
         ]
     emit(details_lines(listed, volumes, results))
     say(f"{program()} backup contents {name} tells sizes and dates")
+    return True
 
 
 def is_synced(found: ApplicationBackup) -> bool:
@@ -169,7 +187,9 @@ def _text(labels: Labels) -> str:
 def told_lines(preview: Preview, look: Look) -> Iterator[str]:
     """What a dry run found, as its status tells it: of related objects some."""
     yield ""
-    total = f"{counted(preview.objects, 'object')}, {size_text(preview.bytes)} before compression"
+    total = f"{counted(preview.objects, 'object')}, {size_text(preview.bytes)}"
+    if preview.other_versions_bytes:
+        total += f" + {size_text(preview.other_versions_bytes)} in other versions"
     yield f"{look.paint('Would be in it', bold=True)}  {total}"
     yield from kind_lines([(one.kind, one.objects, one.bytes) for one in preview.kinds])
     yield from related_lines([(one.object, one.because) for one in preview.related], look)

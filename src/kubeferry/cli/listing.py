@@ -10,6 +10,7 @@ from kubeferry import codec
 from kubeferry.api.definition import Column, Definition
 from kubeferry.cli.command import Flags
 from kubeferry.cli.connection import Session, connect
+from kubeferry.cli.finding import find
 from kubeferry.cli.output import (
     columns_for,
     document,
@@ -69,12 +70,9 @@ async def run(flags: Flags, names: Sequence[str], how: Listing, *, watching: boo
 
 
 async def get(session: Session, names: Sequence[str], how: Listing) -> None:
-    """Prints the named objects, or all. Raises ``NotFound`` when one is not there."""
+    """Prints the named objects, or all. Raises what ``find`` raises of one that is not there."""
     if names:
-        objects = [
-            await session.client.get(how.resource, name, namespace=session.namespace)
-            for name in names
-        ]
+        objects = [await find(session, how.resource, name) for name in names]
     else:
         found = await session.client.list(how.resource, namespace=session.namespace)
         objects = sorted(found, key=lambda obj: str(metadata(obj).get("name")))

@@ -44,7 +44,8 @@ def cell(obj: Object, column: Column, *, now: datetime) -> str:
     """What a column says of an object, ``<none>`` for what is missing.
 
     A ``date`` is shown as an age, a ``deadline`` as what is left until it, ``bytes`` as a size, and
-    of a task's status, ``duration``, how long it took or has been going on.
+    of a task's status, ``duration``, how long it took or has been going on. The phase of a dry run
+    says that it is one.
     """
     value = at(obj, tuple(column.path.strip(".").split(".")))
     if value is None or value == "" or value == []:
@@ -55,6 +56,8 @@ def cell(obj: Object, column: Column, *, now: datetime) -> str:
             return shown(value, now)
         except (ValueError, TypeError):
             return printable(str(value))
+    if column.name == "Phase" and at(obj, ("spec", "dryRun")):
+        return f"{printable(str(value))} (dry run)"
     if isinstance(value, list):
         return printable(",".join(str(one) for one in value))
     return printable(str(value))

@@ -13,8 +13,9 @@ from kubeferry.cli.manifests import placed
 from kubeferry.cli.output import emit
 from kubeferry.cli.planning import look
 from kubeferry.cli.preview_view import Found, preview_json, preview_lines
+from kubeferry.cli.prospects import prospects
 from kubeferry.controller.resources import BACKUPS
-from kubeferry.errors import TaskIncomplete
+from kubeferry.errors import TaskFailed, TaskIncomplete
 from kubeferry.kube.objects import Object
 
 UNNAMED = "dry-run"
@@ -40,25 +41,30 @@ async def preview(flags: Flags, body: Object, *, output: str) -> int:
     """
     backup = read(body, ApplicationBackup)
     async with connect(flags) as session:
-        where = placed(BACKUPS, body, given=flags.namespace, default=session.namespace).namespace
-        request = await prepare(backup, client=session.client, namespace=where)
+        manifest = placed(BACKUPS, body, given=flags.namespace, default=session.namespace)
+        request = await prepare(backup, client=session.client, namespace=manifest.namespace)
         with Preview() as counted:
             with view(f"dry run of {request.name}") as shown:
                 reporter = ViewReporter(shown, tells=False)
                 choice = await preview_backup(
                     request, counted, client=session.client, reporter=reporter
                 )
+            vault = backup.spec.storage_location
+            ahead = await prospects(session, manifest, about=backup.metadata, vault=vault)
             found = Found(
                 backup=request.name,
-                vault=backup.spec.storage_location,
+                vault=vault,
                 cluster=session.cluster_name,
                 namespaces=choice.scope.namespaces,
                 left_out=counted.left_out,
                 problems=reporter.problems,
                 kinds_left_out=choice.kinds.left_out,
+                ahead=ahead,
             )
             if output == "json":
                 emit(preview_json(found, counted))
             else:
                 emit(preview_lines(found, counted, look(full=False)))
+    if ahead.obstacles:
+        return TaskFailed.exit_code
     return TaskIncomplete.exit_code if found.errors else 0

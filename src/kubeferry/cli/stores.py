@@ -10,11 +10,19 @@ from kubeferry import codec
 from kubeferry.api.backup import ApplicationBackup
 from kubeferry.api.location import BackupLocation, annotated_vault
 from kubeferry.api.metadata import Metadata, read
+from kubeferry.cli.command import program
 from kubeferry.cli.connection import Session
 from kubeferry.cli.output import say
 from kubeferry.controller import vaults
 from kubeferry.controller.resources import BACKUPS, LOCATIONS
-from kubeferry.errors import ArchiveDamaged, BackupMissing, NotFound, ObjectMissing
+from kubeferry.errors import (
+    ArchiveDamaged,
+    BackupMissing,
+    ConfigError,
+    NotFound,
+    ObjectMissing,
+    VaultUnavailable,
+)
 from kubeferry.kube.objects import metadata
 from kubeferry.vault import gzips, layout
 from kubeferry.vault.metadata import Verified, load_verified
@@ -68,7 +76,14 @@ async def _open(session: Session, backup: str, vault: str | None, task: Metadata
         known = await session.client.get(BACKUPS, backup, namespace=session.namespace)
     except NotFound:
         return await _search(session, backup)
-    name = read(known, ApplicationBackup).spec.storage_location
+    task_spec = read(known, ApplicationBackup).spec
+    if task_spec.dry_run:
+        raise BackupMissing(
+            "is a dry run: nothing was written",
+            place=f"backup {backup}",
+            remedy=f"{program()} backup describe {backup} tells what it found",
+        )
+    name = task_spec.storage_location
     return Opened(name, await open_vault(session, name))
 
 
@@ -76,14 +91,26 @@ async def open_vault(session: Session, name: str) -> Store:
     """The store of a registered vault. Raises ``InvalidInput`` when there is none of the name.
 
     A person may not be able to read the vault's keys: ``vault_of_backup`` tells them, who opens a
-    store here does it himself.
+    store here does it himself. Raises ``ConfigError`` for a directory of the controller that this
+    machine does not know.
     """
-    return await vaults.open_registered(
-        session.client, name, settings=session.settings, credentials=session.credentials, blind=True
-    )
+    try:
+        found = await session.client.get(LOCATIONS, name, namespace=session.namespace)
+    except NotFound:
+        # Tells what to do about it.
+        return await vaults.open_registered(
+            session.client, name, settings=session.settings, credentials=None, blind=True
+        )
+    return await _open_location(session, read(found, BackupLocation))
 
 
 async def _open_location(session: Session, location: BackupLocation) -> Store:
+    if location.spec.provider == "local" and session.settings.local_root is None:
+        raise ConfigError(
+            "a local vault is a directory of the controller",
+            place=f"vault {location.metadata.name}",
+            remedy="set KUBEFERRY_LOCAL_ROOT to it on this machine",
+        )
     return await vaults.open_location(
         session.client,
         location,
@@ -97,7 +124,10 @@ async def _search(session: Session, backup: str) -> Opened:
     """Asks each registered vault for a backup that the cluster does not know yet."""
 
     async def open_one(name: str) -> Store:
-        return await open_vault(session, name)
+        try:
+            return await open_vault(session, name)
+        except ConfigError as error:
+            raise VaultUnavailable(f"{error.problem}; {error.remedy}") from error
 
     registered = await session.client.list(LOCATIONS, namespace=session.namespace)
     names = sorted(str(metadata(one)["name"]) for one in registered)

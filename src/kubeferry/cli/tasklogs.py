@@ -1,11 +1,12 @@
 """``logs``: the log of a task that has ended, from its vault."""
 
-from kubeferry.api.backup import ApplicationBackup
+from kubeferry.api.backup import RESTORABLE_PHASES, ApplicationBackup
 from kubeferry.api.metadata import read
 from kubeferry.api.restore import ApplicationRestore
 from kubeferry.cli.command import Flags
 from kubeferry.cli.connection import Session, connect
-from kubeferry.cli.output import emit, printable
+from kubeferry.cli.describing_backup import gone
+from kubeferry.cli.output import counted, emit, printable, say
 from kubeferry.cli.stores import (
     load_restore_file,
     restore_folder,
@@ -18,7 +19,10 @@ from kubeferry.vault.sidefiles import load_side_file
 
 
 async def backup(flags: Flags, name: str) -> None:
-    """Prints a backup's log. Raises ``ObjectMissing`` when its vault holds none."""
+    """Prints a backup's log, and how it ended.
+
+    Raises ``ObjectMissing`` when its vault holds none, ``BackupMissing`` when it is gone from it.
+    """
     async with connect(flags) as session:
         async with vault_of_backup(session, name) as opened:
             verified = await tell_notes(opened.store, name)
@@ -26,7 +30,13 @@ async def backup(flags: Flags, name: str) -> None:
             if verified is not None:
                 log = await load_side_file(opened.store, name, "logs.gz", verified=verified)
         phase = "" if log is not None else await _phase(session, name)
+        if verified is None and phase in RESTORABLE_PHASES:
+            raise gone(name, opened.name)
         emit(log_lines(log, phase, place=f"backup {name}"))
+        if verified is not None:
+            facts = verified.facts
+            found = [counted(facts.errors, "error"), counted(facts.warnings, "warning")]
+            say(f"backup {name}: {facts.phase} ({', '.join(found)})")
 
 
 async def _phase(session: Session, name: str) -> str:

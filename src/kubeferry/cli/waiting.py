@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
 
-from kubeferry.api.backup import TERMINAL_PHASES
+from kubeferry.api.backup import TERMINAL_PHASES, WOULD_END
 from kubeferry.cli.command import program
 from kubeferry.cli.connection import Session
 from kubeferry.cli.live import View, view
@@ -78,14 +78,21 @@ async def wait_for_task(
     ended = await _followed(
         session, resource, created, lambda obj: _phase(obj) in TERMINAL_PHASES, timeout
     )
-    say(f"{_subject(resource, name)}: {_phase(ended)}{_figures(ended)}")
+    phase, message = _phase(ended), str(at(ended, ("status", "message")) or "")
+    told = phase
+    details = _DETAILS
+    if message.startswith(WOULD_END):
+        phase = message.removeprefix(WOULD_END).partition(":")[0]
+        told = f"a dry run, nothing was written; the backup would end {phase}"
+        details = dict.fromkeys(_DETAILS, "")
+    say(f"{_subject(resource, name)}: {told}{_figures(ended)}")
     kinds = {"Failed": TaskFailed, "PartiallyFailed": TaskIncomplete}
-    error = kinds.get(_phase(ended))
+    error = kinds.get(phase)
     if error is not None:
         raise error(
-            str(at(ended, ("status", "message")) or f"ended {_phase(ended)}"),
+            message or f"ended {phase}",
             place=_subject(resource, name),
-            remedy=f"{program()} {noun(resource)} describe {name}{_DETAILS[_phase(ended)]}",
+            remedy=f"{program()} {noun(resource)} describe {name}{details[phase]}",
         )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from kubeferry import codec
-from kubeferry.api.backup import ApplicationBackup
+from kubeferry.api.backup import WOULD_END, ApplicationBackup
 from kubeferry.api.definition import SYNCED_FROM
 from kubeferry.api.location import annotated_vault
 from kubeferry.api.metadata import read
@@ -164,7 +164,7 @@ class BackupReconciler:
             phase, ends = "Failed", refusal
         return {
             "phase": "Completed",
-            "message": f"a dry run: the backup would end {phase}" + (f": {ends}" if ends else ""),
+            "message": f"{WOULD_END}{phase}" + (f": {ends}" if ends else ""),
             "progress": {"itemsDone": count, "totalItems": count},
             "warnings": findings.warnings,
             "errors": findings.errors,

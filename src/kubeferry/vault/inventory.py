@@ -20,6 +20,10 @@ _ROWS = 500
 _SCHEMA = """
 create table kinds (resource text primary key, version text, kind text) without rowid;
 create table versions (resource text, version text, primary key (resource, version)) without rowid;
+create table others (
+  namespace text, resource text, version text, size integer,
+  primary key (namespace, resource, version)
+) without rowid;
 create table objects (
   is_cluster integer, namespace text, resource text, name text, size integer, created text,
   primary key (is_cluster, namespace, resource, name)
@@ -125,12 +129,19 @@ class Inventory:
         )
 
     def add_version(self, entry: EntryPath, body: bytes) -> None:
-        """Notes that a kind is there in a version."""
+        """Notes that a kind is there in a version, and the bytes of those beside the preferred."""
         one = (entry.identity.group_resource, entry.version)
         if one not in self._versions:
             self._versions.add(one)
             with self._using:
                 self._rows.execute("insert into versions values (?, ?)", one)
+        if not entry.is_preferred:
+            with self._using:
+                self._rows.execute(
+                    "insert into others values (?, ?, ?, ?) "
+                    "on conflict do update set size = size + excluded.size",
+                    (entry.identity.namespace, *one, len(body)),
+                )
 
     def keep(
         self, *, namespaces: Iterable[str] | None = None, resources: Iterable[str] | None = None
@@ -144,9 +155,10 @@ class Inventory:
                     self._rows.executemany(
                         "insert or ignore into wanted values (?)", [(one,) for one in values]
                     )
-                    self._rows.execute(
-                        f"delete from objects where {column} not in (select value from wanted)"
-                    )
+                    for table in ("objects", "others"):
+                        self._rows.execute(
+                            f"delete from {table} where {column} not in (select value from wanted)"
+                        )
                     self._rows.execute("drop table wanted")
 
     def total(self) -> tuple[int, int]:
@@ -168,6 +180,20 @@ class Inventory:
         """The versions that a kind is there in beside its bare copies, sorted."""
         query = "select version from versions where resource = ? order by version"
         return [version for rows in self._select(query, (resource,)) for (version,) in rows]
+
+    def others(self) -> dict[str, list[str]]:
+        """The versions of each group resource that are there beside the preferred one, sorted."""
+        found: dict[str, list[str]] = {}
+        query = "select distinct resource, version from others order by resource, version"
+        for rows in self._select(query, ()):
+            for resource, version in rows:
+                found.setdefault(resource, []).append(version)
+        return found
+
+    def other_size(self) -> int:
+        """The bytes of what is there in those versions."""
+        [(size,)] = next(self._select("select coalesce(sum(size), 0) from others", ()))
+        return int(size)
 
     def groups(self) -> Iterator[tuple[str, Kind]]:
         """Each namespace's kinds, by namespace and kind."""
@@ -194,14 +220,14 @@ class Inventory:
             for group_resource, inside, name, *rest in rows:
                 yield Held(Identity(group_resource, inside, name), *rest)
 
-    def widths(self) -> tuple[int, int, int]:
-        """Characters of the longest namespace, kind's label and name."""
+    def widths(self) -> tuple[int, int]:
+        """Characters of the longest namespace and name."""
         query = (
             "select coalesce(max(length(namespace)), 0), coalesce(max(length(name)), 0) "
             "from objects"
         )
         [(namespace, name)] = next(self._select(query, ()))
-        return namespace, max((len(one.label) for one in self.kinds()), default=0), name
+        return namespace, name
 
     def _select(self, query: str, values: tuple[object, ...]) -> Iterator[list[Any]]:
         """The rows of a query, some at a time."""

@@ -11,17 +11,17 @@ def entry(one: Identity, body: bytes, *, preferred: bool = True) -> Entry:
     return Entry(one.group_resource, "v1", "v1/Kind", one.namespace, one.name, body, "", preferred)
 
 
-def test_a_preview_counts_objects_once_and_bytes_in_all_versions() -> None:
+def test_a_preview_counts_objects_once_and_other_versions_apart() -> None:
     with Preview() as preview:
         preview.add(entry(A, b"12345"))
         preview.add(entry(A, b"123", preferred=False))
         preview.add(entry(B, b"1"))
-        assert preview.kinds == {"pods": Counted(1, 8), "persistentvolumes": Counted(1, 1)}
-        assert (preview.objects, preview.bytes) == (2, 9)
+        assert preview.kinds == {"pods": Counted(1, 5, 3), "persistentvolumes": Counted(1, 1)}
+        assert (preview.objects, preview.preferred_bytes, preview.other_bytes) == (2, 6, 3)
         told = preview.told()
     assert [(one.kind, one.objects, one.bytes) for one in told.kinds] == [
         ("persistentvolumes", 1, 1),
-        ("pods", 1, 8),
+        ("pods", 1, 5),
     ]
 
 

@@ -9,6 +9,7 @@ from kubeferry.cli.contents_view import Source, json_lines, table_lines, tree_li
 from kubeferry.cli.plan_view import Look
 from kubeferry.kube.names import Identity
 from kubeferry.vault.inventory import Inventory
+from kubeferry.vault.reader import EntryPath
 from tests.builders import config_map, namespace, obj
 
 SOURCE = Source("shop-1", "vault")
@@ -29,7 +30,8 @@ def inventory() -> Iterator[Inventory]:
 
 def test_a_tree_by_namespace_kind_and_name(inventory: Inventory) -> None:
     assert list(tree_lines(SOURCE, inventory, Look())) == [
-        "Backup shop-1 of vault vault: 4 objects of 3 kinds, 2.7 KiB",
+        "Backup shop-1 of vault vault",
+        "4 objects of 3 kinds, 2.7 KiB",
         "",
         "shop                       2.6 KiB   3 objects",
         "├── ConfigMap (v1)           600 B   2 objects",
@@ -42,6 +44,17 @@ def test_a_tree_by_namespace_kind_and_name(inventory: Inventory) -> None:
         "└── Namespace (v1)           100 B   1 object",
         "    └── shop                 100 B   <none>",
     ]
+
+
+def test_other_versions_are_told_apart(inventory: Inventory) -> None:
+    web = Identity("deployments.apps", "shop", "web")
+    for version, is_preferred in (("v1", True), ("v1beta2", False), ("v1beta1", False)):
+        inventory.add_version(EntryPath(web, version, is_preferred), b" " * 700)
+    lines = list(tree_lines(SOURCE, inventory, Look()))
+    assert lines[1] == "4 objects of 3 kinds, 2.7 KiB + 1.4 KiB in other versions"
+    assert "└── Deployment (apps/v1, also v1beta1, v1beta2)   2.0 KiB   1 object" in lines
+    inventory.keep(resources=["configmaps"])
+    assert list(tree_lines(SOURCE, inventory, Look()))[1] == "2 objects of 1 kind, 600 B"
 
 
 def test_a_tree_in_plain_characters(inventory: Inventory) -> None:
@@ -63,7 +76,8 @@ def test_a_narrow_tree_keeps_every_name_whole(inventory: Inventory) -> None:
 def test_an_empty_backup() -> None:
     with Inventory() as nothing:
         assert list(tree_lines(SOURCE, nothing, Look())) == [
-            "Backup shop-1 of vault vault: 0 objects of 0 kinds, 0 B"
+            "Backup shop-1 of vault vault",
+            "0 objects of 0 kinds, 0 B",
         ]
         assert json.loads("".join(json_lines(SOURCE, nothing, [])))["items"] == []
         assert codec.load_yaml("\n".join(yaml_lines(SOURCE, nothing, [])))["items"] == []

@@ -247,6 +247,7 @@ def test_a_dry_run_shows_what_it_found() -> None:
     preview = Preview(
         objects=1200,
         bytes=2048,
+        other_versions_bytes=1024,
         kinds=[
             PreviewKind(kind="pods", objects=1199, bytes=2000),
             PreviewKind(kind="persistentvolumes", objects=1, bytes=48),
@@ -259,12 +260,12 @@ def test_a_dry_run_shows_what_it_found() -> None:
     )
     assert list(told_lines(preview, Look())) == [
         "",
-        "Would be in it  1,200 objects, 2.0 KiB before compression",
+        "Would be in it  1,200 objects, 2.0 KiB + 1.0 KiB in other versions",
         "  pods                    1,199      2.0 KiB",
         "  persistentvolumes           1         48 B",
         "",
         "Needed by others",
-        "  persistentvolumes pv-1                     for persistentvolumeclaims shop/data",
+        "  persistentvolumes pv-1   for persistentvolumeclaims shop/data",
     ]
     more = msgspec.structs.replace(preview, related=preview.related * 100)
     assert list(told_lines(more, Look()))[-1].startswith("  and perhaps more")

@@ -6,7 +6,8 @@ import pytest
 
 from kubeferry.backup.preview import Preview
 from kubeferry.cli.plan_view import Look
-from kubeferry.cli.preview_view import Found, preview_json, preview_lines
+from kubeferry.cli.preview_view import Found, preview_json, preview_lines, related_lines
+from kubeferry.cli.prospects import Prospects
 from kubeferry.kube.names import Identity
 from kubeferry.report import Problem
 from kubeferry.vault.writer import Entry
@@ -36,6 +37,8 @@ async def preview() -> AsyncIterator[Preview]:
         for name in ("a", "b"):
             counted.add(entry("pods", name, 1024))
         counted.add(entry("persistentvolumes", "pv-1", 48))
+        counted.add(entry("pods", "a", 1500)._replace(preferred=False))
+        counted.names = {"persistentvolumes": "PersistentVolume"}
         counted.came_in(VOLUME, CLAIM)
         await counted.flush()
         yield counted
@@ -47,40 +50,56 @@ def entry(kind: str, name: str, size: int) -> Entry:
 
 def test_what_would_be_in_it_and_why(preview: Preview) -> None:
     assert list(preview_lines(FOUND, preview, Look())) == [
-        "Backup shop-1 of here into vault vault, dry run",
+        "Dry run: backup shop-1 of cluster here into vault vault",
         "",
-        "Would be in it  3 objects of 2 kinds, 2.0 KiB before compression",
+        "Would be in it  3 objects of 2 kinds, 2.0 KiB + 1.5 KiB in other versions",
         "  pods                        2      2.0 KiB",
         "  persistentvolumes           1         48 B",
         "",
         "Namespaces  shop",
         "",
         "Needed by others",
-        "  persistentvolumes pv-1                     for persistentvolumeclaims shop/data",
+        "  PersistentVolume pv-1   for persistentvolumeclaims shop/data",
         "",
         "Left out",
         "      1,200   made by others",
         "          2   being deleted",
-        "    6 kinds   cluster-scoped",
-        "              k0.x.io, k1.x.io, k2.x.io, k3.x.io and 2 more",
-        "     1 kind   made by others",
-        "              events",
         "",
         "Problems  1 error, 1 warning",
         "  ! warning: x*: NothingSelected: selects nothing",
         "  ! error: secrets: Forbidden: could not be read",
         "The backup would end PartiallyFailed",
         "",
-        "Nothing was written, and the vault was not looked at.",
-        "Without --dry-run it is done.",
+        "7 kinds are not taken: -o json names them",
+        "",
+        "Nothing was written. Without --dry-run it is done.",
     ]
 
 
 def test_what_does_not_fit_into_a_line_takes_two(preview: Preview) -> None:
-    lines = list(preview_lines(FOUND, preview, Look(width=70)))
-    at = lines.index("  persistentvolumes pv-1")
+    lines = list(preview_lines(FOUND, preview, Look(width=58)))
+    at = lines.index("  PersistentVolume pv-1")
     assert lines[at + 1] == "      for persistentvolumeclaims shop/data"
-    assert max(map(len, lines)) <= 70
+    assert max(map(len, lines[at:])) <= 58
+
+
+def test_the_objects_that_come_in_are_in_one_column() -> None:
+    pairs = [("Pod a/b", "Pod a/c"), ("PersistentVolume pv-1", "Pod a/c")]
+    assert list(related_lines(pairs, Look()))[2:] == [
+        "  Pod a/b                 for Pod a/c",
+        "  PersistentVolume pv-1   for Pod a/c",
+    ]
+
+
+def test_what_stands_in_the_way_is_told_and_not_that_it_is_done() -> None:
+    ahead = Prospects(("no vault is registered as 'x'",), ("whether it may be created: no",))
+    with Preview() as nothing:
+        lines = list(preview_lines(replace(FOUND, ahead=ahead), nothing, Look()))
+    assert lines[-3:] == [
+        "Nothing was written, and without --dry-run nothing would be:",
+        "  ! no vault is registered as 'x'",
+        "  ! not looked at: whether it may be created: no",
+    ]
 
 
 def test_where_there_is_nothing_to_say_nothing_is_said() -> None:
@@ -88,12 +107,11 @@ def test_where_there_is_nothing_to_say_nothing_is_said() -> None:
     with Preview() as nothing:
         lines = list(preview_lines(silent, nothing, Look()))
     assert lines[2:] == [
-        "Would be in it  0 objects of 0 kinds, 0 B before compression",
+        "Would be in it  0 objects of 0 kinds, 0 B",
         "",
         "Namespaces  shop",
         "",
-        "Nothing was written, and the vault was not looked at.",
-        "Without --dry-run it is done.",
+        "Nothing was written. Without --dry-run it is done.",
     ]
 
 
@@ -108,9 +126,11 @@ def test_the_same_for_programs(preview: Preview) -> None:
     said = json.loads("\n".join(preview_json(FOUND, preview)))
     assert (said["objects"], said["bytes"]) == (3, 2096)
     assert said["kinds"] == [
-        {"type": "persistentvolumes", "objects": 1, "bytes": 48},
-        {"type": "pods", "objects": 2, "bytes": 2048},
+        {"type": "persistentvolumes", "objects": 1, "bytes": 48, "otherVersionsBytes": 0},
+        {"type": "pods", "objects": 2, "bytes": 2048, "otherVersionsBytes": 1500},
     ]
+    assert said["otherVersionsBytes"] == 1500
+    assert (said["obstacles"], said["notLookedAt"]) == ([], [])
     assert said["leftOut"] == FOUND.left_out
     assert said["kindsLeftOut"] == dict(FOUND.kinds_left_out)
     assert [one["level"] for one in said["problems"]] == ["warning", "error"]

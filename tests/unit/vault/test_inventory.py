@@ -89,7 +89,7 @@ def test_only_what_is_asked_for_is_kept(inventory: Inventory) -> None:
     assert where(inventory) == []
     assert inventory.total() == (0, 0)
     assert inventory.kinds() == []
-    assert inventory.widths() == (0, 0, 0)
+    assert inventory.widths() == (0, 0)
 
 
 def test_what_does_not_decode_is_there_without_a_kind(inventory: Inventory) -> None:
