@@ -1,15 +1,21 @@
 """Uploads in parts to servers that misbehave; what a well-behaved one stores is in tests/s3."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
+from kubeferry.errors import VaultUnavailable
+from kubeferry.settings import Settings
+from kubeferry.vault.locations import Credentials, Location, Timeouts, open_store
 from kubeferry.vault.parts import PartsUpload, Refused, Target
 from kubeferry.vault.signing import Signer
+from tests.pki import Authority
 
 TOKEN = "the-session-token"
 BEGUN = b"<InitiateMultipartUploadResult><UploadId>U</UploadId></InitiateMultipartUploadResult>"
@@ -67,9 +73,11 @@ async def good(asked: Asked) -> bytes:
 
 
 @asynccontextmanager
-async def serving(answer: Answer = good, *, stalls: bool = False) -> AsyncIterator[Server]:
+async def serving(
+    answer: Answer = good, *, stalls: bool = False, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Server]:
     server = Server(answer, stalls=stalls)
-    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, limit=1 << 24)
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, limit=1 << 24, ssl=tls)
     server.port = listening.sockets[0].getsockname()[1]
     try:
         yield server
@@ -186,3 +194,32 @@ async def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPa
     assert proxy.seen[0].line == "POST http://b.vault.example/v/k?uploads= HTTP/1.1"
     assert proxy.seen[0].headers["host"] == "b.vault.example"
     assert len(proxy.seen) == 4
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+async def test_what_obstore_trusts_is_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_trusted: bool
+) -> None:
+    """What fits into one part obstore sends, the rest is sent from here: both, or neither."""
+    authority = Authority(tmp_path)
+    if is_trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))
+    pair = authority.server("vault", ["127.0.0.1"], [])
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(pair.certificate, pair.key)
+    async with serving(tls=tls) as server:
+        root = f"https://127.0.0.1:{server.port}"
+        location = Location("v", "alibabacloud", "bkt", region="r", endpoint=root, encryption="KMS")
+        store = open_store(
+            location,
+            credentials=Credentials("id", "secret-key"),
+            settings=Settings(),
+            timeouts=Timeouts(connect=1.0, first=1.0, request=2.0, retry=0.1),
+        )
+        refused = pytest.raises(VaultUnavailable, match="TLS")
+        with nullcontext() if is_trusted else refused:
+            await store.put("metadata/x", b"1")
+        with nullcontext() if is_trusted else pytest.raises(Refused, match="not trusted"):
+            async with upload(f"{root}/b", retry=0.1) as writing:
+                await writing.write(bytes(9 << 20))
+    assert bool(server.seen) == is_trusted
