@@ -55,7 +55,8 @@ class _Part(Generic[T]):
     """A node, ready to be looked for in objects.
 
     ``fields`` are the keys it knows, each with the keys that come after it in all paths and the
-    part at their end; ``keys`` are the first of them, ``item`` is the part of a list's items.
+    part at their end; ``item`` is the part of a list's items. ``keys`` are those of ``fields``: a
+    map without any of them has nothing; None where the part itself means something.
     """
 
     __slots__ = ("fields", "item", "keys", "meanings")
@@ -68,7 +69,8 @@ class _Part(Generic[T]):
             if token != EACH:
                 rest, end = branch.chain()
                 self.fields.append((token, rest, _Part(end)))
-        self.keys = frozenset(token for token, _, _ in self.fields)
+        keys = frozenset(token for token, _, _ in self.fields)
+        self.keys = None if self.meanings else keys
 
 
 class Finder(Generic[T]):
@@ -92,10 +94,11 @@ class Finder(Generic[T]):
     def __call__(self, value: Any) -> list[Found[T]]:
         """Every place that the value has."""
         found: list[Found[T]] = []
-        for token in self._begin:
-            if not isinstance(value, dict) or token not in value:
-                return found
-            value = value[token]
+        try:
+            for token in self._begin:
+                value = value[token]
+        except (KeyError, TypeError):  # it has no such field, or no fields
+            return found
         _walk(self._first, value, self._begin, found)
         return found
 
@@ -114,14 +117,11 @@ def _walk(part: _Part[T], value: Any, tokens: Tokens, found: list[Found[T]]) -> 
                         break
                     here = here[key]
                 else:
-                    if (
-                        inner.meanings
-                        or not isinstance(here, dict)
-                        or not inner.keys.isdisjoint(here)
-                    ):
+                    keys = inner.keys
+                    if keys is None or not isinstance(here, dict) or not keys.isdisjoint(here):
                         _walk(inner, here, (*tokens, token, *rest), found)
     elif part.item is not None and isinstance(value, list):
-        inner = part.item
+        inner, keys = part.item, part.item.keys
         for index, item in enumerate(value):
-            if inner.meanings or not isinstance(item, dict) or not inner.keys.isdisjoint(item):
+            if keys is None or not isinstance(item, dict) or not keys.isdisjoint(item):
                 _walk(inner, item, (*tokens, str(index)), found)
