@@ -220,7 +220,9 @@ class Pipeline:
             else:
                 changes += _changed_labels(labels, self._added)
             metadata["labels"] = labels | self._labels
-        return {**obj, "metadata": metadata}
+        placed = obj.copy()
+        placed["metadata"] = metadata
+        return placed
 
     def _place_namespace(self, obj: Object, changes: list[Change]) -> Object:
         """A Namespace gets its new name and no labels (velero.md §3.3)."""

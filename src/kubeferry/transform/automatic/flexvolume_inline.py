@@ -33,7 +33,12 @@ def claims(facts: Facts, obj: Object, *, path: tuple[str, ...]) -> list[Change]:
     """Each such volume of a pod spec (at ``path``) becomes one by a claim."""
     spec = at(obj, path)
     listed = spec.get("volumes") if isinstance(spec, dict) else None
-    if not isinstance(listed, list) or not any(map(_inline, listed)):
+    if not isinstance(listed, list):
+        return []
+    for one in listed:
+        if isinstance(one, dict) and "flexVolume" in one:
+            break
+    else:  # nearly always
         return []
     editor = Editor(obj, CAUSE)
     for place, one in editor.items((*path, "volumes")):
@@ -64,8 +69,6 @@ def added(obj: Object, path: tuple[str, ...], namespace: str) -> Iterator[Added]
 
 def _inline(one: Any) -> dict[str, Any] | None:
     flex = one.get("flexVolume") if isinstance(one, dict) else None
-    if flex is None:
-        return None
     options = flex.get("options", {}) if isinstance(flex, dict) else None
     return flex if csi_driver(flex) and isinstance(options, dict) else None
 
