@@ -108,8 +108,8 @@ def _controller_role() -> Manifest:
     role = _rbac("ClusterRole", CONTROLLER, rules=_rules(EVERYWHERE))
     role["metadata"]["annotations"] = {
         "kubernetes.io/description": "Reads and creates objects of any kind, which is what backing "
-        "up and restoring an application takes; changes and deletes none. Who may create "
-        "kubeferry's tasks and vaults acts with these rights."
+        "up and restoring an application takes; changes and deletes them for a restore that says "
+        "so. Who may create kubeferry's tasks and vaults acts with these rights."
     }
     return role
 
