@@ -12,7 +12,7 @@ wrong with it, nesting that is too deep included: what decodes typed values else
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -347,7 +347,14 @@ class _Dumper(yaml.CSafeDumper):
         return True
 
 
-def _string(dumper: yaml.CSafeDumper, value: str) -> yaml.ScalarNode:
+class _PlainDumper(yaml.SafeDumper):
+    """The same without libyaml."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _string(dumper: yaml.representer.BaseRepresenter, value: str) -> yaml.ScalarNode:
     literal = "\n" in value and not any(line.endswith(" ") for line in value.split("\n"))
     style = "|" if literal else None
     if style is None and _AMBIGUOUS.match(value):
@@ -359,15 +366,27 @@ _AMBIGUOUS = re.compile(
     r"^(?:y|n|yes|no|on|off|true|false|null|~|[-+.]?[0-9][-+0-9_.:eExXa-fA-FT]*)$", re.IGNORECASE
 )
 _Dumper.add_representer(str, _string)
+_PlainDumper.add_representer(str, _string)
+_RARE = re.compile("[\x85\u2028\u2029\ufeff]|\\\\(?:[NLP]|uFEFF)")
+_ESCAPED = re.compile(r"\\U[0-9A-F]{8}")
 
 
 def dump_yaml(*documents: object) -> str:
     """YAML as kubectl prints it: two spaces, keys in their order, documents divided by ``---``."""
-    return yaml.dump_all(
+    text = _dumped(documents, _Dumper)
+    # libyaml escapes what is beyond the basic plane, such as emoji; yaml's own emitter, slower,
+    # does not; but it does not know its way with rare ends of lines.
+    is_plain = _ESCAPED.search(text) and not _RARE.search(text)
+    return _dumped(documents, _PlainDumper) if is_plain else text
+
+
+def _dumped(documents: Sequence[object], dumper: type[Any]) -> str:
+    text: str = yaml.dump_all(
         documents,
-        Dumper=_Dumper,
+        Dumper=dumper,
         sort_keys=False,
         allow_unicode=True,
         default_flow_style=False,
         width=1 << 20,
     )
+    return text

@@ -367,3 +367,12 @@ def test_a_merge_brings_what_the_map_has_not(text: str, value: Any) -> None:
 def test_a_key_twice_beside_a_merge_is_refused() -> None:
     with pytest.raises(InvalidInput, match="'k' is there twice"):
         codec.load_yaml("a: &x {k: 1}\nb: {<<: *x, k: 2, k: 3}")
+
+
+def test_emoji_are_written_as_they_are() -> None:
+    obj = {"a": "🚢 Fähre", "b": "店\n🚢\n", "c": "yes", "d": "1", "e": {"🚢": [1, "x: y"]}}
+    text = codec.dump_yaml(obj)
+    assert text == (
+        'a: 🚢 Fähre\nb: |\n  店\n  🚢\nc: "yes"\nd: "1"\ne:\n  🚢:\n  - 1\n  - \'x: y\'\n'
+    )
+    assert codec.load_yaml(text) == obj

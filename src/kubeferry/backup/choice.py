@@ -79,6 +79,9 @@ async def choose(request: BackupRequest, *, client: Client, reporter: Reporter) 
     for group, parts in broken.items():
         versions = ", ".join(part.version for part in parts)
         told = f"its objects in {versions} may be missing: {parts[0].message}"
+        if parts[0].group:
+            service = f"{parts[0].version}.{group}"
+            told += f"; see 'kubectl get apiservice {service}', or exclude '*.{group}'"
         tell("error", "GroupUnavailable", told, group)
     there = [known async for known in _namespaces(client, served(discovery, related.NAMESPACES))]
     # In threads: thousands of patterns for thousands of names take seconds.

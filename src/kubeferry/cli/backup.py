@@ -121,7 +121,7 @@ def get(names: tuple[str, ...], output: str, watch: bool, headers: bool) -> None
         Column("Size", ".status.bytes", "bytes", wide=True),
         Column("Expires", ".status.expiration", "deadline", wide=True),
         Column("Vault", ".spec.storageLocation", wide=True),
-        Column("Namespaces", ".spec.includedNamespaces", wide=True),
+        Column("Namespaces", ".spec.includedNamespaces", "patterns", wide=True),
     )
     asyncio.run(
         listing.run(

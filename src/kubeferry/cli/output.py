@@ -44,12 +44,12 @@ def cell(obj: Object, column: Column, *, now: datetime) -> str:
     """What a column says of an object, ``<none>`` for what is missing.
 
     A ``date`` is shown as an age, a ``deadline`` as what is left until it, ``bytes`` as a size, and
-    of a task's status, ``duration``, how long it took or has been going on. The phase of a dry run
-    says that it is one.
+    of a task's status, ``duration``, how long it took or has been going on. Of ``patterns`` none
+    means all. The phase of a dry run says that it is one.
     """
     value = at(obj, tuple(column.path.strip(".").split(".")))
     if value is None or value == "" or value == []:
-        return NONE
+        return "*" if column.type == "patterns" else NONE
     shown = _SHOWN.get(column.type)
     if shown is not None:
         try:

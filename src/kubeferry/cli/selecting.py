@@ -10,7 +10,7 @@ from kubeferry.cli.options import F
 
 _TYPES = ("AppAndPvBackup", "AppBackup", "PvBackup")
 _KINDS = (
-    ("--include-resources", "Only these kinds: deploy, ConfigMap, '*.apps' ..."),
+    ("--include-resources", "Only these kinds: deploy, ConfigMap, '*.apps' ...; else all."),
     ("--exclude-resources", "Leave out these kinds, by relation too."),
     ("--include-namespace-scoped-resources", "Only these namespaced kinds."),
     ("--exclude-namespace-scoped-resources", "Leave out these namespaced kinds."),

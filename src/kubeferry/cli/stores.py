@@ -53,6 +53,13 @@ async def vault_of_backup(
         say(f"warning: nothing was checked for forgery: {opened.store.trust.unread}")
     try:
         yield opened
+    except BackupMissing as error:
+        if error.place == opened.store.url:
+            error.place = f"vault {opened.name}"  # people know it by its name
+        raise
+    except ArchiveDamaged as error:
+        error.remedy = error.remedy or "the vault's copy is damaged: use another backup"
+        raise
     finally:
         await opened.store.aclose()
 
@@ -131,9 +138,13 @@ async def _search(session: Session, backup: str) -> Opened:
 
     registered = await session.client.list(LOCATIONS, namespace=session.namespace)
     names = sorted(str(metadata(one)["name"]) for one in registered)
-    found = await vaults.find_backup(
-        backup, names, open_one, place="the backup's name", namespace=session.namespace
-    )
+    try:
+        found = await vaults.find_backup(
+            backup, names, open_one, place="", namespace=session.namespace
+        )
+    except BackupMissing as error:
+        error.remedy = f"{program()} backup get lists those there are"
+        raise
     for why in found.unasked:
         say(f"warning: {why}")
     return Opened(found.name, await open_one(found.name))

@@ -94,7 +94,12 @@ def build(name: str, options: dict[str, str | None]) -> "BackupLocation":
     """The resource of the options. Raises ``click.UsageError`` for one that is missing."""
     from kubeferry.api.location import BackupLocation
     from kubeferry.cli.creating import checked, required
+    from kubeferry.controller.location import SHORTEST_PERIOD
+    from kubeferry.durations import read_duration
 
+    if options["sync_period"] is not None:
+        period = options["sync_period"]
+        read_duration(period, place="--sync-period", at_least=SHORTEST_PERIOD, zero=True)
     storage = {"bucket": required(options, "bucket"), "prefix": options["prefix"]}
     config = {key: options[key] for key in ("region", "network", "endpoint")}
     config["serverSideEncryption"] = options["server_side_encryption"]

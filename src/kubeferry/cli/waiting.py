@@ -58,9 +58,9 @@ async def follow(
                     raise gone
                 if _phase(event.object):
                     waker.cancel()
-                _show(shown, event.object)
                 if finished(event.object):
-                    return event.object
+                    return event.object  # how it ended is told by who waits
+                _show(shown, event.object)
         raise FerryError("its watch ended", place=_subject(resource, name))
     finally:
         waker.cancel()
@@ -92,7 +92,8 @@ async def wait_for_task(
         raise error(
             message or f"ended {phase}",
             place=_subject(resource, name),
-            remedy=f"{program()} {noun(resource)} describe {name}{details[phase]}",
+            remedy=f"{program()} {noun(resource)} describe {name}{details[phase]}"
+            + _without_data(message),
         )
 
 
@@ -140,10 +141,17 @@ async def _followed(
                 )
     except TimeoutError:
         raise FerryError(
-            f"did not end in {format_age(timeout or 0)}; it goes on",
+            f"did not end in {_patience(timeout or 0)}; it goes on",
             place=subject,
             remedy=f"{program()} {noun(resource)} get {name} --watch",
         ) from None
+
+
+def _without_data(message: str) -> str:
+    """What the option is called by which a backup does without the data of volumes."""
+    if "VolumeDataNotTaken" not in message:
+        return ""
+    return "; --no-volume-data takes a backup without the data of volumes"
 
 
 def noun(resource: Resource) -> str:
@@ -153,6 +161,11 @@ def noun(resource: Resource) -> str:
         "applicationrestores": "restore",
         "backuplocations": "vault",
     }[resource.plural]
+
+
+def _patience(seconds: float) -> str:
+    """As a person says it, who may have given it a millisecond."""
+    return format_age(seconds) if seconds >= 1 else f"{seconds * 1000:g}ms"
 
 
 def _subject(resource: Resource, name: str) -> str:

@@ -62,9 +62,10 @@ async def test_a_group_that_does_not_answer_is_one_error(client: Broken) -> None
     _, told = await chosen(client)
     assert told == [
         "error metrics.x.io: GroupUnavailable: its objects in v1, v2 may be missing: the service "
-        "does not answer",
+        "does not answer; see 'kubectl get apiservice v1.metrics.x.io', or exclude "
+        "'*.metrics.x.io'",
         "error other.x.io: GroupUnavailable: its objects in v1 may be missing: the service does "
-        "not answer",
+        "not answer; see 'kubectl get apiservice v1.other.x.io', or exclude '*.other.x.io'",
     ]
 
 

@@ -142,3 +142,15 @@ def test_sizes(count: int, text: str) -> None:
 def test_printable_keeps_what_a_terminal_only_shows() -> None:
     assert printable("grün 备份") == "grün 备份"
     assert printable("a\tb\x07") == r"a\tb\x07"
+
+
+def test_patterns_of_which_there_are_none_mean_all() -> None:
+    column = Column("Namespaces", ".spec.includedNamespaces", "patterns")
+    for names, shown in ((None, "*"), ([], "*"), (["*"], "*"), (["a", "b"], "a,b")):
+        spec = {} if names is None else {"includedNamespaces": names}
+        assert cell({"spec": spec}, column, now=NOW) == shown
+
+
+def test_the_phase_of_a_dry_run_says_so() -> None:
+    obj = {"spec": {"dryRun": True}, "status": {"phase": "Completed"}}
+    assert cell(obj, Column("Phase", ".status.phase"), now=NOW) == "Completed (dry run)"
