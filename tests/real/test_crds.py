@@ -364,7 +364,8 @@ def test_the_parameters_of_a_restore_are_kept_whole(cluster, namespace, how):
     spec = cluster.get("applicationrestore", obj["metadata"]["name"], "-n", namespace)["spec"]
     switches = spec.pop("references")
     assert [name for name, is_on in switches.items() if not is_on] == ["webhooks"]
-    assert spec == {key: value for key, value in obj["spec"].items() if key not in ("references",)}
+    given = {key: value for key, value in obj["spec"].items() if key != "references"}
+    assert spec == {"existingResourcePolicy": "none", **given}
 
 
 def hooks(*post_hooks: dict[str, Any]) -> dict[str, Any]:
@@ -587,7 +588,7 @@ def test_kubectl_explain_describes_a_field(cluster):
     assert "Source namespace to target namespace" in printed
 
 
-def test_the_service_account_may_create_anything_and_change_only_ours(cluster):
+def test_the_service_account_may_what_a_restore_needs_and_no_more(cluster):
     config = cluster.service_account_kubeconfig("csdr", "kubeferry-controller")
 
     def may(*question: str) -> bool:
@@ -604,6 +605,7 @@ def test_the_service_account_may_create_anything_and_change_only_ours(cluster):
     assert not may("update", lease, "-n", "csdr")
     assert not may("update", f"{lease}/kubeferry-controller", "-n", "kube-system")
     assert not may("watch", "pods", "-A")
-    for verb in ("delete", "update", "patch"):
+    for verb in ("patch", "delete"):  # spec.existingResourcePolicy
+        assert may(verb, "deployments.apps", "-n", "default")
+    for verb in ("update", "deletecollection"):
         assert not may(verb, "deployments.apps", "-n", "default")
-    assert not may("delete", tasks, "-n", "csdr")
