@@ -82,7 +82,7 @@ def test_a_generated_page_is_up_to_date(
 @pytest.mark.parametrize(
     ("page", "name", "make"),
     [
-        pytest.param("backups.md", "generated", generate.generated_objects, id="by others"),
+        pytest.param("selection.md", "generated", generate.generated_objects, id="by others"),
         pytest.param("backups.md", "related", generate.related_objects, id="related objects"),
         pytest.param("errors.md", "exit-codes", generate.exit_codes, id="exit codes"),
         pytest.param("restores.md", "waves", generate.waves, id="waves"),
@@ -249,8 +249,8 @@ def test_every_automatic_cause_is_documented() -> None:
     [
         pytest.param("backups.md", RESERVED_NAMESPACES, id="reserved namespaces"),
         pytest.param("backups.md", NEVER_KINDS, id="kinds never archived"),
-        pytest.param("backups.md", ACTIONS, id="actions of a volume policy"),
-        pytest.param("backups.md", CONDITIONS, id="conditions of a volume policy"),
+        pytest.param("selection.md", ACTIONS, id="actions of a volume policy"),
+        pytest.param("selection.md", CONDITIONS, id="conditions of a volume policy"),
         pytest.param("backups.md", [f"{EXCLUDE_LABEL}=true"], id="the excluding label"),
         pytest.param("restores.md", NEVER_RESTORED, id="kinds never restored"),
         pytest.param("modifiers.md", OPERATIONS, id="operations"),

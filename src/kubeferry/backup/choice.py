@@ -15,6 +15,7 @@ from kubeferry.errors import ApiError, InvalidInput
 from kubeferry.kube.client import Client
 from kubeferry.kube.discovery import BrokenGroup, Discovery
 from kubeferry.kube.names import PODS, Resource
+from kubeferry.kube.near_names import did_you_mean
 from kubeferry.report import Level, Problem, Reporter
 
 MANY = 50
@@ -94,7 +95,8 @@ async def choose(request: BackupRequest, *, client: Client, reporter: Reporter) 
             remedy="name a namespace that exists and is not excluded",
         )
     for name in scope.missing:
-        tell("error", "NamespaceMissing", "was asked for and does not exist", name)
+        near = did_you_mean(name, (known for known, _ in there))
+        tell("error", "NamespaceMissing", f"was asked for and does not exist{near}", name)
     for name in scope.left_out:
         why = f"was asked for; it is being deleted or has the label {EXCLUDE_LABEL}"
         tell("warning", "NamespaceLeftOut", why, name)
@@ -104,6 +106,8 @@ async def choose(request: BackupRequest, *, client: Client, reporter: Reporter) 
         tell("warning", "NothingSelected", "is to be left out, and no namespace is called so", text)
     for note in (*selection.notes, *kinds.notes):
         tell("warning", "NothingSelected", note)
+    if kinds.notes and not kinds.listed:
+        tell("error", "NothingSelected", "none of the kinds that were asked for is taken")
     if request.hooks and not any(one.group_resource == PODS.group_resource for one in kinds.listed):
         tell("warning", "NothingSelected", "no pods are backed up, so none is run", "spec.hooks")
     return Choice(discovery, scope, kinds, all_versions=request.all_versions)

@@ -23,7 +23,7 @@ from kubeferry.backup.contents import Contents, nobody
 from kubeferry.backup.freeze import Freezer
 from kubeferry.backup.hooks import claims_of
 from kubeferry.backup.ledger import Ledger
-from kubeferry.backup.lists import Head, Listed, Source, pages, sound_head
+from kubeferry.backup.lists import Head, Listed, Metadata, Source, pages, sound_head
 from kubeferry.backup.problems import unread
 from kubeferry.backup.relating import add_related
 from kubeferry.backup.request import BackupRequest
@@ -129,6 +129,8 @@ class _Collection:
         self._still: set[tuple[str, str]] = set()
         """Claims that were added with their pods: as many as pods with hooks have, which wait in
         memory too."""
+        self._met: set[int] = set()
+        """Which label queries have selected something."""
         self._there: set[str] = set()
         """Chosen namespaces that are there still."""
 
@@ -147,7 +149,19 @@ class _Collection:
         if self._freezer is not None and self._freezer.is_needed:
             self._reporter.phase("collecting pods with hooks")
             await self._freezer.run(self._add_still, between=self._contents.flush)
-        await self._list([self._source(one) for one in claims])
+        failed |= await self._list([self._source(one) for one in claims])
+        if not failed:
+            self._tell_idle_labels()
+
+    def _tell_idle_labels(self) -> None:
+        """Tells of each label selector that has selected nothing; where none has, as an error."""
+        queries = self._selection.labels.queries
+        level: Level = "warning" if self._met else "error"
+        field = "spec.labelSelector" if len(queries) == 1 else "spec.orLabelSelectors"
+        for index, query in enumerate(queries):
+            if index not in self._met:
+                told = f"{query!r} selects no object"
+                self._reporter.problem(Problem(level, "NothingSelected", told, "", field))
 
     def _tell_vanished(self) -> None:
         """Tells of namespaces that went since they were chosen: what was in them may be missing."""
@@ -215,8 +229,11 @@ class _Collection:
                 for head, _ in listed.items
                 if head.metadata.deletion_timestamp is None
             )
+        queries = self._selection.labels.selectors
         for head, raw in listed.items:
             meta = head.metadata
+            if queries and len(self._met) < len(queries):
+                self._note_labels(listed, kind.name, meta)
             if are_pods:
                 self._note_mounts(meta.namespace, meta.name, bytes(raw))
             why = self._why_not(listed, kind.name, head, raw)
@@ -232,6 +249,15 @@ class _Collection:
                 contents.hold(one)  # whatever becomes of it, it is not taken again
             if take is None or take(head, body):
                 kind.add(meta.namespace, meta.name, body, meta.creation_timestamp or "")
+
+    def _note_labels(self, listed: Listed, kind: str, meta: Metadata) -> None:
+        """Notes which queries an object of the chosen namespaces meets."""
+        if kind == related.NAMESPACES:  # all are listed, whatever their labels
+            if meta.name in self._inside:
+                selectors = enumerate(self._selection.labels.selectors)
+                self._met.update(n for n, one in selectors if one.matches(meta.labels or {}))
+        elif not listed.resource.namespaced or meta.namespace in self._inside:
+            self._met.add(listed.query)
 
     def _add_versions(self, listed: Listed) -> None:
         """Adds the same objects in another version."""

@@ -39,6 +39,7 @@ from kubeferry.backup.related import (
 )
 from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import Resource, split_group_resource
+from kubeferry.kube.near_names import did_you_mean
 from kubeferry.transform.automatic.finished import NEVER_RESTORED
 
 PODS = "pods"
@@ -306,10 +307,23 @@ class _Choice:
 
     def _why_unknown(self, word: Word) -> str:
         groups = sorted(group for group in self._broken if word.may_mean(group))
+        if word.text.lower() == "all":
+            return "matches no kind that is served: all are taken where the list is left out"
         if any(word.covers(group) or word.names_group(group) for group in groups):
             return ""  # that the group does not answer is told by itself
+        groups = [group for group in groups if not self._is_left_out(group)]
         perhaps = f"; it may be one of {' or '.join(groups)}, which does not answer"
-        return f"matches no kind that is served{perhaps if groups else ''}"
+        names = [name for one in self._served.values() for name in (one.group_resource, one.kind)]
+        near = did_you_mean(word.text, names)
+        return f"matches no kind that is served{near or (perhaps if groups else '')}"
+
+    def _is_left_out(self, group: str) -> bool:
+        return any(
+            word.covers(group)
+            for name, words in self._written
+            if name.startswith("excluded")
+            for word in words.words
+        )
 
 
 def _reached(listed: Set[str], allowed: Set[str]) -> set[str]:

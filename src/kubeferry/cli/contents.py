@@ -10,13 +10,7 @@ from kubeferry import codec
 from kubeferry.cli.command import Flags, program
 from kubeferry.cli.connection import Session, connect
 from kubeferry.cli.contents_view import Source, json_lines, table_lines, tree_lines, yaml_lines
-from kubeferry.cli.kindwords import (
-    KindWord,
-    check_namespaces,
-    did_you_mean,
-    is_inside,
-    resolved,
-)
+from kubeferry.cli.kindwords import KindWord, check_namespaces, is_inside, resolved
 from kubeferry.cli.live import view
 from kubeferry.cli.masking import is_secret, masked
 from kubeferry.cli.output import document, emit, say, tidy
@@ -24,6 +18,7 @@ from kubeferry.cli.planning import look
 from kubeferry.cli.stores import Opened, vault_of_backup
 from kubeferry.errors import ArchiveDamaged, InvalidInput, ObjectMissing
 from kubeferry.kube.names import Identity
+from kubeferry.kube.near_names import did_you_mean
 from kubeferry.kube.objects import Object
 from kubeferry.restore.spool import Spool
 from kubeferry.vault.inventory import Inventory

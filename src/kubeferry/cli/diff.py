@@ -13,19 +13,14 @@ from kubeferry.cli.connection import Session, connect
 from kubeferry.cli.description import decoded
 from kubeferry.cli.diff_view import Tally, Unread, diff_json, diff_lines
 from kubeferry.cli.gaps import NO_GAPS, Gap, Gaps, gaps_of_problems, gaps_of_results
-from kubeferry.cli.kindwords import (
-    KindWord,
-    check_namespaces,
-    did_you_mean,
-    is_inside,
-    resolved,
-)
+from kubeferry.cli.kindwords import KindWord, check_namespaces, is_inside, resolved
 from kubeferry.cli.live import ViewReporter, view
 from kubeferry.cli.output import counted, emit, printable, say
 from kubeferry.cli.planning import look
 from kubeferry.cli.stores import vault_of_backup
 from kubeferry.clock import timestamp
 from kubeferry.errors import ApiError, InvalidInput
+from kubeferry.kube.near_names import did_you_mean
 from kubeferry.report import Problem, Reporter
 from kubeferry.restore.spool import Spool
 from kubeferry.vault.metadata import BackupFacts

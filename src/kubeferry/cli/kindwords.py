@@ -5,7 +5,6 @@ An archive knows the names of its kinds: group resource and Kind. What people ca
 those of a backup's lists: ``*.apps`` over group resources, ``shop-*`` over namespaces.
 """
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -63,11 +62,3 @@ def check_namespaces(texts: Iterable[str]) -> None:
 def is_inside(namespace: str, texts: Iterable[str]) -> bool:
     """Whether a name or a glob of the texts means a namespace; none means what is in no one."""
     return bool(namespace) and any(matching(text, {namespace}) for text in texts)
-
-
-def did_you_mean(text: str, names: Iterable[str]) -> str:
-    """``; did you mean deployments.apps?``, or nothing where no name is near."""
-    known = sorted({*names} - {""})
-    near = difflib.get_close_matches(text.lower(), [one.lower() for one in known], n=1, cutoff=0.7)
-    found = next((one for one in known if near and one.lower() == near[0]), "")
-    return f"; did you mean {found}?" if found else ""

@@ -691,6 +691,63 @@ async def test_what_no_selection_can_be_made_of_is_told(world: World) -> None:
     assert [one for one in told if "nothings" in one]
 
 
+@pytest.mark.parametrize(
+    ("selection", "told"),
+    [
+        pytest.param(
+            {"labels": labels(app="nope")},
+            ["error spec.labelSelector: NothingSelected: 'app=nope' selects no object"],
+            id="the only one",
+        ),
+        pytest.param(
+            {"labels": either({"app": "web"}, {"app": "nope"})},
+            ["warning spec.orLabelSelectors: NothingSelected: 'app=nope' selects no object"],
+            id="one of two",
+        ),
+        pytest.param(
+            {"labels": either({"a": "x"}, {"a": "y"})},
+            [
+                "error spec.orLabelSelectors: NothingSelected: 'a=x' selects no object",
+                "error spec.orLabelSelectors: NothingSelected: 'a=y' selects no object",
+            ],
+            id="none of two",
+        ),
+        pytest.param({"labels": either({"app": "web"}, {"tier": "w"})}, [], id="both the same"),
+        pytest.param(
+            {"labels": labels(**{"kubernetes.io/metadata.name": "shop"})},
+            [],
+            id="a namespace alone",
+        ),
+        pytest.param(
+            {"filters": ResourceFilters(included=("deploymnts",))},
+            [
+                "warning NothingSelected: spec.includedResources[0]: 'deploymnts' matches no kind "
+                "that is served; did you mean Deployment?",
+                "error NothingSelected: none of the kinds that were asked for is taken",
+            ],
+            id="no kind",
+        ),
+        pytest.param(
+            {"included_namespaces": ("shop", "shpo")},
+            ["error shpo: NamespaceMissing: was asked for and does not exist; did you mean shop?"],
+            id="a namespace",
+        ),
+    ],
+)
+async def test_what_selects_nothing_is_told_and_is_an_error_where_nothing_does(
+    world: World, selection: dict[str, Any], told: list[str]
+) -> None:
+    await world.make(config_map("shop/a").label(app="web", tier="w"))
+    seen = await world.backup(**selection)
+    assert [f"{one.level} {one}" for one in seen.findings.problems] == told
+
+
+async def test_a_selector_is_not_called_idle_where_a_list_failed(world: World) -> None:
+    world.client.failing["secrets"] = Forbidden("no")
+    seen = await world.backup(labels=labels(app="nope"))
+    assert not [one for one in seen.told("error") if "NothingSelected" in one]
+
+
 async def test_what_is_left_out_is_counted_by_the_reason(world: World) -> None:
     hidden = {"velero.io/exclude-from-backup": "true"}
     going = config_map("shop/going").meta(finalizers=["example.com/hold"])

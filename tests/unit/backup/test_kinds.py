@@ -429,6 +429,21 @@ BROKEN = Discovery(SERVED.all_versions, (BrokenGroup("x.io", "v1", "down"),))
             id="a word that may be one of its kinds",
         ),
         pytest.param(ResourceFilters(excluded=("*.x.io",)), False, [], id="it is left out"),
+        pytest.param(
+            ResourceFilters(included=("po", "zzz"), excluded=("*.x.io",)),
+            False,
+            ["spec.includedResources[1]: 'zzz' matches no kind that is served"],
+            id="it is left out, and no word may be of it",
+        ),
+        pytest.param(
+            ResourceFilters(included=("all",)),
+            True,
+            [
+                "spec.includedResources[0]: 'all' matches no kind that is served: all are taken "
+                "where the list is left out"
+            ],
+            id="what kubectl calls all",
+        ),
         pytest.param(ResourceFilters(excluded=("t*.x.io",)), True, [], id="a part is left out"),
         pytest.param(ResourceFilters(excluded=("po",)), True, [], id="another is left out"),
         pytest.param(

@@ -1,6 +1,6 @@
 import pytest
 
-from kubeferry.cli.kindwords import KindWord, check_namespaces, did_you_mean, is_inside
+from kubeferry.cli.kindwords import KindWord, check_namespaces, is_inside
 from kubeferry.errors import InvalidInput
 
 
@@ -41,15 +41,3 @@ def test_what_is_no_namespace_is_refused(text: str) -> None:
     check_namespaces(["*", "sh*", "shop"])
     with pytest.raises(InvalidInput, match="--in-namespace"):
         check_namespaces([text])
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        pytest.param("deploymnt", "; did you mean Deployment?", id="a typing error"),
-        pytest.param("shopp", "; did you mean shop?", id="another"),
-        pytest.param("zebra", "", id="nothing like it"),
-    ],
-)
-def test_a_near_name_is_suggested(text: str, told: str) -> None:
-    assert did_you_mean(text, ["Deployment", "shop", "", "pods"]) == told
