@@ -115,6 +115,9 @@ def facts(rules: dict[str, Any]) -> Facts:
         node_labels={key: frozenset(values) for key, values in rules["nodeLabels"].items()}
         if "nodeLabels" in rules
         else None,
+        classes=rules.get("storageClasses"),
+        class_mapping=rules.get("storageClassMapping", {}),
+        converted_claims=parameters(rules).conversions,
     )
 
 

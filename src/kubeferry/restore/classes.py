@@ -1,16 +1,27 @@
 """Whether the storage classes that a restore's parameters name are there, or come with it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+import msgspec
+
+from kubeferry import codec
 from kubeferry.errors import Forbidden, InvalidInput, NotFound
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Identity, Resource
 from kubeferry.restore.spool import Spool
 from kubeferry.restore.survey import UNREAD
+from kubeferry.transform.automatic.flexvolume import DRIVERS
 from kubeferry.transform.change import Note
 from kubeferry.transform.parameters.claim_conversions import PLACE as CONVERSIONS
 from kubeferry.transform.parameters.storage_classes import PLACE as MAPPING
 from kubeferry.transform.parameters.table import Parameters
+
+
+class _Class(msgspec.Struct):
+    provisioner: str = ""
+
+
+_CLASS = codec.Decoder(_Class)
 
 CLASSES = Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass", namespaced=False)
 
@@ -38,6 +49,28 @@ async def check_storage_classes(client: Client, parameters: Parameters, spool: S
             notes.append(Note(UNREAD, text))
         known.add(name)
     return notes
+
+
+async def read_classes(client: Client, spool: Spool) -> Mapping[str, str] | None:
+    """The storage classes that the target has or gets, each with its provisioner as it will be;
+    None where they may not be read, or no claim needs one.
+    """
+    if next(iter(spool.names("persistentvolumeclaims")), None) is None:
+        return None
+    found: dict[str, str] = {}
+    for spooled in spool.walk(CLASSES.group_resource):
+        try:
+            archived = _CLASS.decode(spooled.body)
+        except msgspec.DecodeError:
+            continue  # the plan says what is wrong with it
+        provisioner = archived.provisioner
+        found[spooled.identity.name] = DRIVERS.get(provisioner, provisioner)
+    try:
+        for one in await client.list(CLASSES):
+            found[one["metadata"]["name"]] = one.get("provisioner", "")
+    except Forbidden:
+        return None
+    return found
 
 
 def _named(parameters: Parameters) -> Iterator[tuple[str, str]]:

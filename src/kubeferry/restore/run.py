@@ -27,7 +27,7 @@ from kubeferry.logs import TaskLog
 from kubeferry.report import Findings, Problem, Reporter, Several
 from kubeferry.restore.apply import Applier, Result
 from kubeferry.restore.archive import open_archive
-from kubeferry.restore.classes import check_storage_classes
+from kubeferry.restore.classes import check_storage_classes, read_classes
 from kubeferry.restore.definitions import defined_resources
 from kubeferry.restore.existing import Policy
 from kubeferry.restore.plan import PlanItem, Planner
@@ -129,6 +129,9 @@ async def open_plan(
                 off=request.automatic_off,
                 left=providers.left,
                 node_labels=providers.node_labels,
+                classes=await read_classes(client, spool),
+                class_mapping=request.parameters.storage_classes,
+                converted_claims=request.parameters.conversions,
             ),
             init_hooks=request.hooks.init,
         )

@@ -1,7 +1,7 @@
 """What a restore knows beside the object it is looking at."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 from kubeferry.transform.automatic.upgrades.conversion import ServedKind
 
@@ -17,7 +17,9 @@ class Facts:
     ``preserveNodePorts``, None where it is unset. ``off`` are the rules that are switched off
     (``automatic/rules.py``). ``left`` are the providers (``automatic/clouds``) that the source is
     of and the target is not; ``node_labels`` those that the target's nodes have, each with its
-    values, None where that is not known.
+    values, None where that is not known. ``classes`` are the storage classes that the target has
+    or gets, each with its provisioner, None where they are not known; ``class_mapping`` the
+    restore's ``storageClassMapping`` and ``converted_claims`` those of its ``convertedarg``.
     """
 
     restored_volumes: frozenset[str] = frozenset()
@@ -26,3 +28,6 @@ class Facts:
     off: frozenset[str] = frozenset()
     left: tuple[str, ...] = ()
     node_labels: Mapping[str, frozenset[str]] | None = None
+    classes: Mapping[str, str] | None = None
+    class_mapping: Mapping[str, str] = field(default_factory=dict)
+    converted_claims: Collection[tuple[str, str]] = frozenset()

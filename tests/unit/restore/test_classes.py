@@ -5,7 +5,7 @@ from aiohttp import web
 
 from kubeferry.errors import InvalidInput
 from kubeferry.kube.names import Identity
-from kubeferry.restore.classes import CLASSES, check_storage_classes
+from kubeferry.restore.classes import CLASSES, check_storage_classes, read_classes
 from kubeferry.restore.spool import Spool
 from kubeferry.transform.change import Note
 from kubeferry.transform.parameters.claim_conversions import Conversion, compile_conversions
@@ -54,3 +54,39 @@ async def test_who_may_not_ask_is_told_what_is_not_known(tmp_path: Path) -> None
     assert notes[0].message == (
         "spec.storageClassMapping.a: whether there is a storage class fast is not known"
     )
+
+
+async def classes(folder: Path, handler: Handler, *names: Identity) -> tuple[object, int]:
+    """The classes of a backup with these objects, and how many requests that took."""
+    body = b'{"provisioner": "alicloud/disk"}'
+    with Spool(parent=folder) as spool:
+        for name in names:
+            spool.add(name, body)
+        async with serving(handler) as server, server.client() as client:
+            return await read_classes(client, spool), len(server.requests)
+
+
+CLAIM = Identity("persistentvolumeclaims", "shop", "data")
+OLD = Identity(CLASSES.group_resource, "", "old")
+
+
+async def two(request: web.Request) -> web.StreamResponse:
+    items = [{"metadata": {"name": "fast"}, "provisioner": "p"}, {"metadata": {"name": "bare"}}]
+    return web.json_response({"items": items})
+
+
+async def test_classes_are_those_of_target_and_backup_as_they_will_be(tmp_path: Path) -> None:
+    found, _ = await classes(tmp_path, two, CLAIM, OLD)
+    assert found == {"old": "diskplugin.csi.alibabacloud.com", "fast": "p", "bare": ""}
+
+
+async def test_without_claims_no_class_is_asked_for(tmp_path: Path) -> None:
+    assert await classes(tmp_path, two, OLD) == (None, 0)
+
+
+async def test_classes_that_may_not_be_read_are_not_known(tmp_path: Path) -> None:
+    async def forbidden(request: web.Request) -> web.StreamResponse:
+        return status(403, "Forbidden")
+
+    found, _ = await classes(tmp_path, forbidden, CLAIM)
+    assert found is None

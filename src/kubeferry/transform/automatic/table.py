@@ -12,6 +12,7 @@ from kubeferry.transform.automatic import (
     claims,
     cron_jobs,
     definitions,
+    disks,
     finished,
     flexvolume,
     flexvolume_inline,
@@ -38,6 +39,10 @@ Judging = Callable[[Facts, Object], Note | None]
 
 Applying = Callable[[Facts], bool]
 """Whether there can be anything to do in a restore at all: if not, no object is looked at."""
+
+
+def _knows_classes(facts: Facts) -> bool:
+    return facts.classes is not None
 
 
 def _always(facts: Facts) -> bool:
@@ -139,6 +144,15 @@ FIXES = (
     Fix(_on("services"), services.health_check_port, "service-health-check-port"),
     Fix(_on("services"), services.listeners, "service-listeners"),
     Fix(_on("ingresses.networking.k8s.io"), ingresses.ingress_class, "ingress-class"),
+    # Before ``claim-volume``: a claim's own volume tells whether it gets a new one.
+    *(
+        Fix(_on("persistentvolumeclaims"), fix, rule, _knows_classes)
+        for rule, fix in (
+            ("disk-size", disks.size),
+            ("disk-access-mode", disks.access_modes),
+            ("missing-class", disks.missing_class),
+        )
+    ),
     Fix(_on("persistentvolumeclaims"), claims.binding, "claim-binding"),
     Fix(_on("persistentvolumeclaims"), claims.volume_name, "claim-volume"),
     Fix(_on("persistentvolumes"), volumes.binding, "volume-binding"),
@@ -171,6 +185,10 @@ FIXES = (
 )
 
 WARNINGS = (
+    *(
+        Warn(_on("persistentvolumeclaims"), partial(disks.told, rule=rule), rule, _knows_classes)
+        for rule in ("disk-size", "disk-access-mode", "missing-class")
+    ),
     *(
         Warn(_on(kind), partial(clouds.told, kind=kind), _SPECIFIC, _leaves_provider)
         for kind in sorted(clouds.TOLD)

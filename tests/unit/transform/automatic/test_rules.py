@@ -9,7 +9,7 @@ from kubeferry.transform.automatic.upgrades.conversion import ServedKind
 from kubeferry.transform.facts import Facts
 from kubeferry.transform.pipeline import Pipeline, Rules
 
-ALL_APPLY = Facts(left=("aws",), node_labels={}, preserve_node_ports=False)
+ALL_APPLY = Facts(left=("aws",), node_labels={}, preserve_node_ports=False, classes={})
 
 
 def test_every_fix_and_warning_is_a_rule_and_every_rule_is_one() -> None:
