@@ -150,8 +150,8 @@ def backup(source: Site, target: Site) -> str:
         )
     applied(source, *OBJECTS)
     source.cluster.kubectl(
-        *("patch", "cart", "cart", "-n", SHOP, "--subresource=status", "--type=merge"),
-        *("-p", '{"status": {"items": 3}}'),
+        *("patch", "carts.pm.example.com", "cart", "-n", SHOP, "--subresource=status"),
+        *("--type=merge", "-p", '{"status": {"items": 3}}'),
     )
     applied(target, TARGET_CLASS)
     source.back_up("pm", VAULT, SHOP, DB)
@@ -184,7 +184,7 @@ def test_every_parameter_at_once(backup: str, target: Site) -> None:
         overwriteIngressAnnotations={"example.com/class": "new", "example.com/gone-": ""},
         preserveNodePorts=False,
         appRestoreOnly=True,
-        restoreStatus={"includedResources": ["carts"]},
+        restoreStatus={"includedResources": ["carts.pm.example.com"]},
     )
     assert status["phase"] == "Completed", status
     get = target.cluster.get
@@ -205,7 +205,7 @@ def test_every_parameter_at_once(backup: str, target: Site) -> None:
     claim = get("pvc", "data", "-n", shop)["spec"]
     assert claim["storageClassName"] == "pm-fast"
     assert claim["resources"] == {"requests": {"storage": "20Gi"}}
-    cart = get("cart", "cart", "-n", shop)
+    cart = get("carts.pm.example.com", "cart", "-n", shop)
     assert cart["spec"]["image"] == "new.example.com/team/web:1"
     assert cart["status"] == {"items": 3}
 
@@ -240,7 +240,7 @@ def test_what_gives_rights_is_left_out_where_that_is_said(
         privilegedResources="Skip",
     )
     assert status["phase"] == "Completed", status
-    assert "status" not in target.cluster.get("cart", "cart", "-n", f"{SHOP}-5")
+    assert "status" not in target.cluster.get("carts.pm.example.com", "cart", "-n", f"{SHOP}-5")
     skipped = {
         one["source"][2]
         for one in archives.restore_items(bucket, "pm-plain", VAULT)
