@@ -1,7 +1,7 @@
 """Reconciles `ApplicationRestore`: finds the backup, starts the restore, resumes one."""
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kubeferry.api.backup import RESTORABLE_PHASES, ApplicationBackup
 from kubeferry.api.definition import SYNCED_FROM
@@ -16,10 +16,10 @@ from kubeferry.controller.sync import create_synced
 from kubeferry.controller.task import ending, keep_running, wait_for_vault
 from kubeferry.errors import Interrupted, InvalidInput, NotFound
 from kubeferry.kube.objects import Object
-from kubeferry.restore.prepare import prepare
-from kubeferry.restore.request import RestoreRequest
-from kubeferry.restore.run import run_restore
 from kubeferry.vault.store import Store
+
+if TYPE_CHECKING:
+    from kubeferry.restore.request import RestoreRequest
 
 MAX_IMAGES = 200
 """Target images told in a status; the vault's report has all of them."""
@@ -39,6 +39,10 @@ class RestoreReconciler:
         return keep_running(self._context, RESTORES, name, obj, self._work)
 
     async def _work(self, obj: Object, progress: ProgressWriter) -> dict[str, Any]:
+        # The first restore loads its engine: a controller that waits for tasks stays small.
+        from kubeferry.restore.prepare import prepare
+        from kubeferry.restore.run import run_restore
+
         context = self._context
         restore = read(obj, ApplicationRestore)
         request = await prepare(
@@ -84,7 +88,7 @@ class RestoreReconciler:
             "images": list(result.target_images[:MAX_IMAGES]),
         }
 
-    async def _tell_digest(self, request: RestoreRequest) -> None:
+    async def _tell_digest(self, request: "RestoreRequest") -> None:
         """Raises ``Interrupted`` when the restore is gone: nothing is done for it any more."""
         context = self._context
         digest = {"resourceModifierDigest": request.modifier_digest}
