@@ -6,8 +6,8 @@
 | update | left alone | updated | an error |
 | recreate | left alone | updated | made anew where that is safe, else an error |
 
-Whatever the policy, ServiceAccounts get what they lack (velero.md §3.6), Namespaces stay as they
-are, and what a controller made in the target is that controller's.
+Whatever the policy, ServiceAccounts get what they lack (velero.md §3.6), what ``untouched`` names
+stays as it is, and what a controller made in the target is that controller's.
 """
 
 from dataclasses import dataclass
@@ -16,8 +16,10 @@ from typing import Literal
 import msgspec
 
 from kubeferry.errors import PatchFailed
-from kubeferry.kube.objects import Object, metadata
+from kubeferry.kube.names import RESERVED_NAMESPACES
+from kubeferry.kube.objects import Object, at, metadata
 from kubeferry.restore.heirs import controller_of, is_made_by
+from kubeferry.restore.untouched import why_untouched
 from kubeferry.restore.waves import NAMESPACES
 from kubeferry.transform.change import Change, Note
 from kubeferry.transform.existing import (
@@ -26,7 +28,7 @@ from kubeferry.transform.existing import (
     entered,
     merge_account,
 )
-from kubeferry.transform.immutable import immutable_fields, propagation, why_never_anew
+from kubeferry.transform.immutable import immutable_fields, why_never_anew
 
 Policy = Literal["none", "update", "recreate"]
 
@@ -37,6 +39,7 @@ CONTROLLED = "Controlled"
 OWNER_THERE = "OwnerThere"
 TERMINATING = "Terminating"
 IMMUTABLE = "ImmutableField"
+CLAIMS_AT_RISK = "ClaimsAtRisk"
 PRESENT = frozenset({EXISTS, IDENTICAL, DIFFERS, CONTROLLED, OWNER_THERE, TERMINATING, IMMUTABLE})
 """Reasons of what was not written because it is there."""
 
@@ -60,8 +63,8 @@ class Verdict:
 
     ``create`` is for what an earlier run of the task created: the create will find that out. An
     ``update`` without a patch was made by an earlier run. ``changes`` are what differs, as edits of
-    the live object; ``live``, of which ``propagation`` says how it is deleted, is for what is made
-    anew.
+    the live object; ``live`` is for what is made anew: deleted, its dependents orphaned, or only
+    waited for where it is being deleted already.
     """
 
     action: Literal["create", "update", "recreate", "skip", "fail"]
@@ -69,7 +72,6 @@ class Verdict:
     changes: tuple[Change, ...] = ()
     patch: Object | None = None
     live: Object | None = None
-    propagation: str = ""
 
 
 def update_manager(manager: str) -> str:
@@ -86,17 +88,18 @@ def judge(
     group_resource: str,
     policy: Policy,
     manager: str,
+    homes: frozenset[str] = RESERVED_NAMESPACES,
 ) -> Verdict:
     """What to do with an object that is there.
 
     ``ours`` is what the restore would write, made of ``archived`` by ``changes``; ``manager`` is
-    the task's field manager.
+    the task's field manager; ``homes`` are the namespaces of kubeferry and the cluster's own.
     """
     about = metadata(live)
     if is_made_by(live, manager):
         return Verdict("create")
     if group_resource != NAMESPACES and about.get("deletionTimestamp"):
-        return _judge_going(ours, live, group_resource, policy)
+        return _judge_going(ours, live, group_resource, policy, homes)
     if live.get("apiVersion") != ours.get("apiVersion"):
         text = f"is there already, as {live.get('apiVersion')}; it was not compared"
         return Verdict("skip", Note(EXISTS, text))
@@ -115,15 +118,23 @@ def judge(
         whose = f"{owner.kind} {owner.name}"
         text = f"is there already and belongs to {whose}, which keeps it as it wants it"
         return Verdict("skip", Note(CONTROLLED, text), found.changes)
-    if group_resource == NAMESPACES or policy == "none":
+    kept = why_untouched(group_resource, live, homes)
+    if kept or policy == "none":
         text = f"is there already, differs in {_fields(found)} and is left as it is"
-        return Verdict("skip", Note(DIFFERS, text), found.changes)
+        return Verdict("skip", Note(DIFFERS, f"{text}; {kept}" if kept else text), found.changes)
     return _judge_differing(ours, live, found, group_resource, policy)
 
 
-def _judge_going(ours: Object, live: Object, group_resource: str, policy: Policy) -> Verdict:
-    if policy == "recreate" and not why_never_anew(group_resource, ours, live):
-        return Verdict("recreate", live=live, propagation=propagation(group_resource, ours, live))
+def _judge_going(
+    ours: Object, live: Object, group_resource: str, policy: Policy, homes: frozenset[str]
+) -> Verdict:
+    owner = controller_of(live)
+    if owner is not None:
+        text = f"is being deleted and belongs to {owner.kind} {owner.name}, which makes it again"
+        return Verdict("skip", Note(CONTROLLED, text))
+    kept = why_untouched(group_resource, live, homes) or why_never_anew(group_resource, ours, live)
+    if policy == "recreate" and not kept:
+        return Verdict("recreate", live=live)
     text = "is there already and being deleted; restore again when it is gone"
     return Verdict("skip", Note(TERMINATING, text))
 
@@ -131,6 +142,12 @@ def _judge_going(ours: Object, live: Object, group_resource: str, policy: Policy
 def _judge_differing(
     ours: Object, live: Object, found: Comparison, group_resource: str, policy: Policy
 ) -> Verdict:
+    if group_resource == "statefulsets.apps" and _drops_claims(live, found.merged):
+        text = (
+            "is there already and would get fewer replicas: the claims of those that go would be "
+            "deleted with them (persistentVolumeClaimRetentionPolicy.whenScaled); scale it yourself"
+        )
+        return Verdict("fail", Note(CLAIMS_AT_RISK, text), found.changes)
     stuck = immutable_fields(group_resource, found.changes, live)
     if not stuck:
         return Verdict("update", None, found.changes, found.patch)
@@ -139,13 +156,22 @@ def _judge_differing(
     if never or policy != "recreate":
         advice = f"; {never}" if never else "; existingResourcePolicy: recreate makes it anew"
         return Verdict("fail", Note(IMMUTABLE, text + advice), found.changes)
-    return Verdict(
-        "recreate",
-        None,
-        found.changes,
-        live=live,
-        propagation=propagation(group_resource, ours, live),
-    )
+    return Verdict("recreate", None, found.changes, live=live)
+
+
+def _drops_claims(live: Object, merged: Object) -> bool:
+    """Whether a StatefulSet would get fewer replicas, and their claims be deleted for that."""
+    before, after = (_replicas(one) for one in (live, merged))
+    policies = [
+        at(one, ("spec", "persistentVolumeClaimRetentionPolicy", "whenScaled"))
+        for one in (live, merged)
+    ]
+    return after < before and "Delete" in policies
+
+
+def _replicas(workload: Object) -> int:
+    count = at(workload, ("spec", "replicas"))
+    return count if isinstance(count, int) else 1
 
 
 def _compare(

@@ -111,16 +111,17 @@ class Overwriter:
         if not await self._would_be_taken(item, resource, body):
             return False
         uid = str(metadata(verdict.live).get("uid", ""))
-        try:
-            await self._client.delete(
-                resource,
-                item.target.name,
-                namespace=item.target.namespace,
-                propagation=verdict.propagation,
-                uid=uid,
-            )
-        except NotFound:
-            return False
+        if not metadata(verdict.live).get("deletionTimestamp"):  # else it goes by itself
+            try:
+                await self._client.delete(
+                    resource,
+                    item.target.name,
+                    namespace=item.target.namespace,
+                    propagation="Orphan",
+                    uid=uid,
+                )
+            except NotFound:
+                return False
         await self._gone(item, resource, uid)
         try:
             await self._create(item, resource, body, self._field_manager)

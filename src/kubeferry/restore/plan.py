@@ -316,6 +316,7 @@ class Planner:
             group_resource=planned.target.group_resource,
             policy=policy or self.policy,
             manager=self.manager,
+            homes=self.reserved,
         )
 
     def _left_to_its_owner(self, archived: Object, target: Identity) -> Note | None:

@@ -1,15 +1,18 @@
 """Which fields of the built-in kinds no update can change, and which kinds may be made anew. Pure.
 
-The lists follow the validation of Kubernetes' API server. Of custom resources nothing is known
-before the server says it.
+What is made anew is deleted with its dependents orphaned: nothing goes that the restore did not
+judge. The lists follow the validation of Kubernetes' API server. Of custom resources nothing is
+known before the server says it.
 """
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from kubeferry.kube.objects import Object, at
 from kubeferry.transform.change import Change
 
+_SELECTOR = ("spec", "selector")
 _TEMPLATE_OWNER = re.compile(r"/spec/selector(/|\Z)")
 
 IMMUTABLE: Mapping[str, re.Pattern[str]] = {
@@ -22,11 +25,6 @@ IMMUTABLE: Mapping[str, re.Pattern[str]] = {
     "jobs.batch": re.compile(
         r"/spec/(selector|template|completionMode|completions|podFailurePolicy|successPolicy"
         r"|backoffLimitPerIndex|manualSelector|managedBy|podReplacementPolicy)(/|\Z)"
-    ),
-    "persistentvolumeclaims": re.compile(r"/spec(?!/resources|/volumeAttributesClassName)(/|\Z)"),
-    "persistentvolumes": re.compile(
-        r"/spec(?!/(accessModes|capacity|claimRef|mountOptions|nodeAffinity|storageClassName"
-        r"|persistentVolumeReclaimPolicy|volumeAttributesClassName)(/|\Z))(/|\Z)"
     ),
     "pods": re.compile(
         r"/spec(?!/((init)?[cC]ontainers/[0-9]+/image|activeDeadlineSeconds"
@@ -52,12 +50,13 @@ IMMUTABLE: Mapping[str, re.Pattern[str]] = {
 _SEALED = re.compile(r"/(data|binaryData|immutable)(/|\Z)")
 """The same of ConfigMaps and Secrets that say that they are."""
 
-_WORKLOADS = frozenset({"deployments.apps", "replicasets.apps", "statefulsets.apps"})
+_WORKLOADS = frozenset(
+    {"daemonsets.apps", "deployments.apps", "replicasets.apps", "statefulsets.apps"}
+)
 _PLAIN = frozenset(
     {
         "clusterrolebindings.rbac.authorization.k8s.io",
         "configmaps",
-        "daemonsets.apps",
         "endpointslices.discovery.k8s.io",
         "ingressclasses.networking.k8s.io",
         "pods",
@@ -74,8 +73,6 @@ RECREATABLE = _WORKLOADS | _PLAIN
 """Kinds that are deleted and created anew where the restore may do so."""
 
 _NEVER: Mapping[str, str] = {
-    "persistentvolumeclaims": "a claim is never made anew: its data would be gone",
-    "persistentvolumes": "a volume is never made anew: its data could be gone",
     "jobs.batch": "a Job is never made anew: it would run again",
 }
 
@@ -98,15 +95,13 @@ def why_never_anew(group_resource: str, ours: Object, live: Object) -> str:
         return _NEVER.get(group_resource, "objects of this kind are never made anew")
     if group_resource == "services" and at(live, ("spec", "type")) == "LoadBalancer":
         return "it has a load balancer, whose address could be lost"
-    kept = at(live, ("spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted"))
-    if kept == "Delete" and propagation(group_resource, ours, live) != "Orphan":
-        return "its claims would be deleted with it (persistentVolumeClaimRetentionPolicy)"
+    if group_resource in _WORKLOADS and at(ours, _SELECTOR) != at(live, _SELECTOR):
+        return "its pods would be left behind or deleted: delete it yourself"
+    if group_resource == "pods" and any(at(one, ("ephemeral",)) for one in _volumes(live)):
+        return "its ephemeral volumes would be deleted with it: delete it yourself"
     return ""
 
 
-def propagation(group_resource: str, ours: Object, live: Object) -> str:
-    """How it is deleted: ``Orphan`` where the new workload takes over the old one's pods, which
-    then run on, else ``Foreground``: what belongs to it goes first.
-    """
-    same = at(ours, ("spec", "selector")) == at(live, ("spec", "selector"))
-    return "Orphan" if group_resource in _WORKLOADS and same else "Foreground"
+def _volumes(pod: Object) -> list[Any]:
+    listed = at(pod, ("spec", "volumes"))
+    return listed if isinstance(listed, list) else []

@@ -9,13 +9,19 @@ from tests.builders import Built, config_map, namespace, obj, pod
 
 MANAGER = "kubeferry-1"
 KINDS = {
+    "ClusterRole": "clusterroles.rbac.authorization.k8s.io",
+    "ClusterRoleBinding": "clusterrolebindings.rbac.authorization.k8s.io",
     "ConfigMap": "configmaps",
+    "CustomResourceDefinition": "customresourcedefinitions.apiextensions.k8s.io",
     "Deployment": "deployments.apps",
     "Namespace": "namespaces",
+    "PersistentVolume": "persistentvolumes",
     "PersistentVolumeClaim": "persistentvolumeclaims",
     "Pod": "pods",
+    "PriorityClass": "priorityclasses.scheduling.k8s.io",
     "Secret": "secrets",
     "ServiceAccount": "serviceaccounts",
+    "StatefulSet": "statefulsets.apps",
 }
 
 
@@ -77,20 +83,140 @@ def test_what_differs_follows_the_policy(policy: Policy, expected: tuple[str, st
 def test_what_no_update_can_change_is_made_anew_only_where_that_is_asked_for(
     policy: Policy, expected: tuple[str, str]
 ) -> None:
-    live = deployment(selector={"matchLabels": {"app": "old"}})
-    found = judged(deployment(selector={"matchLabels": {"app": "new"}}), live, policy)
+    live = config_map("shop/a", a="old").with_(immutable=True)
+    found = judged(config_map("shop/a", a="new"), live, policy)
     assert reason(found) == expected
     if found.action == "recreate":
-        assert (found.live, found.propagation) == (live, "Foreground")
+        assert found.live == live
 
 
-def test_a_claim_is_never_made_anew() -> None:
-    ours = obj("v1/PersistentVolumeClaim", "shop/data").with_(spec={"storageClassName": "a"})
-    live = obj("v1/PersistentVolumeClaim", "shop/data").with_(spec={"storageClassName": "b"})
-    found = judged(ours, live, "recreate")
+def test_a_workload_whose_pods_would_not_be_taken_over_is_not_made_anew() -> None:
+    live = deployment(selector={"matchLabels": {"app": "old"}})
+    found = judged(deployment(selector={"matchLabels": {"app": "new"}}), live, "recreate")
     assert reason(found) == ("fail", "ImmutableField")
     assert found.why is not None
-    assert "its data would be gone" in found.why.message
+    assert "left behind or deleted: delete it yourself" in found.why.message
+
+
+@pytest.mark.parametrize("policy", ["none", "update", "recreate"])
+def test_who_has_a_volume_keeps_it(policy: Policy) -> None:
+    def volume(namespace: str) -> Built:
+        ref = {"namespace": namespace, "name": "data"}
+        return obj("v1/PersistentVolume", "pv-1").with_(spec={"claimRef": ref})
+
+    found = judged(volume("shop-test"), volume("shop"), policy)
+    assert reason(found) == ("skip", "Differs")
+    assert found.patch is None
+    assert found.why is not None
+    assert "it is bound to claim shop/data" in found.why.message
+
+
+@pytest.mark.parametrize("policy", ["none", "update", "recreate"])
+def test_a_claim_keeps_its_volume(policy: Policy) -> None:
+    def claim(volume: str) -> Built:
+        return obj("v1/PersistentVolumeClaim", "shop/data").with_(spec={"volumeName": volume})
+
+    found = judged(claim("pv-2"), claim("pv-1"), policy)
+    assert reason(found) == ("skip", "Differs")
+    assert found.why is not None
+    assert "it is bound to volume pv-1" in found.why.message
+
+
+def stateful(replicas: int, when_scaled: str) -> Built:
+    kept = {"whenDeleted": "Retain", "whenScaled": when_scaled}
+    spec = {"replicas": replicas, "persistentVolumeClaimRetentionPolicy": kept}
+    return obj("apps/v1/StatefulSet", "shop/db").with_(spec=spec)
+
+
+@pytest.mark.parametrize(
+    ("ours", "live", "expected"),
+    [
+        pytest.param(
+            stateful(1, "Delete"), stateful(5, "Delete"), ("fail", "ClaimsAtRisk"), id="there"
+        ),
+        pytest.param(
+            stateful(1, "Delete"), stateful(5, "Retain"), ("fail", "ClaimsAtRisk"), id="brought"
+        ),
+        pytest.param(stateful(1, "Retain"), stateful(5, "Retain"), ("update", ""), id="kept"),
+        pytest.param(stateful(5, "Delete"), stateful(1, "Delete"), ("update", ""), id="scaled up"),
+    ],
+)
+def test_no_update_deletes_claims_by_scaling(
+    ours: Built, live: Built, expected: tuple[str, str]
+) -> None:
+    assert reason(judged(ours, live, "update")) == expected
+
+
+RBAC = "rbac.authorization.k8s.io/v1"
+
+
+def binding(name: str, role: str, subject: dict[str, str]) -> Built:
+    return obj(f"{RBAC}/ClusterRoleBinding", name).with_(
+        roleRef={"kind": "ClusterRole", "name": role}, subjects=[subject]
+    )
+
+
+def group(name: str) -> dict[str, str]:
+    return {"kind": "Group", "name": name}
+
+
+CONTROLLERS = {"kind": "ServiceAccount", "name": "kubeferry-controller", "namespace": "csdr"}
+
+
+@pytest.mark.parametrize("policy", ["none", "update", "recreate"])
+@pytest.mark.parametrize(
+    ("live", "ours"),
+    [
+        pytest.param(
+            obj(f"{RBAC}/ClusterRole", name).with_(rules=[{"verbs": ["get", "delete"]}]),
+            obj(f"{RBAC}/ClusterRole", name).with_(rules=[{"verbs": ["get"]}]),
+            id=name,
+        )
+        for name in ("kubeferry-controller", "kubeferry-viewer", "cluster-admin", "system:node")
+    ]
+    + [
+        pytest.param(binding("x", "a", subject), binding("x", "b", subject), id=str(subject))
+        for subject in (
+            CONTROLLERS,
+            {"kind": "User", "name": "system:serviceaccount:csdr:kubeferry-controller"},
+            group("system:serviceaccounts"),
+            group("system:serviceaccounts:csdr"),
+            group("system:authenticated"),
+            group("system:masters"),
+        )
+    ]
+    + [
+        pytest.param(
+            obj("apiextensions.k8s.io/v1/CustomResourceDefinition", "x.y.z").with_(
+                spec={"versions": [{"name": "v1"}, {"name": "v2"}]}
+            ),
+            obj("apiextensions.k8s.io/v1/CustomResourceDefinition", "x.y.z").with_(
+                spec={"versions": [{"name": "v1"}]}
+            ),
+            id="a definition",
+        ),
+        pytest.param(
+            obj("scheduling.k8s.io/v1/PriorityClass", "system-node-critical").with_(value=2),
+            obj("scheduling.k8s.io/v1/PriorityClass", "system-node-critical").with_(value=1),
+            id="a class of the cluster",
+        ),
+    ],
+)
+def test_what_the_restore_and_the_cluster_stand_on_stays(
+    live: Built, ours: Built, policy: Policy
+) -> None:
+    found = judged(ours, live, policy)
+    assert reason(found) == ("skip", "Differs")
+    assert found.patch is None
+    about = {**live["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}
+    going = judged(ours, {**live, "metadata": about}, policy)
+    assert reason(going) == ("skip", "Terminating")
+
+
+def test_what_gives_rights_to_others_is_made_anew() -> None:
+    subject = {"kind": "ServiceAccount", "name": "web", "namespace": "shop"}
+    found = judged(binding("x", "b", subject), binding("x", "a", subject), "recreate")
+    assert found.action == "recreate"
 
 
 @pytest.mark.parametrize("policy", ["none", "update", "recreate"])
@@ -135,6 +261,14 @@ def test_what_is_going_is_waited_for_only_where_it_is_made_anew(
     found = judged(config_map("shop/a"), going, policy)
     assert found.action == action
     assert found.why is None or found.why.reason == "Terminating"
+
+
+@pytest.mark.parametrize("policy", ["none", "update", "recreate"])
+def test_what_is_going_and_a_controller_made_is_that_controllers(policy: Policy) -> None:
+    owner = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "controller": True}
+    going = pod("shop/web-0").meta(ownerReferences=[owner])
+    going.meta(deletionTimestamp="2026-01-01T00:00:00Z")
+    assert reason(judged(pod("shop/web-0"), going, policy)) == ("skip", "Controlled")
 
 
 def test_another_version_is_not_compared() -> None:

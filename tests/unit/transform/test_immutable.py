@@ -5,7 +5,7 @@ import pytest
 from kubeferry.kube.objects import Object
 from kubeferry.transform.change import Change
 from kubeferry.transform.existing import CAUSE
-from kubeferry.transform.immutable import immutable_fields, propagation, why_never_anew
+from kubeferry.transform.immutable import immutable_fields, why_never_anew
 from tests.builders import config_map, obj
 
 
@@ -22,8 +22,6 @@ def stuck(kind: str, pointer: str, live: Object | None = None) -> bool:
         ("deployments.apps", "/spec/selector"),
         ("services", "/spec/clusterIP"),
         ("pods", "/spec/containers/0/env"),
-        ("persistentvolumeclaims", "/spec/storageClassName"),
-        ("persistentvolumes", "/spec/csi/volumeHandle"),
         ("rolebindings.rbac.authorization.k8s.io", "/roleRef/name"),
         ("storageclasses.storage.k8s.io", "/parameters/type"),
         ("secrets", "/type"),
@@ -43,8 +41,6 @@ def test_what_no_update_can_change(kind: str, pointer: str) -> None:
         ("deployments.apps", "/spec/selectors"),
         ("pods", "/spec/containers/0/image"),
         ("pods", "/spec/initContainers/10/image"),
-        ("persistentvolumeclaims", "/spec/resources/requests/storage"),
-        ("persistentvolumes", "/spec/persistentVolumeReclaimPolicy"),
         ("configmaps", "/data/a"),
         ("things.x.io", "/spec/selector"),
     ],
@@ -81,20 +77,22 @@ def workload(app: str, **spec: Any) -> Object:
     return obj("apps/v1/StatefulSet", "a/b").with_(spec={"selector": selector, **spec})
 
 
-KEEPS_NO_CLAIMS = {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete"}}
-
-
-def test_pods_run_on_where_the_new_workload_takes_them_over() -> None:
+@pytest.mark.parametrize(
+    "kind", ["daemonsets.apps", "deployments.apps", "replicasets.apps", "statefulsets.apps"]
+)
+def test_a_workload_is_made_anew_only_where_it_takes_over_the_pods(kind: str) -> None:
     old = workload("a", serviceName="x")
-    assert propagation("statefulsets.apps", workload("a", serviceName="y"), old) == "Orphan"
-    assert propagation("statefulsets.apps", workload("b"), old) == "Foreground"
-    assert propagation("pods", workload("a"), old) == "Foreground"
+    assert not why_never_anew(kind, workload("a", serviceName="y"), old)
+    assert "its pods would be left behind" in why_never_anew(kind, workload("b"), old)
 
 
-def test_a_workload_whose_claims_would_go_with_it_is_not_made_anew() -> None:
-    old = workload("a", **KEEPS_NO_CLAIMS)
-    assert "claims" in why_never_anew("statefulsets.apps", workload("b"), old)
-    assert not why_never_anew("statefulsets.apps", workload("a"), old)
+def test_a_pod_whose_volumes_would_go_with_it_is_not_made_anew() -> None:
+    def with_volume(**source: Any) -> Object:
+        return obj("v1/Pod", "a/b").with_(spec={"volumes": [{"name": "v", **source}]})
+
+    live = with_volume(ephemeral={"volumeClaimTemplate": {"spec": {}}})
+    assert "ephemeral volumes would be deleted" in why_never_anew("pods", live, live)
+    assert not why_never_anew("pods", live, with_volume(emptyDir={}))
 
 
 def test_a_service_with_a_load_balancer_is_not_made_anew() -> None:
