@@ -264,17 +264,20 @@ class Client:
         namespace: str = "",
         propagation: str = "",
         uid: str = "",
+        resource_version: str = "",
         grace_seconds: int | None = None,
     ) -> None:
-        """Deletes an object; with ``uid`` only that very one (else ``Conflict``).
+        """Deletes an object; with ``uid`` only that very one, with ``resource_version`` only as it
+        was then (else ``Conflict``).
 
         ``propagation`` is ``Background``, ``Foreground`` or ``Orphan``. Raises ``NotFound``.
         """
         options: Object = {"apiVersion": "v1", "kind": "DeleteOptions"}
         if propagation:
             options["propagationPolicy"] = propagation
-        if uid:
-            options["preconditions"] = {"uid": uid}
+        said = {"uid": uid, "resourceVersion": resource_version}
+        if conditions := {key: value for key, value in said.items() if value}:
+            options["preconditions"] = conditions
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
         await self._write(

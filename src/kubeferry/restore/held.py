@@ -37,6 +37,8 @@ class Held:
         """Whether an item that was refused is held."""
         if self.is_over or self._bytes + item.size > HELD_BYTES:
             return False
+        if item.action == "recreate":  # what it was to replace may be deleted by now
+            return False
         if is_over_quota(error) and not self.is_quota_over:
             self._over_quota.append(item)
         else:

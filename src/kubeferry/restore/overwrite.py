@@ -8,6 +8,7 @@ place. Should the create fail all the same, the old object is put back.
 """
 
 import asyncio
+import re
 
 from kubeferry import codec
 from kubeferry.errors import AlreadyExists, ApiError, ApiLost, Conflict, Invalid, NotFound
@@ -27,7 +28,7 @@ from kubeferry.transform.automatic.metadata import strip_server_fields
 
 GONE_SECONDS = 300.0
 _TRIES = 4
-_ALLOCATED = "already allocated"
+_ALLOCATED = re.compile(r'Invalid value: \[?"?([0-9A-Fa-f.:]+?)"?\]?: [^,]*already allocated')
 _IS_IMMUTABLE = (
     "field is immutable",
     "may not be changed",
@@ -92,49 +93,72 @@ class Overwriter:
             if found.action != "update" or not _is_same(found, verdict):
                 break
             patch = found.patch
-        raise Conflict(
-            "was changed after the restore had been planned, and was left as it is",
-            place=str(item.target),
-            remedy="restore again",
-            kubernetes_reason="Conflict",
-        )
+        raise _changed(item)
 
     async def recreate(self, item: PlanItem, resource: Resource, verdict: Verdict) -> bool:
-        """Deletes the object and creates the planned one; false if somebody else deleted it, or was
-        faster to create another one.
+        """Deletes the object and creates the planned one; false if it is gone already.
 
-        Raises what the API server answers; ``Conflict`` when it is another one by now.
+        What is deleted is what was compared: it is looked at once more, and the deletion holds only
+        for that state. Raises what the API server answers; ``Conflict`` when it is another one by
+        now, or somebody else was faster to create one.
         """
         if verdict.live is None:
             raise ValueError(f"{item.target} is no item to make anew")
         body = codec.encode(item.object)
-        if not await self._would_be_taken(item, resource, body):
+        if not await self._would_be_taken(item, resource, body, verdict.live):
             return False
-        uid = str(metadata(verdict.live).get("uid", ""))
-        if not metadata(verdict.live).get("deletionTimestamp"):  # else it goes by itself
+        live = await self._delete(item, resource, verdict)
+        if live is None:
+            return False
+        await self._gone(item, resource, str(metadata(live).get("uid", "")))
+        try:
+            await self._create(item, resource, body, self._field_manager)
+        except ApiLost:
+            raise
+        except AlreadyExists:
+            raise Conflict(
+                "the restore deleted what was there, and somebody else created another one first",
+                place=str(item.target),
+                remedy="restore again",
+                kubernetes_reason="Conflict",
+            ) from None
+        except ApiError as error:
+            await self._put_back(item, resource, live, error)
+            raise
+        return True
+
+    async def _delete(self, item: PlanItem, resource: Resource, verdict: Verdict) -> Object | None:
+        """Deletes the object that was compared, as it is now; None if it is gone already."""
+        planned = metadata(verdict.live or {})
+        for _ in range(_TRIES):
+            live = await self._find(item, resource)
+            if live is None:
+                return None
+            about, found = metadata(live), self._judge(item, live)
+            is_it = found.action == "recreate" and about.get("uid") == planned.get("uid")
+            if is_it and about.get("deletionTimestamp"):
+                return live  # it goes by itself
+            if not is_it or not _is_same(found, verdict):
+                break
             try:
                 await self._client.delete(
                     resource,
                     item.target.name,
                     namespace=item.target.namespace,
                     propagation="Orphan",
-                    uid=uid,
+                    uid=str(about.get("uid", "")),
+                    resource_version=str(about.get("resourceVersion", "")),
                 )
             except NotFound:
-                return False
-        await self._gone(item, resource, uid)
-        try:
-            await self._create(item, resource, body, self._field_manager)
-        except AlreadyExists:
-            return False
-        except ApiLost:
-            raise
-        except ApiError as error:
-            await self._put_back(item, resource, verdict.live, error)
-            raise
-        return True
+                return None
+            except Conflict:
+                continue
+            return live
+        raise _changed(item)
 
-    async def _would_be_taken(self, item: PlanItem, resource: Resource, body: bytes) -> bool:
+    async def _would_be_taken(
+        self, item: PlanItem, resource: Resource, body: bytes, live: Object
+    ) -> bool:
         """Whether the name is taken, by a dry run, which the API server ends with that only after
         it has found nothing wrong with the object.
         """
@@ -143,9 +167,9 @@ class Overwriter:
         except AlreadyExists:
             return True
         except Invalid as error:
-            if resource.group_resource != "services" or _ALLOCATED not in error.problem:
+            if resource.group_resource != "services" or not _is_its_own(error.problem, live):
                 raise
-            return True  # by the very Service
+            return True
         return False
 
     async def _create(
@@ -174,7 +198,8 @@ class Overwriter:
         if owners:
             old["metadata"]["ownerReferences"] = owners
         try:
-            manager = update_manager(self._field_manager)
+            # A manager that no later run takes for a sign of work that is done.
+            manager = f"{self._field_manager}-putback"
             await self._create(item, resource, codec.encode(old), manager)
         except ApiLost:
             raise
@@ -187,13 +212,19 @@ class Overwriter:
         try:
             async with asyncio.timeout(self._gone_seconds):
                 while True:
-                    live = await self._find(item, resource)
+                    try:
+                        live = await self._find(item, resource)
+                    except ApiLost:
+                        raise
+                    except ApiError:
+                        return  # the create tells whether it is gone
                     if live is None or metadata(live).get("uid") != uid:
                         return
                     await asyncio.sleep(0.2)
         except TimeoutError:
             raise ApiError(
-                f"is being deleted and did not go away in {self._gone_seconds:.0f} s",
+                f"is being deleted, to be made anew, and did not go away in "
+                f"{self._gone_seconds:.0f} s: nothing was created in its place",
                 place=str(item.target),
                 remedy="see its finalizers for what holds it, then restore again",
                 kubernetes_reason=TERMINATING,
@@ -224,3 +255,21 @@ def _is_same(found: Verdict, planned: Verdict) -> bool:
     return [(one.pointer, one.old, one.new) for one in found.changes] == [
         (one.pointer, one.old, one.new) for one in planned.changes
     ]
+
+
+def _is_its_own(problem: str, service: Object) -> bool:
+    """Whether every address and port that is refused as taken is this very Service's."""
+    taken = _ALLOCATED.findall(problem)
+    spec = service.get("spec") or {}
+    ports = [str(one.get("nodePort")) for one in spec.get("ports") or ()]
+    addresses = spec.get("clusterIPs") or [spec.get("clusterIP")]
+    return bool(taken) and set(taken) <= {*ports, *addresses, str(spec.get("healthCheckNodePort"))}
+
+
+def _changed(item: PlanItem) -> Conflict:
+    return Conflict(
+        "was changed after the restore had been planned, and was left as it is",
+        place=str(item.target),
+        remedy="restore again",
+        kubernetes_reason="Conflict",
+    )

@@ -12,8 +12,8 @@ from kubeferry.kube.client import Client
 from kubeferry.kube.config import ClusterConfig
 from kubeferry.kube.names import Identity, Resource
 from kubeferry.kube.objects import Object
-from kubeferry.restore.existing import Policy, judge
-from kubeferry.restore.overwrite import Overwriter
+from kubeferry.restore.existing import Policy, Verdict, judge
+from kubeferry.restore.overwrite import Overwriter, _is_its_own
 from kubeferry.restore.plan import PlanItem
 from kubeferry.sandbox import Sandbox
 from tests.builders import Built, config_map
@@ -64,6 +64,19 @@ async def planned(
     assert verdict.action in ("update", "recreate")
     return PlanItem(
         identity, identity, resource, verdict.action, ours, archived=ours, present=verdict
+    )
+
+
+def judged(item: PlanItem, live: Object) -> Verdict:
+    """What a run that takes up the same task says of an object."""
+    return judge(
+        item.object or {},
+        live,
+        archived=item.archived or {},
+        changes=item.changes,
+        group_resource=item.target.group_resource,
+        policy="recreate",
+        manager=MANAGER,
     )
 
 
@@ -191,7 +204,7 @@ async def test_the_old_one_is_put_back_if_the_new_one_is_refused_after_all(clien
 async def test_what_does_not_go_is_told(client: Seam) -> None:
     held = config_map("default/a", a="theirs").with_(immutable=True).meta(finalizers=["x.io/hold"])
     item = await planned(client, MAPS, held, OURS, "recreate")
-    with pytest.raises(ApiError, match="is being deleted and did not go away in 0 s") as caught:
+    with pytest.raises(ApiError, match="did not go away in 0 s: nothing was created") as caught:
         await recreate(client, item, gone_seconds=0.3)
     assert caught.value.kubernetes_reason == "Terminating"
 
@@ -202,5 +215,56 @@ async def test_somebody_who_is_faster_is_found_by_the_create(client: Seam) -> No
 
     item = await planned(client, MAPS, SEALED, OURS, "recreate")
     client.before_create = comes
-    assert not await recreate(client, item)
+    with pytest.raises(Conflict, match="deleted what was there, and somebody else"):
+        await recreate(client, item)
     assert await data(client) == {"a": "faster"}
+
+
+async def test_what_was_adopted_since_is_not_deleted(client: Seam) -> None:
+    item = await planned(client, MAPS, SEALED, OURS, "recreate")
+    owner = {"apiVersion": "x.io/v1", "kind": "App", "name": "a", "uid": "1", "controller": True}
+    patch = {"metadata": {"ownerReferences": [owner]}}
+    await client.patch(MAPS, "a", patch, kind="merge", namespace="default", field_manager="x")
+    with pytest.raises(Conflict, match="was changed after"):
+        await recreate(client, item)
+    assert await data(client) == {"a": "theirs"}
+
+
+async def test_what_is_put_back_is_as_it_was_last(client: Seam) -> None:
+    async def refuses(client: Client) -> None:
+        raise Forbidden("exceeded quota")
+
+    item = await planned(client, MAPS, SEALED, OURS, "recreate")
+    patch = {"metadata": {"labels": {"since": "yes"}}}
+    await client.patch(MAPS, "a", patch, kind="merge", namespace="default", field_manager="x")
+    client.before_create = refuses
+    with pytest.raises(Forbidden, match="was put back"):
+        await recreate(client, item)
+    found = await client.get(MAPS, "a", namespace="default")
+    assert found["metadata"]["labels"]["since"] == "yes"
+    managers = [one["manager"] for one in found["metadata"]["managedFields"]]
+    assert any(one.endswith("-putback") for one in managers)
+    assert judged(item, found).action == "recreate"  # by no means done
+
+
+@pytest.mark.parametrize(
+    ("problem", "own"),
+    [
+        (
+            'spec.clusterIPs: Invalid value: ["10.0.0.1"]: failed to allocate IP 10.0.0.1: '
+            "provided IP is already allocated",
+            True,
+        ),
+        (
+            'spec.clusterIPs: Invalid value: ["10.0.0.2"]: failed to allocate IP 10.0.0.2: '
+            "provided IP is already allocated",
+            False,
+        ),
+        ("spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated", True),
+        ("spec.ports[0].nodePort: Invalid value: 30081: provided port is already allocated", False),
+        ("spec.type: Unsupported value", False),
+    ],
+)
+def test_an_address_is_its_own_only_if_it_has_it(problem: str, own: bool) -> None:
+    service = {"spec": {"clusterIPs": ["10.0.0.1"], "ports": [{"nodePort": 30080}]}}
+    assert _is_its_own(problem, service) is own
