@@ -28,7 +28,9 @@ from kubeferry.transform.automatic.metadata import strip_server_fields
 
 GONE_SECONDS = 300.0
 _TRIES = 4
-_ALLOCATED = re.compile(r'Invalid value: \[?"?([0-9A-Fa-f.:]+?)"?\]?: [^,]*already allocated')
+_ALLOCATED = re.compile(
+    r'Invalid value: (?:\[\]string)?[\[{]?"?([0-9A-Fa-f.:]+?)"?[\]}]?: [^,]*already allocated'
+)
 _IS_IMMUTABLE = (
     "field is immutable",
     "may not be changed",
@@ -123,7 +125,8 @@ class Overwriter:
                 kubernetes_reason="Conflict",
             ) from None
         except ApiError as error:
-            await self._put_back(item, resource, live, error)
+            if not metadata(live).get("deletionTimestamp"):  # else nobody wants it back
+                await self._put_back(item, resource, live, error)
             raise
         return True
 
@@ -149,8 +152,8 @@ class Overwriter:
                     uid=str(about.get("uid", "")),
                     resource_version=str(about.get("resourceVersion", "")),
                 )
-            except NotFound:
-                return None
+            except NotFound:  # it was there: a deletion that was sent twice has succeeded
+                return live
             except Conflict:
                 continue
             return live
@@ -198,8 +201,8 @@ class Overwriter:
         if owners:
             old["metadata"]["ownerReferences"] = owners
         try:
-            # A manager that no later run takes for a sign of work that is done.
-            manager = f"{self._field_manager}-putback"
+            # Not a name by which a restore knows what it has done, or what it owns.
+            manager = f"putback-by-{self._field_manager}"
             await self._create(item, resource, codec.encode(old), manager)
         except ApiLost:
             raise

@@ -2,12 +2,13 @@
 seam.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from kubeferry.errors import ApiError, Conflict, Forbidden, Invalid
+from kubeferry.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
 from kubeferry.kube.client import Client
 from kubeferry.kube.config import ClusterConfig
 from kubeferry.kube.names import Identity, Resource
@@ -243,8 +244,30 @@ async def test_what_is_put_back_is_as_it_was_last(client: Seam) -> None:
     found = await client.get(MAPS, "a", namespace="default")
     assert found["metadata"]["labels"]["since"] == "yes"
     managers = [one["manager"] for one in found["metadata"]["managedFields"]]
-    assert any(one.endswith("-putback") for one in managers)
+    assert f"putback-by-{MANAGER}" in managers
     assert judged(item, found).action == "recreate"  # by no means done
+
+
+async def test_what_goes_by_itself_is_not_put_back(client: Seam) -> None:
+    async def refuses(client: Client) -> None:
+        raise Forbidden("exceeded quota")
+
+    async def let_go() -> None:
+        await asyncio.sleep(0.3)
+        release = {"metadata": {"finalizers": []}}
+        await client.patch(MAPS, "a", release, kind="merge", namespace="default")
+
+    going = config_map("default/a", a="theirs").with_(immutable=True).meta(finalizers=["x.io/hold"])
+    item = await planned(client, MAPS, going, OURS, "recreate")
+    await client.delete(MAPS, "a", namespace="default")
+    client.before_create = refuses
+    async with asyncio.TaskGroup() as group:
+        group.create_task(let_go())
+        with pytest.raises(Forbidden) as caught:
+            await recreate(client, item, gone_seconds=10)
+    assert "put back" not in str(caught.value)
+    with pytest.raises(NotFound):
+        await client.get(MAPS, "a", namespace="default")
 
 
 @pytest.mark.parametrize(
@@ -262,6 +285,11 @@ async def test_what_is_put_back_is_as_it_was_last(client: Seam) -> None:
         ),
         ("spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated", True),
         ("spec.ports[0].nodePort: Invalid value: 30081: provided port is already allocated", False),
+        (
+            'spec.clusterIPs: Invalid value: []string{"10.0.0.1"}: failed to allocate IP 10.0.0.1: '
+            "provided IP is already allocated",
+            True,
+        ),
         ("spec.type: Unsupported value", False),
     ],
 )
