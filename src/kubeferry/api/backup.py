@@ -152,7 +152,8 @@ class BackupSpec(Strict, kw_only=True, frozen=True):
     generated_objects: Annotated[
         Literal["Skip", "Include"],
         Meta(
-            description="Include: also what others make, for themselves or anew where it is restored."
+            description="Include: also what others make, for themselves or anew where it is "
+            "restored."
         ),
     ] = "Skip"
     all_versions: Annotated[
