@@ -18,7 +18,7 @@ from kubeferry.api.fields import (
     Tolerant,
 )
 from kubeferry.api.hooks import BackupHooks, HookCounts, PendingHook
-from kubeferry.api.labels import Labels
+from kubeferry.api.labels import MOST_SELECTORS, Labels, OneSelector, SeveralSelectors
 from kubeferry.api.metadata import Metadata
 
 TaskPhase = Literal["InProgress", "Completed", "PartiallyFailed", "Failed"]
@@ -31,7 +31,6 @@ WOULD_END = "a dry run: the backup would end "
 """Begins the message of a dry run; the phase follows."""
 MOST_WORDS = 1000
 """Of a list of kinds, so that a rule about it stays cheap."""
-MOST_SELECTORS = 100
 MOST_KINDS = 500
 """Kinds that a preview in a status names."""
 MOST_RELATED = 100
@@ -135,20 +134,8 @@ class BackupSpec(Strict, kw_only=True, frozen=True):
         Kinds,
         Meta(description="Namespaced kinds left out, by relation too; * means all; they win."),
     ] = field(default_factory=list)
-    label_selector: Annotated[
-        Labels | None,
-        Meta(
-            description="Only objects with these labels, and what those need. Not with "
-            "orLabelSelectors."
-        ),
-    ] = None
-    or_label_selectors: Annotated[
-        list[Labels],
-        Meta(
-            max_length=MOST_SELECTORS,
-            description="Only objects that one of these selects, and what those need.",
-        ),
-    ] = field(default_factory=list)
+    label_selector: OneSelector = None
+    or_label_selectors: SeveralSelectors = field(default_factory=list)
     generated_objects: Annotated[
         Literal["Skip", "Include"],
         Meta(

@@ -6,6 +6,8 @@ from msgspec import Meta, field
 
 from kubeferry.api.fields import Strict
 
+MOST_SELECTORS = 100
+
 
 class LabelExpression(Strict, kw_only=True, frozen=True):
     """One requirement of a label selector."""
@@ -29,3 +31,21 @@ class Labels(Strict, kw_only=True, frozen=True):
     match_expressions: Annotated[
         list[LabelExpression], Meta(max_length=100, description=LabelExpression.__doc__)
     ] = field(default_factory=list)
+
+
+OneSelector = Annotated[
+    Labels | None,
+    Meta(
+        description="Only objects with these labels, and what those need. Not with "
+        "orLabelSelectors."
+    ),
+]
+"""A task's ``labelSelector``."""
+SeveralSelectors = Annotated[
+    list[Labels],
+    Meta(
+        max_length=MOST_SELECTORS,
+        description="Only objects that one of these selects, and what those need.",
+    ),
+]
+"""A task's ``orLabelSelectors``."""

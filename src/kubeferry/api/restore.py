@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from kubeferry.api.backup import MOST_SELECTORS, Kinds, TaskPhase
+from kubeferry.api.backup import Kinds, TaskPhase
 from kubeferry.api.definition import FROZEN_ONCE_STARTED, TASK_COLUMNS, Definition, Rule
 from kubeferry.api.fields import (
     Count,
@@ -19,7 +19,7 @@ from kubeferry.api.fields import (
     Tolerant,
 )
 from kubeferry.api.hooks import HookCounts
-from kubeferry.api.labels import Labels
+from kubeferry.api.labels import OneSelector, SeveralSelectors
 from kubeferry.api.metadata import Metadata
 from kubeferry.api.restore_hooks import RULES as HOOK_RULES
 from kubeferry.api.restore_hooks import RestoreHooks
@@ -156,20 +156,8 @@ class RestoreSpec(Strict, kw_only=True, frozen=True):
             "or where something is selected those that selected objects need."
         ),
     ] = None
-    label_selector: Annotated[
-        Labels | None,
-        Meta(
-            description="Only objects with these labels, and what those need. Not with "
-            "orLabelSelectors."
-        ),
-    ] = None
-    or_label_selectors: Annotated[
-        list[Labels],
-        Meta(
-            max_length=MOST_SELECTORS,
-            description="Only objects that one of these selects, and what those need.",
-        ),
-    ] = field(default_factory=list)
+    label_selector: OneSelector = None
+    or_label_selectors: SeveralSelectors = field(default_factory=list)
     namespace_mapping: Annotated[
         dict[str, Namespace],
         Meta(

@@ -9,7 +9,7 @@ import msgspec
 
 from kubeferry import codec
 from kubeferry.backup.hooks import claims_of
-from kubeferry.kube.objects import Object, annotations, at, metadata
+from kubeferry.kube.objects import OLD_CLASS_ANNOTATION, Object, annotations, at, metadata
 
 MARK = b"backup.velero.io/backup-volumes"
 """What the bytes of a pod hold whose annotations say something of its volumes' data."""
@@ -17,7 +17,6 @@ ASKED = "backup.velero.io/backup-volumes"
 """The annotation that asks for volumes of a pod to be read through it."""
 REFUSED = "backup.velero.io/backup-volumes-excludes"
 """The annotation that leaves the data of volumes of a pod out."""
-_CLASS = "volume.beta.kubernetes.io/storage-class"
 _PROVISIONERS = frozenset(
     {
         "volume.kubernetes.io/storage-provisioner",
@@ -154,7 +153,8 @@ def read_claim(raw: msgspec.Raw | bytes) -> Claim:
         namespace=meta.namespace,
         name=meta.name,
         labels=meta.labels or {},
-        storage_class=spec.storage_class_name or (meta.annotations or {}).get(_CLASS, ""),
+        storage_class=spec.storage_class_name
+        or (meta.annotations or {}).get(OLD_CLASS_ANNOTATION, ""),
         phase=claim.status.phase,
         volume=spec.volume_name,
         is_provisioned=not _PROVISIONERS.isdisjoint(meta.annotations or {}),
@@ -172,7 +172,9 @@ def read_volume(raw: msgspec.Raw | bytes) -> Volume:
         labels=meta.labels or {},
         reclaim_policy=str(spec.get("persistentVolumeReclaimPolicy") or ""),
         capacity=str(at(spec, ("capacity", "storage")) or ""),
-        storage_class=str(spec.get("storageClassName") or (meta.annotations or {}).get(_CLASS, "")),
+        storage_class=str(
+            spec.get("storageClassName") or (meta.annotations or {}).get(OLD_CLASS_ANNOTATION, "")
+        ),
         source=source,
         details=details if isinstance(details, dict) else {},
         claim_namespace=str(at(spec, ("claimRef", "namespace")) or ""),

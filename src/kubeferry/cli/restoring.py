@@ -10,7 +10,7 @@ import click
 from kubeferry.cli.command import mapping_option, names_option
 from kubeferry.cli.completion import names_of
 from kubeferry.cli.options import F
-from kubeferry.cli.selecting import TRUTH, selectors, truth_option
+from kubeferry.cli.selecting import TRUTH, scope_options, truth_option
 
 _ACCESS_MODES = ("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod")
 _PROVIDERS = ("alibaba", "aws", "azure", "gcp", "on-prem", "openshift")
@@ -61,24 +61,7 @@ def _selecting() -> list[Callable[[Any], Any]]:
         names_option(
             "--exclude-resources", metavar="A,B", help="Leave out these kinds, by relation too."
         ),
-        truth_option(
-            "--include-cluster-resources",
-            help="All cluster-scoped objects, or with =false none; else those that are needed.",
-        ),
-        click.option(
-            "-l",
-            "--selector",
-            metavar="LABELS",
-            callback=selectors,
-            help="Only objects with these labels, 'app=shop,tier in (a,b)', and what they need.",
-        ),
-        click.option(
-            "--or-selector",
-            metavar="LABELS",
-            multiple=True,
-            callback=selectors,
-            help="Only objects that one of these selects; several times, or 'a=b or c=d'.",
-        ),
+        *scope_options(),
         click.option(
             "--privileged-resources",
             type=click.Choice(["Restore", "Skip"]),

@@ -26,15 +26,9 @@ def selection_options(command: F) -> F:
     return command
 
 
-def _options() -> list[Callable[[Any], Any]]:
+def scope_options() -> list[Callable[[Any], Any]]:
+    """Those that backups and restores share: cluster-scoped objects, and labels."""
     return [
-        names_option(
-            "--include-namespaces",
-            metavar="A,B",
-            help="Only these namespaces, or patterns; else all but the reserved ones.",
-        ),
-        names_option("--exclude-namespaces", metavar="A,B", help="Leave out these namespaces."),
-        *(names_option(name, metavar="A,B", help=text) for name, text in _KINDS),
         truth_option(
             "--include-cluster-resources",
             help="All cluster-scoped objects, or with =false none; else those that are needed.",
@@ -53,6 +47,19 @@ def _options() -> list[Callable[[Any], Any]]:
             callback=selectors,
             help="Only objects that one of these selects; several times, or 'a=b or c=d'.",
         ),
+    ]
+
+
+def _options() -> list[Callable[[Any], Any]]:
+    return [
+        names_option(
+            "--include-namespaces",
+            metavar="A,B",
+            help="Only these namespaces, or patterns; else all but the reserved ones.",
+        ),
+        names_option("--exclude-namespaces", metavar="A,B", help="Leave out these namespaces."),
+        *(names_option(name, metavar="A,B", help=text) for name, text in _KINDS),
+        *scope_options(),
         click.option(
             "--generated-objects",
             type=click.Choice(["Skip", "Include"]),

@@ -22,6 +22,9 @@ POD_SPEC_PATHS: Mapping[str, tuple[str, ...]] = {
 }
 """Where each built-in kind keeps its pod spec, by group resource."""
 
+OLD_CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
+"""Names the storage class of a claim or volume; older than their ``spec.storageClassName``."""
+
 CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 
 

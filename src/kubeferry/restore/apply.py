@@ -27,15 +27,15 @@ from kubeferry.errors import (
     first_error,
 )
 from kubeferry.kube.client import Client
-from kubeferry.kube.names import Resource
+from kubeferry.kube.names import RESERVED_NAMESPACES, Resource
 from kubeferry.kube.objects import Object, metadata
 from kubeferry.restore.definitions import served_resources
-from kubeferry.restore.existing import DIFFERS, Policy, Verdict, judge
+from kubeferry.restore.existing import DIFFERS, Policy
 from kubeferry.restore.heirs import is_heir, is_made_by
 from kubeferry.restore.held import Held
 from kubeferry.restore.node_ports import without_taken
 from kubeferry.restore.overwrite import Overwriter
-from kubeferry.restore.plan import WRITING, PlanItem
+from kubeferry.restore.plan import WRITING, PlanItem, judge_item
 from kubeferry.restore.refusals import Backend, refusal
 from kubeferry.restore.statuses import restore_status
 from kubeferry.restore.waves import DEFINITIONS, NAMESPACES
@@ -72,9 +72,9 @@ class Result:
 class Applier:
     """Applies plan items with ``WORKERS`` workers.
 
-    ``on_result`` is called for every item, in the order in which they end. ``policy`` is what the
-    plan was made by; ``brings`` says whether the restore brings a Service, whose webhook is waited
-    for then, for ``webhook_seconds`` at most.
+    ``on_result`` is called for every item, in the order in which they end. ``policy`` and ``homes``
+    are what the plan was made by (``judge_item``); ``brings`` says whether the restore brings a
+    Service, whose webhook is waited for then, for ``webhook_seconds`` at most.
     """
 
     def __init__(
@@ -84,6 +84,7 @@ class Applier:
         field_manager: str,
         on_result: Callable[[Result], Awaitable[None]],
         policy: Policy = "none",
+        homes: frozenset[str] = RESERVED_NAMESPACES,
         brings: Callable[[Backend], bool] = lambda backend: False,
         workers: int = WORKERS,
         webhook_seconds: float = WEBHOOK_SECONDS,
@@ -93,6 +94,7 @@ class Applier:
         self._client = client
         self._field_manager = field_manager
         self._policy = policy
+        self._homes = homes
         self._on_result = on_result
         self._workers = workers
 
@@ -176,7 +178,7 @@ class Applier:
             raise ValueError(f"{item.target} is no item to write")
         if item.present is None:
             return await self._create(item, item.resource)
-        overwriter = Overwriter(self._client, self._field_manager, policy=self._policy)
+        overwriter = self._overwriter(self._policy)
         if item.action == "update":
             is_there = await overwriter.update(item, item.resource, item.present)
         else:
@@ -266,9 +268,11 @@ class Applier:
         if is_made_by(live, self._field_manager) or await self._is_heir(item, live):
             await self._served(item, resource)
             return Result(item, "created")
-        verdict = self._verdict(item, live)
+        verdict = judge_item(
+            item, live, policy="none", manager=self._field_manager, homes=self._homes
+        )
         if verdict.action == "update":
-            overwriter = Overwriter(self._client, self._field_manager, policy="none")
+            overwriter = self._overwriter("none")
             if not await overwriter.update(item, resource, verdict):
                 return await self._create(item, resource, again=False)
             return Result(item, "updated", differences=verdict.changes)
@@ -277,22 +281,14 @@ class Applier:
             why = why._replace(message=f"{why.message}: it has come since this was planned")
         return Result(item, "skipped", why, differences=verdict.changes)
 
+    def _overwriter(self, policy: Policy) -> Overwriter:
+        return Overwriter(self._client, self._field_manager, policy=policy, homes=self._homes)
+
     async def _is_heir(self, item: PlanItem, live: Object) -> bool:
         if item.owner is None:
             return False
         owner = await self._get(item.owner.resource, item.owner.name, item.target.namespace)
         return is_heir(live, owner, manager=self._field_manager)
-
-    def _verdict(self, item: PlanItem, live: Object) -> Verdict:
-        return judge(
-            item.object or {},
-            live,
-            archived=item.archived or {},
-            changes=item.changes,
-            group_resource=item.target.group_resource,
-            policy="none",
-            manager=self._field_manager,
-        )
 
     async def _find(self, item: PlanItem, resource: Resource) -> Object | None:
         return await self._get(resource, item.target.name, item.target.namespace)

@@ -13,17 +13,16 @@ import re
 from kubeferry import codec
 from kubeferry.errors import AlreadyExists, ApiError, ApiLost, Conflict, Invalid, NotFound
 from kubeferry.kube.client import Client
-from kubeferry.kube.names import Resource
+from kubeferry.kube.names import RESERVED_NAMESPACES, Resource
 from kubeferry.kube.objects import Object, metadata
 from kubeferry.restore.existing import (
     IMMUTABLE,
     TERMINATING,
     Policy,
     Verdict,
-    judge,
     update_manager,
 )
-from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.plan import PlanItem, judge_item
 from kubeferry.transform.automatic.metadata import strip_server_fields
 
 GONE_SECONDS = 300.0
@@ -51,11 +50,13 @@ class Overwriter:
         field_manager: str,
         *,
         policy: Policy,
+        homes: frozenset[str] = RESERVED_NAMESPACES,
         gone_seconds: float = GONE_SECONDS,
     ) -> None:
         self._client = client
         self._field_manager = field_manager
         self._policy = policy
+        self._homes = homes
         self._gone_seconds = gone_seconds
 
     async def update(self, item: PlanItem, resource: Resource, verdict: Verdict) -> bool:
@@ -242,14 +243,8 @@ class Overwriter:
             return None
 
     def _judge(self, item: PlanItem, live: Object) -> Verdict:
-        return judge(
-            item.object or {},
-            live,
-            archived=item.archived or {},
-            changes=item.changes,
-            group_resource=item.target.group_resource,
-            policy=self._policy,
-            manager=self._field_manager,
+        return judge_item(
+            item, live, policy=self._policy, manager=self._field_manager, homes=self._homes
         )
 
 

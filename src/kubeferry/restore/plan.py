@@ -75,6 +75,27 @@ class PlanItem:
     present: Verdict | None = None
 
 
+def judge_item(
+    item: PlanItem,
+    live: Object,
+    *,
+    policy: Policy,
+    manager: str,
+    homes: frozenset[str] = RESERVED_NAMESPACES,
+) -> Verdict:
+    """``existing.judge`` of an item's object: what to do where it is there already."""
+    return judge(
+        item.object or {},
+        live,
+        archived=item.archived or {},
+        changes=item.changes,
+        group_resource=item.target.group_resource,
+        policy=policy,
+        manager=manager,
+        homes=homes,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Planner:
     """Makes plan items; pure but for reading the spool."""
@@ -308,12 +329,9 @@ class Planner:
 
     def judge(self, planned: PlanItem, live: Object, *, policy: Policy | None = None) -> Verdict:
         """What to do with an object that is there instead of creating it."""
-        return judge(
-            planned.object or {},
+        return judge_item(
+            planned,
             live,
-            archived=planned.archived or {},
-            changes=planned.changes,
-            group_resource=planned.target.group_resource,
             policy=policy or self.policy,
             manager=self.manager,
             homes=self.reserved,

@@ -260,6 +260,7 @@ async def _apply(
         field_manager=field_manager,
         on_result=record,
         policy=policy,
+        homes=planner.reserved,
         brings=planner.brings,
     )
     is_over = asyncio.Event()

@@ -5,7 +5,7 @@ Only claims that get a new volume and that no ``convertedarg`` speaks of; the cl
 ``storageClassMapping`` gives.
 """
 
-from kubeferry.kube.objects import Object, annotations, at, metadata
+from kubeferry.kube.objects import OLD_CLASS_ANNOTATION, Object, annotations, at, metadata
 from kubeferry.kube.quantities import parse_quantity
 from kubeferry.transform.automatic.editor import Editor
 from kubeferry.transform.automatic.flexvolume import DISK, DRIVERS
@@ -21,7 +21,6 @@ _SIZE = Cause("automatic", "disk-size")
 _MODES = Cause("automatic", "disk-access-mode")
 _CLASS = Cause("automatic", "missing-class")
 _MANY = frozenset({"ReadWriteMany", "ReadOnlyMany"})
-_OLD_CLASS = "volume.beta.kubernetes.io/storage-class"
 _REQUEST = ("spec", "resources", "requests", "storage")
 
 
@@ -86,7 +85,7 @@ def _is_new(facts: Facts, obj: Object) -> bool:
     the old annotation, which wins over the field, is left alone.
     """
     about = metadata(obj)
-    if _OLD_CLASS in annotations(obj):
+    if OLD_CLASS_ANNOTATION in annotations(obj):
         return False
     if (about.get("namespace"), about.get("name")) in facts.converted_claims:
         return False

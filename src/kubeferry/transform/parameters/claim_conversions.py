@@ -12,7 +12,7 @@ from typing import Any
 
 from kubeferry.errors import InvalidInput
 from kubeferry.kube.names import is_dns_subdomain
-from kubeferry.kube.objects import Object, at, metadata
+from kubeferry.kube.objects import OLD_CLASS_ANNOTATION, Object, at, metadata
 from kubeferry.transform.change import MISSING, Cause, Change, Note
 from kubeferry.transform.facts import Facts
 
@@ -22,7 +22,6 @@ PLACE = f"spec.{NAME}"
 ACCESS_MODES = ("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod")
 QUANTITY = r"^[0-9]+(\.[0-9]+)?([kMGTPE]|[KMGTPE]i)?$"
 """A capacity: no sign, no exponent, no thousandths."""
-_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 _QUANTITY = re.compile(QUANTITY)
 
 Claim = tuple[str, str]
@@ -149,7 +148,7 @@ def _changes(obj: Object, one: Conversion) -> Iterable[Change]:
 
     if one.storage_class:
         yield from become(spec, "/spec", "storageClassName", one.storage_class)
-        named = at(obj, ("metadata", "annotations", _ANNOTATION))
+        named = at(obj, ("metadata", "annotations", OLD_CLASS_ANNOTATION))
         if named is not None and named != one.storage_class:
             pointer = "/metadata/annotations/volume.beta.kubernetes.io~1storage-class"
             yield Change(pointer, named, one.storage_class, cause)
