@@ -24,8 +24,8 @@ from kubeferry.clock import utc_now
 from kubeferry.controller.resources import RESTORES
 from kubeferry.errors import TaskIncomplete
 from kubeferry.kube.objects import Object
+from kubeferry.restore.opening import open_plan
 from kubeferry.restore.prepare import prepare
-from kubeferry.restore.run import open_plan
 from kubeferry.transform.change import Note
 
 _UNNAMED = "plan"

@@ -25,9 +25,9 @@ from kubeferry.kube.names import PODS, Resource
 from kubeferry.kube.objects import Object, at
 from kubeferry.local.cluster import LocalCluster, load_manifests, local_cluster
 from kubeferry.report import Silent
+from kubeferry.restore.opening import open_plan
 from kubeferry.restore.plan import PlanItem
 from kubeferry.restore.prepare import prepare
-from kubeferry.restore.run import open_plan
 from kubeferry.restore.waves import Step
 from kubeferry.settings import Settings
 from kubeferry.vault.restores import items_files

@@ -1,0 +1,188 @@
+"""Opens the plan of a restore: reads the archive, asks the target what it is, selects, compiles.
+
+What comes out, a ``Planner``, drives the restore and is what ``restore plan`` prints; nothing is
+written.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from kubeferry.clock import Clock
+from kubeferry.kube.client import Client
+from kubeferry.kube.discovery import Discovery
+from kubeferry.kube.names import Identity, Resource
+from kubeferry.kube.support import check_supported
+from kubeferry.report import Problem, Reporter
+from kubeferry.restore.archive import open_archive
+from kubeferry.restore.classes import check_storage_classes, read_classes
+from kubeferry.restore.definitions import defined_resources
+from kubeferry.restore.plan import Planner
+from kubeferry.restore.providers import find_providers
+from kubeferry.restore.request import RestoreRequest
+from kubeferry.restore.selecting import select
+from kubeferry.restore.selection import kinds_meant
+from kubeferry.restore.spool import Spool
+from kubeferry.restore.survey import survey
+from kubeferry.restore.waves import DEFINITIONS
+from kubeferry.settings import Settings
+from kubeferry.transform.automatic.upgrades.conversion import ServedKind
+from kubeferry.transform.change import Note
+from kubeferry.transform.facts import Facts
+from kubeferry.transform.parameters.claim_conversions import check_claims
+from kubeferry.transform.parameters.namespaces import (
+    check_clashes,
+    check_sources,
+    find_clashes,
+    shared_targets,
+)
+from kubeferry.transform.parameters.service_names import ServiceNames
+from kubeferry.transform.parameters.table import Parameters
+from kubeferry.transform.pipeline import Pipeline, Rules
+from kubeferry.vault.store import Store
+
+
+@asynccontextmanager
+async def open_plan(
+    request: RestoreRequest,
+    *,
+    client: Client,
+    store: Store,
+    settings: Settings,
+    reporter: Reporter,
+    clock: Clock,
+) -> AsyncIterator[Planner]:
+    """Reads the archive and makes the plan of a restore; writes nothing.
+
+    Raises ``InvalidInput``, ``BackupMissing``, ``ArchiveError``, ``VaultError``, ``ApiError``.
+    """
+    check_supported(await client.version())
+    with Spool(parent=settings.spool_dir, limit=settings.spool_limit) as spool:
+        reporter.phase("asking the target what it serves")
+        discovery = await client.discover()
+        for broken in discovery.broken:
+            reporter.problem(Problem("warning", "GroupUnavailable", str(broken)))
+        reporter.phase("reading the archive")
+        opened = await open_archive(
+            store, request.backup, spool=spool, now=clock(), discovery=discovery
+        )
+        for note in opened.read.notes:
+            reporter.problem(Problem("warning", "Archive", note))
+        rules_say = request.modifiers.notes if request.modifiers else ()
+        for told in (*rules_say, *request.notes, *opened.notes):
+            reporter.problem(Problem("warning", told.reason, told.message))
+        providers = await find_providers(
+            client, spool, source=request.source_provider, target=request.target_provider
+        )
+        for told in providers.notes:
+            reporter.problem(Problem("warning", told.reason, told.message))
+        defined = defined_resources(spool)
+        unmatched = await _select(request, spool, discovery, defined)
+        status_kinds, meaningless = _status_kinds(request, spool, discovery, defined)
+        for told in (*unmatched, *meaningless):
+            reporter.problem(Problem("warning", told.reason, told.message))
+        _check_clashes(request, spool)
+        check_claims(request.parameters.conversions, spool.names("persistentvolumeclaims"))
+        for told in await check_storage_classes(client, request.parameters, spool):
+            reporter.problem(Problem("warning", told.reason, told.message))
+        rules = Rules(
+            namespaces=request.namespaces,
+            images=request.images,
+            parameters=_parameters(request, spool),
+            modifiers=request.modifiers,
+            labels=request.labels,
+            facts=Facts(
+                restored_volumes=_selected_volumes(opened.restored_volumes, spool),
+                served=frozenset(
+                    ServedKind(one.api_version, one.kind) for one in discovery.all_versions
+                ),
+                preserve_node_ports=request.preserve_node_ports,
+                off=request.automatic_off,
+                left=providers.left,
+                node_labels=providers.node_labels,
+                classes=await read_classes(client, spool),
+                class_mapping=request.parameters.storage_classes,
+                converted_claims=request.parameters.conversions,
+            ),
+            init_hooks=request.hooks.init,
+        )
+        planner = Planner(
+            spool,
+            Pipeline(rules),
+            discovery,
+            request.namespaces,
+            {key: one for key, one in defined.items() if spool.has(_definition(one))},
+            reserved=request.reserved,
+            claims_with_data=frozenset() if request.objects_only else opened.claims_with_data,
+            hooks=request.hooks,
+            status_kinds=status_kinds,
+            policy=request.policy,
+            manager=request.field_manager,
+        )
+        reporter.phase("asking the target what is there already")
+        for told in await survey(planner, client=client):
+            reporter.problem(Problem("warning", told.reason, told.message))
+        yield planner
+
+
+def _archived_namespaces(spool: Spool) -> set[str]:
+    return {name for _, name in spool.names("namespaces")}
+
+
+async def _select(
+    request: RestoreRequest,
+    spool: Spool,
+    discovery: Discovery,
+    defined: Mapping[tuple[str, str], Resource],
+) -> tuple[Note, ...]:
+    """Leaves in the spool what is to be restored; what is mapped must be among it."""
+    present = spool.namespaces() | _archived_namespaces(spool)
+    check_sources(request.namespaces, present)
+    notes = await select(spool, request.selection, discovery=discovery, defined=defined.values())
+    selected = spool.namespaces() | _archived_namespaces(spool)
+    check_sources(request.namespaces, present, selected=selected)
+    return notes
+
+
+def _status_kinds(
+    request: RestoreRequest,
+    spool: Spool,
+    discovery: Discovery,
+    defined: Mapping[tuple[str, str], Resource],
+) -> tuple[frozenset[str], tuple[Note, ...]]:
+    """The kinds whose objects get their status back, and the words that mean none."""
+    if request.status is None:
+        return frozenset(), ()
+    return kinds_meant(
+        request.status,
+        kinds=spool.kinds(),
+        discovery=discovery,
+        defined=defined.values(),
+        place="spec.restoreStatus",
+    )
+
+
+def _selected_volumes(names: frozenset[str], spool: Spool) -> frozenset[str]:
+    """Those volumes that are restored at all: a claim must not wait for one that is not."""
+    return frozenset(name for name in names if spool.has(Identity("persistentvolumes", "", name)))
+
+
+def _parameters(request: RestoreRequest, spool: Spool) -> Parameters:
+    """The parameters, with what the backup's Services decide."""
+    if not request.rewrite_service_names:
+        return request.parameters
+    services = {one for one in spool.names("services") if one[0] in request.namespaces}
+    names = ServiceNames(request.namespaces, services)
+    return replace(request.parameters, service_names=names)
+
+
+def _definition(resource: Resource) -> Identity:
+    return Identity(DEFINITIONS, "", resource.group_resource)
+
+
+def _check_clashes(request: RestoreRequest, spool: Spool) -> None:
+    """Refuses two namespaces that become one where both would bring the same object."""
+    present = spool.namespaces()
+    for sources in shared_targets(request.namespaces, present).values():
+        namesakes = spool.namesakes(sources)
+        check_clashes(find_clashes(request.namespaces, present, namesakes))
