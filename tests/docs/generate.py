@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from kubeferry import reasons
 from kubeferry.api import crd, restore, rights
 from kubeferry.api.definition import GROUP, VERSION, Definition
 from kubeferry.backup import related
@@ -162,6 +163,21 @@ def exit_codes() -> str:
     """The table of exit codes."""
     rows = (f"| {code} | {text} |\n" for code, text in EXIT_CODES.items())
     return "| code | meaning |\n|---|---|\n" + "".join(rows)
+
+
+def task_reasons() -> str:
+    """docs/errors.md: why a command or a task fails."""
+    rows = (f"| `{one.name}` | {one.what} | {one.advice} |\n" for one in reasons.OF_TASKS)
+    return "| reason | what happened | what to do |\n|---|---|---|\n" + "".join(rows)
+
+
+def object_reasons() -> str:
+    """docs/errors.md: what is told of one object."""
+    lines = ["| reason | level | what happened | what to do |", "|---|---|---|---|"]
+    lines += [
+        f"| `{one.name}` | {one.level} | {one.what} | {one.advice} |" for one in reasons.OF_OBJECTS
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def automatic_rules() -> str:

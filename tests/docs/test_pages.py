@@ -85,6 +85,8 @@ def test_a_generated_page_is_up_to_date(
         pytest.param("selection.md", "generated", generate.generated_objects, id="by others"),
         pytest.param("backups.md", "related", generate.related_objects, id="related objects"),
         pytest.param("errors.md", "exit-codes", generate.exit_codes, id="exit codes"),
+        pytest.param("errors.md", "task-reasons", generate.task_reasons, id="reasons of tasks"),
+        pytest.param("errors.md", "object-reasons", generate.object_reasons, id="of objects"),
         pytest.param("restores.md", "waves", generate.waves, id="waves"),
         pytest.param("restores.md", "automatic-rules", generate.automatic_rules, id="rules"),
         pytest.param("restores.md", "api-upgrades", generate.api_upgrades, id="API upgrades"),
