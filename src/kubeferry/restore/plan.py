@@ -20,6 +20,7 @@ from kubeferry.restore.existing import OWNER_THERE, Policy, Verdict, judge
 from kubeferry.restore.heirs import Owner, controller_of, is_made_by, named_by
 from kubeferry.restore.hooks import NO_HOOKS, HookRules, PodHook, PodHooks, pod_hooks
 from kubeferry.restore.refusals import Backend
+from kubeferry.restore.rollouts import Archive, rollout
 from kubeferry.restore.spool import Spool, Spooled
 from kubeferry.restore.statuses import status_change, upgraded
 from kubeferry.restore.waves import DEFINITIONS, NAMESPACES, ROUNDS, STEPS, Step, rank
@@ -54,7 +55,8 @@ class PlanItem:
     exist. ``size`` is what its JSON has in the archive, in bytes. ``hooks`` are run in it, a pod,
     once it was created; ``owner`` is who gave it its name and may make it anew. ``status`` is
     written once it was created, None where it gets none. ``archived`` is the object as it was, and
-    ``present`` what is to be done with the one that is there, if there is one.
+    ``present`` what is to be done with the one that is there, if there is one. ``notes`` are to be
+    known and no warnings.
     """
 
     source: Identity
@@ -73,6 +75,7 @@ class PlanItem:
     status: Any = None
     archived: Object | None = None
     present: Verdict | None = None
+    notes: tuple[Note, ...] = ()
 
 
 def judge_item(
@@ -297,7 +300,36 @@ class Planner:
             status.new if status is not None else None,
             obj,
         )
-        return self._beside_live(planned)
+        return self._foretold(self._beside_live(planned))
+
+    def _foretold(self, planned: PlanItem) -> PlanItem:
+        """The item with the rollout that follows it."""
+        if planned.archived is None or planned.object is None:
+            return planned  # it is not written
+        note = rollout(
+            planned.target.group_resource,
+            planned.source,
+            archived=planned.archived,
+            planned=planned.object,
+            differs=planned.present.changes if planned.present is not None else None,
+            archive=Archive(self._namesakes, self._planned),
+        )
+        return planned if note is None else replace(planned, notes=(note,))
+
+    def _namesakes(
+        self, kind: str, namespace: str, prefix: str
+    ) -> Iterator[tuple[Identity, Object]]:
+        for spooled in self.spool.namesakes_of(kind, namespace, prefix):
+            obj, unfit = _decoded(spooled.identity, spooled.body)
+            if unfit is None:
+                yield spooled.identity, obj
+
+    def _planned(self, source: Identity, archived: Object) -> Object | None:
+        """What is made of an object that is not there yet."""
+        target = source._replace(namespace=self.target_namespace(source.namespace))
+        if self.spool.live(target) is not None:
+            return None
+        return self.pipeline(archived, source.group_resource).object
 
     def _beside_live(self, planned: PlanItem) -> PlanItem:
         """The item, given what is there already by its name."""

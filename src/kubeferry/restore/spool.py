@@ -275,6 +275,17 @@ class Spool:
         for namespace, name, offset, size in rows:
             yield Spooled(Identity(group_resource, namespace, name), self._read(offset, size))
 
+    def namesakes_of(self, group_resource: str, namespace: str, prefix: str) -> Iterator[Spooled]:
+        """Each object of a kind in a namespace whose name begins so, read one at a time."""
+        kind = self._kinds.get(group_resource, -1)
+        rows = self._index.execute(
+            "select name, offset, size from objects where kind = ? and namespace = ? "
+            "and name >= ? and name < ? order by name",
+            (kind, namespace, prefix, f"{prefix}\U0010ffff"),
+        )
+        for name, offset, size in rows:
+            yield Spooled(Identity(group_resource, namespace, name), self._read(offset, size))
+
     def keep(self, identity: Identity) -> bool:
         """Marks an object for ``drop_others``; whether there is such an object, not yet marked."""
         kind = self._kinds.get(identity.group_resource, -1)

@@ -20,6 +20,7 @@ from kubeferry.restore.spool import Spool
 from kubeferry.transform.automatic.upgrades.conversion import ServedKind
 from kubeferry.transform.change import Note
 from kubeferry.transform.facts import Facts
+from kubeferry.transform.modifiers.rules import parse_modifiers
 from kubeferry.transform.parameters.images import ImageMap
 from kubeferry.transform.pipeline import Pipeline, Rules
 from tests.builders import Built, config_map, namespace, obj, pod
@@ -507,3 +508,44 @@ def test_a_service_is_known_by_where_it_goes(spool: Spool) -> None:
     assert plan.brings(Backend("shop1", "hook"))
     assert not plan.brings(Backend("shop", "hook"))
     assert not plan.brings(Backend("shop1", "other"))
+
+
+WORKLOADS = Discovery(
+    all_versions=(
+        *SERVED.all_versions,
+        Resource("apps", "v1", "deployments", "Deployment", True),
+        Resource("apps", "v1", "replicasets", "ReplicaSet", True),
+    )
+)
+DEPLOYMENTS_ALONE = """
+version: v1
+resourceModifierRules:
+- conditions: {groupResource: deployments.apps}
+  patches:
+  - {operation: add, path: /spec/template/metadata/annotations/team, value: a}
+"""
+
+
+@pytest.mark.parametrize(
+    ("modifier", "expected"),
+    [
+        pytest.param("", [], id="pods and Deployment change alike"),
+        pytest.param(DEPLOYMENTS_ALONE, ["RolloutFollows"], id="a rule is for Deployments alone"),
+    ],
+)
+def test_a_rollout_is_foretold_where_a_deployment_changes_and_its_pods_do_not(
+    spool: Spool, modifier: str, expected: list[str]
+) -> None:
+    containers = [{"name": "web", "image": "a/web:1"}]
+    template = {"metadata": {"annotations": {}}, "spec": {"containers": containers}}
+    spec = {"replicas": 2, "template": template}
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "controller": True}
+    made = obj("apps/v1/ReplicaSet", "shop/web-1").with_(spec=spec).meta(ownerReferences=[owner])
+    add(spool, "replicasets.apps", made)
+    add(spool, "deployments.apps", obj("apps/v1/Deployment", "shop/web").with_(spec=spec))
+    modifiers = parse_modifiers({"m": modifier}, place="m") if modifier else None
+    rules = Rules(images=ImageMap({"a/web": "b/web"}), modifiers=modifiers)
+    plan = Planner(spool, Pipeline(rules), WORKLOADS, {}, {})
+    [deployment] = [one for one in items(plan) if one.source.group_resource == "deployments.apps"]
+    assert [note.reason for note in deployment.notes] == expected
+    assert (deployment.warnings, deployment.errors) == ((), ())

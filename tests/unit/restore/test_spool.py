@@ -72,6 +72,16 @@ def test_namesakes_are_of_one_kind_and_name_in_two_namespaces(spool: Spool) -> N
     assert list(spool.namesakes(["other", "shop", *many])) == [OTHER, A]
 
 
+def test_objects_are_found_by_how_their_names_begin(spool: Spool) -> None:
+    names = ("web", "web-1", "web-10", "web1", "we", "web-\u00e9")
+    for identity in (A, *(A._replace(name=name) for name in names)):
+        spool.add(identity, b"{}")
+    spool.add(OTHER._replace(name="web-2"), b"{}")
+    found = spool.namesakes_of("configmaps", "shop", "web-")
+    assert [one.identity.name for one in found] == ["web-1", "web-10", "web-\u00e9"]
+    assert list(spool.namesakes_of("pods", "shop", "web-")) == []
+
+
 def test_what_an_earlier_run_did_is_remembered(spool: Spool) -> None:
     assert spool.done(A) is None
     spool.mark_done(A, "created")
