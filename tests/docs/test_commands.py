@@ -25,6 +25,7 @@ WORLDS: dict[str, Callable[[World], Awaitable[None]]] = {
     "restores.md": World.shop,
     "modifiers.md": World.shop,
     "hooks.md": World.database,
+    "browse.md": World.shop,
 }
 WITH_COMMANDS = [
     pytest.param(page, id=page.name) for page in pages.PAGES if list(pages.commands(page))

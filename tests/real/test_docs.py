@@ -34,6 +34,15 @@ PREPARED = {
         f"kubectl apply -f {SHOP}",
         "kubectl apply -f examples/01-statefulset.yaml -f examples/03-resource-modifier.yaml",
     ),
+    "browse.md": (
+        *INSTALL,
+        SECRET,
+        "kubeferry controller",
+        f"kubectl apply -f {SHOP}",
+        "kubeferry vault create vault --provider alibabacloud --bucket cnfs-oss-test "
+        "--region cn-beijing --wait",
+        "kubeferry backup create shop-1 --vault vault --include-namespaces shop --wait",
+    ),
     "settings.md": INSTALL,
     "vaults.md": INSTALL,
 }

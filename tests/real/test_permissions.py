@@ -254,6 +254,7 @@ CALLS = {
     "backup describe": "shop-1",
     "backup describe --details": "shop-1",
     "backup contents": "shop-1",
+    "backup browse": "shop-1 -- true",
     "backup diff": "shop-1 shop-1",
     "backup logs": "shop-1",
     "backup download": "shop-1 --force --output-dir FOLDER",

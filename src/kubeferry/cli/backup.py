@@ -287,3 +287,41 @@ def diff(
         raise click.UsageError("name another backup, or give --live")
     how = comparing.How(output == "json", show, full, status, kind, in_namespace)
     return asyncio.run(comparing.diff(flags(), name, other, vault=vault, how=how))
+
+
+@backup.command(
+    cls=Command,
+    examples=(
+        "backup browse shop-1",
+        "backup browse shop-1 -- kubectl get pods --all-namespaces",
+        "backup browse shop-1 --as-restored restore.yaml -- kubectl get all -n shop-test",
+    ),
+)
+@name_argument("BACKUPS")
+@click.argument("command", nargs=-1, metavar="[-- COMMAND...]", type=click.UNPROCESSED)
+@click.option(
+    "--as-restored",
+    metavar="FILE",
+    help="Show what the restore of this manifest would write, as it would write it.",
+)
+@click.option("--show-secrets", is_flag=True, help="Do not mask the values of Secrets.")
+@vault_option
+@connection_options
+def browse(
+    name: str,
+    command: tuple[str, ...],
+    as_restored: str | None,
+    show_secrets: bool,
+    vault: str | None,
+) -> int:
+    """Open a backup as a cluster that kubectl can read, on this machine, until Ctrl-C.
+
+    With a COMMAND that is run with the backup as its cluster (KUBECONFIG), and its exit code is
+    this one's. Nothing can be changed. Values of Secrets are masked.
+    """
+    import asyncio
+
+    from kubeferry.cli import browsing
+
+    how = browsing.How(as_restored, show_secrets, command)
+    return asyncio.run(browsing.browse_backup(flags(), name, vault=vault, how=how))

@@ -7,12 +7,10 @@ from kubeferry.errors import InvalidInput
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object
 from kubeferry.sandbox.answers import Cause, invalid_value, required
-from kubeferry.sandbox.kinds import Column, Kind, Kinds, Scale
+from kubeferry.sandbox.kinds import AGE, NAME, Column, Kind, Kinds, Scale
 from kubeferry.sandbox.schema import Compiler
 
 VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
-_AGE = Column("Age", "date", "", 0, ".metadata.creationTimestamp", "")
-_NAME = Column("Name", "string", "name", 0, ".metadata.name", "")
 
 
 def check_crd(crd: Object) -> Iterator[Cause]:
@@ -154,9 +152,9 @@ def _kind(spec: Mapping[str, Any], version: Mapping[str, Any], storage: str) -> 
 
 def _columns(defined: list[dict[str, Any]] | None) -> tuple[Column, ...]:
     if not defined:
-        return (_NAME, _AGE)
+        return (NAME, AGE)
     return (
-        _NAME,
+        NAME,
         *(
             Column(
                 one["name"],

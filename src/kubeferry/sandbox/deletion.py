@@ -8,7 +8,7 @@ from kubeferry import codec
 from kubeferry.kube.objects import Object, at
 from kubeferry.sandbox import answers
 from kubeferry.sandbox.kinds import Kind
-from kubeferry.sandbox.storage import Entry
+from kubeferry.sandbox.storage import Entry, Stored
 from kubeferry.sandbox.writes import Objects
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
@@ -97,7 +97,7 @@ def delete(objects: Objects, kind: Kind, entry: Entry, options: Options) -> tupl
             if meta.get("generation"):
                 meta["generation"] += 1
     if options.dry_run or obj == entry.object:
-        return Entry(entry.key, obj, codec.encode(obj), entry.revision), False
+        return Stored(entry.key, obj, codec.encode(obj), entry.revision), False
     changed = objects.storage.put(stored.table, entry.key, obj)
     for listener in objects.after_write:
         listener(stored, changed)
@@ -110,7 +110,7 @@ def _marked(entry: Entry, now: str) -> Entry:
     meta = obj["metadata"]
     meta |= {"deletionTimestamp": now, "deletionGracePeriodSeconds": 0}
     meta["generation"] = meta.get("generation", 0) + 1
-    return Entry(entry.key, obj, codec.encode(obj), entry.revision)
+    return Stored(entry.key, obj, codec.encode(obj), entry.revision)
 
 
 def _terminating(now: str) -> dict[str, str]:

@@ -27,6 +27,11 @@ class Column(NamedTuple):
     description: str = ""
 
 
+NAME = Column("Name", "string", "name", 0, ".metadata.name")
+AGE = Column("Age", "date", "", 0, ".metadata.creationTimestamp")
+"""The columns of a custom resource that names none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scale:
     """Where the scale subresource finds its fields, as paths of keys."""

@@ -39,6 +39,8 @@ class Sandbox:
         workloads: whether the stand-in for the StatefulSet controller runs. What keeps the API
             itself going (namespaces, owner references, CRDs) always does.
         run_pods: whether that stand-in marks the pods it makes ``Running``; else they stay Pending.
+        read_only: why nothing can be written here, which is what whoever tries is told. Then there
+            is nothing in it but what is shelved: no namespaces of its own, and nothing runs.
     """
 
     def __init__(
@@ -49,8 +51,10 @@ class Sandbox:
         port: int = 0,
         workloads: bool = False,
         run_pods: bool = False,
+        read_only: str = "",
     ) -> None:
         self.name = name
+        self._read_only = read_only
         self.token = secrets.token_urlsafe(24)
         self.storage = Storage()
         self.kinds = Kinds()
@@ -63,7 +67,8 @@ class Sandbox:
         if workloads:
             self._controllers.append(StatefulSets(self.objects, run_pods=run_pods))
         self._runner: web.AppRunner | None = None
-        furnish_cluster(self.objects)
+        if not read_only:
+            furnish_cluster(self.objects)
 
     @property
     def url(self) -> str:
@@ -147,6 +152,8 @@ class Sandbox:
             return json_answer(codec.encode({"paths": ["/api", "/apis", "/version"]}))
         if parts[0] in _OPEN:
             return self._about(request, parts)
+        if self._read_only and request.method not in ("GET", "HEAD"):
+            raise Refused(405, "MethodNotAllowed", self._read_only, details={})
         target = find_target(parts, self.kinds) if parts[0] in ("api", "apis") else None
         if target is not None:
             return await self._handlers.handle(request, target)

@@ -7,7 +7,7 @@ new ones in their place. Whoever wants to change an object decodes its JSON: tha
 from bisect import bisect_left, insort
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from kubeferry import codec
 from kubeferry.kube.objects import Object
@@ -18,8 +18,31 @@ Key = tuple[str, str]
 Change = Literal["ADDED", "MODIFIED", "DELETED"]
 
 
-class Entry(NamedTuple):
+class Entry(Protocol):
     """One object at one revision; ``raw`` is its JSON."""
+
+    @property
+    def key(self) -> Key:
+        """Namespace and name."""
+
+    @property
+    def object(self) -> Object:
+        """The object, not to be changed."""
+
+    @property
+    def raw(self) -> bytes:
+        """The object's JSON."""
+
+    @property
+    def revision(self) -> int:
+        """Of the write that made it."""
+
+    def copy(self) -> Object:
+        """The object, to be changed."""
+
+
+class Stored(NamedTuple):
+    """An entry in memory."""
 
     key: Key
     object: Object
@@ -29,6 +52,29 @@ class Entry(NamedTuple):
     def copy(self) -> Object:
         """The object, to be changed."""
         copied: Object = codec.decode(self.raw)
+        return copied
+
+
+class Shelved(NamedTuple):
+    """An entry that lies elsewhere and is read each time somebody asks for it."""
+
+    key: Key
+    load: Callable[[], bytes]
+    revision: int
+
+    @property
+    def raw(self) -> bytes:
+        """The object's JSON, read."""
+        return self.load()
+
+    @property
+    def object(self) -> Object:
+        """The object, read."""
+        return self.copy()
+
+    def copy(self) -> Object:
+        """The object, read."""
+        copied: Object = codec.decode(self.load())
         return copied
 
 
@@ -91,13 +137,20 @@ class Storage:
         previous = found.entries.get(key)
         self.revision += 1
         obj["metadata"]["resourceVersion"] = str(self.revision)
-        entry = Entry(key, obj, codec.encode(obj), self.revision)
+        entry = Stored(key, obj, codec.encode(obj), self.revision)
         if previous is None:
             insort(found.keys, key)
         found.entries[key] = entry
         change: Change = "MODIFIED" if previous else "ADDED"
         self._tell(Event(change, table, entry, previous))
         return entry
+
+    def shelve(self, table: str, key: Key, load: Callable[[], bytes]) -> None:
+        """Puts an object there that is read from elsewhere; nobody is told."""
+        found = self._tables.setdefault(table, _Table())
+        if key not in found.entries:
+            insort(found.keys, key)
+        found.entries[key] = Shelved(key, load, self.revision)
 
     def remove(self, table: str, key: Key) -> Entry:
         """Removes an object; what is returned, and told, carries the revision of the removal."""
@@ -107,7 +160,7 @@ class Storage:
         self.revision += 1
         last = previous.copy()
         last["metadata"]["resourceVersion"] = str(self.revision)
-        entry = Entry(key, last, codec.encode(last), self.revision)
+        entry = Stored(key, last, codec.encode(last), self.revision)
         self._tell(Event("DELETED", table, entry, previous))
         return entry
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from kubeferry import codec
 from kubeferry.kube.objects import Object
 from kubeferry.sandbox.answers import expired
-from kubeferry.sandbox.storage import Change, Entry, Event, Storage
+from kubeferry.sandbox.storage import Change, Entry, Event, Storage, Stored
 
 Selects = Callable[[Object], bool]
 
@@ -46,7 +46,7 @@ def _as_it_was(event: Event) -> Entry:
         return event.entry
     obj = event.previous.copy()
     obj["metadata"]["resourceVersion"] = str(event.entry.revision)
-    return Entry(event.entry.key, obj, codec.encode(obj), event.entry.revision)
+    return Stored(event.entry.key, obj, codec.encode(obj), event.entry.revision)
 
 
 class Watchers:

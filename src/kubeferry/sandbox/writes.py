@@ -19,7 +19,7 @@ from kubeferry.sandbox.defaulting import apply_defaults, apply_native_defaults
 from kubeferry.sandbox.defaults import set_defaults
 from kubeferry.sandbox.kinds import Kind, Kinds, metadata_node
 from kubeferry.sandbox.pruning import WrongType, decode_native, prune
-from kubeferry.sandbox.storage import Entry, Storage
+from kubeferry.sandbox.storage import Entry, Storage, Stored
 from kubeferry.sandbox.validation import validate
 from kubeferry.sandbox.versions import convert
 
@@ -168,7 +168,7 @@ class Objects:
         """The last finalizer is gone: the object goes too, and the answer is its last state."""
         removed = self.storage.remove(kind.table, entry.key)
         last["metadata"]["resourceVersion"] = removed.object["metadata"]["resourceVersion"]
-        return Entry(entry.key, last, codec.encode(last), removed.revision)
+        return Stored(entry.key, last, codec.encode(last), removed.revision)
 
     def _manager(self, kind: Kind, write: Write) -> managed.Manager:
         return managed.Manager(
@@ -232,7 +232,7 @@ class Objects:
         if write.dry_run:
             if old is None:
                 obj["metadata"].pop("resourceVersion", None)
-            return Entry(key, obj, codec.encode(obj), 0)
+            return Stored(key, obj, codec.encode(obj), 0)
         entry = self.storage.put(kind.table, key, obj)
         for listener in self.after_write:
             listener(kind, entry)
