@@ -41,7 +41,8 @@ class Item(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     ``updated``, ``recreated``, ``skipped``, ``refused`` or ``failed``; ``changes`` are ``{pointer,
     old?, new?, mechanism, rule}``; ``differences``, in the same form, lead from the object that was
     there to what was to be written; ``problems`` are ``[level, reason, message]``; ``images`` must
-    exist for it to run.
+    exist for it to run; ``grants`` are what it grants, ``[what, text]``; ``notes`` are to be known
+    and no problems, ``[reason, message]``.
     """
 
     source: tuple[str, str, str]
@@ -54,6 +55,8 @@ class Item(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     differences: list[dict[str, Any]] = []
     problems: list[tuple[Level, str, str]] = []
     images: list[str] = []
+    grants: list[tuple[str, str]] = []
+    notes: list[tuple[str, str]] = []
 
 
 class HookRun(

@@ -343,6 +343,28 @@ OF_OBJECTS = (
         "scale it yourself: [what exists already](restores.md#what-exists-already)",
     ),
     Reason(
+        "Gone",
+        "error",
+        "it was written, and when the restore ended it was not there any more: the garbage "
+        "collector, a controller or a person deleted it "
+        "([is all of it there?](restores.md#is-all-of-it-there))",
+        "find out who deletes it (the audit log tells), then restore again",
+    ),
+    Reason(
+        "Unverified",
+        "warning",
+        "whether what was restored of a kind is still there is not known: it could not be listed",
+        "as the message says",
+    ),
+    Reason(
+        "RolloutFollows",
+        "note",
+        "the pods that are named will be replaced by their controller: the workload's template "
+        "is not that of its restored pods "
+        "([rollouts](restores.md#rollouts-that-follow))",
+        "",
+    ),
+    Reason(
         "NotReady",
         "error",
         "`waitForReady`: it was written and was not ready in time; the message says how far it is",

@@ -1,8 +1,9 @@
 """How a use case tells what it does: events to a ``Reporter``, which others show."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 Level = Literal["warning", "error"]
 
@@ -25,6 +26,32 @@ class Problem:
     def __str__(self) -> str:
         text = f"{self.reason}: {self.message}"
         return f"{self.subject}: {text}" if self.subject else text
+
+
+class ReasonCount(NamedTuple):
+    """How often a reason was given.
+
+    ``outcome`` is what became of objects (``failed``, ``refused``, ``skipped``), or how bad
+    problems are (``error``, ``warning``, ``note``).
+    """
+
+    outcome: str
+    reason: str
+    times: int
+
+
+_OUTCOMES = ("failed", "refused", "error", "warning", "skipped", "note")
+
+
+def reason_counts(*counts: Mapping[tuple[str, str], int]) -> tuple[ReasonCount, ...]:
+    """What was counted by outcome and reason: what is worst first, then the most frequent."""
+    found = [
+        ReasonCount(outcome, reason, times)
+        for some in counts
+        for (outcome, reason), times in some.items()
+        if outcome in _OUTCOMES and times
+    ]
+    return tuple(sorted(found, key=lambda one: (_OUTCOMES.index(one.outcome), -one.times, one)))
 
 
 class Reporter(Protocol):
@@ -77,12 +104,16 @@ class Several:
 
 @dataclass(slots=True)
 class Findings:
-    """The problems of a task: all are counted, the first ``keep`` of each level are kept."""
+    """The problems of a task: all are counted, the first ``keep`` of each level are kept.
+
+    ``reasons`` counts them by level and reason.
+    """
 
     keep: int = 5_000
     warnings: int = 0
     errors: int = 0
     problems: list[Problem] = field(default_factory=list)
+    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def phase(self, name: str) -> None:
         """No finding."""
@@ -92,6 +123,7 @@ class Findings:
 
     def problem(self, problem: Problem) -> None:
         """Counts it, and keeps it while there is room."""
+        self.reasons[problem.level, problem.reason] += 1
         if problem.level == "error":
             self.errors += 1
             count = self.errors

@@ -1,8 +1,9 @@
+from collections import Counter
 from typing import Literal
 
 import pytest
 
-from kubeferry.report import Findings, Problem, Several, Silent
+from kubeferry.report import Findings, Problem, Several, Silent, reason_counts
 
 
 def problem(
@@ -85,3 +86,16 @@ def test_several_reporters_are_told_the_same_in_order() -> None:
     several.progress(1, None)
     several.problem(problem("bad"))
     assert first.told == second.told == ["collect", (1, None), "bad"]
+
+
+def test_reasons_are_counted_the_worst_first_then_the_most_frequent() -> None:
+    findings = Findings(keep=1)
+    for reason in ("A", "B", "B"):
+        findings.problem(Problem("warning", reason, "x"))
+    outcomes = Counter({("skipped", "Same"): 9, ("failed", "Full"): 1, ("created", "Odd"): 3})
+    assert [tuple(one) for one in reason_counts(outcomes, findings.reasons)] == [
+        ("failed", "Full", 1),
+        ("warning", "B", 2),
+        ("warning", "A", 1),
+        ("skipped", "Same", 9),
+    ]

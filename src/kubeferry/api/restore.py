@@ -283,6 +283,24 @@ class ItemCounts(Tolerant, kw_only=True, frozen=True):
     failed: Annotated[Count, Meta(description="Not written: the API server refused.")] = 0
 
 
+class ReasonCount(Tolerant, kw_only=True, frozen=True):
+    """How often a reason was given, for what became of an object or for a problem."""
+
+    outcome: Annotated[
+        Literal["failed", "refused", "error", "warning", "skipped", "note"],
+        Meta(description="What became of the objects, or how bad the problems are."),
+    ]
+    reason: Annotated[str, Meta(description="The reason code: docs/errors.md.")]
+    count: Annotated[Count, Meta(description="How many.")]
+
+
+class GrantCount(Tolerant, kw_only=True, frozen=True):
+    """How much of one sort the restore granted."""
+
+    what: Annotated[str, Meta(description="binding, role, webhook, privilegedPod and so on.")]
+    count: Annotated[Count, Meta(description="How many.")]
+
+
 class RestoreStatus(Tolerant, kw_only=True, frozen=True):
     """How the restore goes, or how it ended."""
 
@@ -303,6 +321,26 @@ class RestoreStatus(Tolerant, kw_only=True, frozen=True):
     warnings: Annotated[Count, Meta(description="Warnings so far.")] = 0
     errors: Annotated[Count, Meta(description="Errors so far.")] = 0
     counts: Annotated[ItemCounts | None, Meta(description=ItemCounts.__doc__)] = None
+    reasons: Annotated[
+        list[ReasonCount],
+        Meta(
+            description="Why objects were not written, and what problems there were: the most "
+            "frequent reasons, with their counts."
+        ),
+    ] = field(default_factory=list)
+    grants: Annotated[
+        list[GrantCount],
+        Meta(
+            description="What the restore granted: rights, webhooks, pods beyond the baseline Pod "
+            "Security Standard."
+        ),
+    ] = field(default_factory=list)
+    granted: Annotated[
+        list[str], Meta(description="The first of that; the journal in the vault has all.")
+    ] = field(default_factory=list)
+    rollouts: Annotated[
+        list[str], Meta(description="The first workloads whose pods will be replaced, and why.")
+    ] = field(default_factory=list)
     hooks: Annotated[HookCounts | None, Meta(description=HookCounts.__doc__)] = None
     resource_modifier_digest: Annotated[
         str, Meta(description="SHA-256 of the resource modifier as it was read.")

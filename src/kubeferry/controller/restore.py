@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 MAX_IMAGES = 200
 """Target images told in a status; the vault's report has all of them."""
 
+MAX_REASONS = 50
+"""Reasons told there, the worst and most frequent ones."""
+MAX_TEXT = 500
+"""Characters of a text told there."""
+
 _log = logging.getLogger("kubeferry.controller")
 
 
@@ -83,7 +88,14 @@ class RestoreReconciler:
             "progress": {"itemsDone": total, "totalItems": total},
             "warnings": result.warnings,
             "errors": result.errors,
-            "counts": dict(result.counts),
+            "counts": {action: count for action, count in result.counts.items() if count},
+            "reasons": [
+                {"outcome": one.outcome, "reason": one.reason, "count": one.times}
+                for one in result.reasons[:MAX_REASONS]
+            ],
+            "grants": [{"what": what, "count": count} for what, count in result.grants.items()],
+            "granted": [f"{one.subject}: {one.text}"[:MAX_TEXT] for one in result.granted],
+            "rollouts": [one[:MAX_TEXT] for one in result.rollouts],
             "hooks": {"attempted": result.hooks, "failed": result.failed_hooks},
             "images": list(result.target_images[:MAX_IMAGES]),
         }

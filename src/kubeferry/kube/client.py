@@ -145,15 +145,17 @@ class Client:
         field_selector: str = "",
         resource_version: str = "",
         limit: int = 500,
+        heads: bool = False,
     ) -> AsyncGenerator[Page, None]:
         """A list in pages of at most ``limit`` objects, as raw bytes; see ``pages.py``.
 
+        With ``heads`` the server is asked to leave out all but the metadata of each.
         ``resource_version`` asks for the list as it was then: a page's own version tells whether it
         is; raises ``Expired`` where the server has that no more. Nothing is read ahead. Leave it
         early only with ``contextlib.aclosing``.
         """
         request = list_request(
-            resource, namespace, label_selector, field_selector, resource_version
+            resource, namespace, label_selector, field_selector, resource_version, heads=heads
         )
         return self._pages(request, limit, resume_expired=True)
 

@@ -23,7 +23,7 @@ from kubeferry.errors import ApiError, Expired
 from kubeferry.kube.limiter import ByteBudget
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object
-from kubeferry.kube.transport import Transport
+from kubeferry.kube.transport import JSON, Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +76,15 @@ class PageTooBig(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ListRequest:
-    """What to list: the target without ``limit`` and ``continue``, what to call it, and the
-    resourceVersion at which it is wanted (empty: the newest).
+    """What to list: the target without ``limit`` and ``continue``, what to call it, the
+    resourceVersion at which it is wanted (empty: the newest), and in which form.
     """
 
     resource: Resource
     target: str
     place: str
     resource_version: str = ""
+    accept: str = JSON
 
 
 async def read_page(
@@ -103,7 +104,7 @@ async def read_page(
         version = quote(request.resource_version, safe="")
         target += f"&resourceVersion={version}&resourceVersionMatch=Exact"
     body = bytearray()
-    async with transport.stream(target, place=request.place) as pieces:
+    async with transport.stream(target, accept=request.accept, place=request.place) as pieces:
         async for piece in pieces:
             body += piece
             if cap is not None and len(body) > cap:

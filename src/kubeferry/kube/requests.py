@@ -10,7 +10,10 @@ import msgspec
 from kubeferry import codec
 from kubeferry.kube.names import Resource
 from kubeferry.kube.pages import ListRequest
+from kubeferry.kube.transport import JSON
 
+HEADS = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{JSON}"
+"""The Accept header of a list of metadata alone."""
 PatchKind = Literal["json", "merge", "strategic", "apply"]
 CONTENT_TYPES: Mapping[PatchKind, str] = {
     "json": "application/json-patch+json",
@@ -27,14 +30,19 @@ def list_request(
     label_selector: str,
     field_selector: str,
     resource_version: str = "",
+    *,
+    heads: bool = False,
 ) -> ListRequest:
-    """The list of a collection, with its selectors, as it was at a version if one is given."""
+    """The list of a collection, with its selectors, as it was at a version if one is given.
+
+    ``heads`` asks for the objects' metadata alone; a server that cannot sends them whole.
+    """
     given = {"labelSelector": label_selector, "fieldSelector": field_selector}
     query = urlencode({key: value for key, value in given.items() if value})
     path = resource.path(namespace)
     target = f"{path}?{query}" if query else path
     place = place_of("list", resource, namespace, "")
-    return ListRequest(resource, target, place, resource_version)
+    return ListRequest(resource, target, place, resource_version, HEADS if heads else JSON)
 
 
 @lru_cache(maxsize=256)

@@ -81,7 +81,12 @@ class Transport:
 
     @asynccontextmanager
     async def stream(
-        self, target: str, *, place: str = "", read_timeout: float | None = None
+        self,
+        target: str,
+        *,
+        accept: str = JSON,
+        place: str = "",
+        read_timeout: float | None = None,
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """A GET whose body is read in pieces; left early, its connection is closed at once."""
         timeout = self._timeout
@@ -89,7 +94,7 @@ class Transport:
             timeout = aiohttp.ClientTimeout(
                 total=None, sock_connect=self._limits.connect_timeout, sock_read=read_timeout
             )
-        response = await self._open("GET", target, None, "", JSON, place, timeout)
+        response = await self._open("GET", target, None, "", accept, place, timeout)
         try:
             async with aclosing(self._pieces(response, place)) as pieces:
                 yield pieces

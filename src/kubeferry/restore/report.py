@@ -13,6 +13,7 @@ from kubeferry.kube.names import Identity
 from kubeferry.report import Level, Problem, Reporter
 from kubeferry.restore.apply import Result
 from kubeferry.restore.existing import DIFFERS, EXISTS, TERMINATING
+from kubeferry.restore.granted import Granted, grants
 from kubeferry.restore.plan import PlanItem
 from kubeferry.restore.spool import Spool
 from kubeferry.transform.automatic.upgrades.conversion import REMOVED
@@ -21,6 +22,8 @@ from kubeferry.transform.change import MISSING, Change, Note
 MASKED = "(masked)"
 WRITTEN = frozenset({"created", "updated", "recreated"})
 """What became of objects that were written."""
+KEPT = 20
+"""Grants, and notes, that a ``Recorder`` keeps; the journal has all of them."""
 _LAST_APPLIED = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration"
 _TOLD = frozenset({DIFFERS, EXISTS, REMOVED, TERMINATING})
 """Why an object is skipped and a person should know."""
@@ -61,6 +64,8 @@ def journal_item(result: Result) -> Item:
     item = result.item
     kind = f"{item.resource.api_version}/{item.resource.kind}" if item.resource else ""
     secret = is_secret(item)
+    is_written = result.action in WRITTEN
+    granted = grants(item.target.group_resource, item.object or {}) if is_written else []
     return Item(
         source=item.source,
         target=item.target,
@@ -71,7 +76,9 @@ def journal_item(result: Result) -> Item:
         changes=[change_line(change, secret=secret) for change in item.changes],
         differences=[change_line(change, secret=secret) for change in result.differences],
         problems=list(problems(result)),
-        images=list(item.images) if result.action in WRITTEN else [],
+        images=list(item.images) if is_written else [],
+        grants=[(one.what, one.text) for one in granted],
+        notes=[(one.reason, one.message) for one in item.notes] if is_written else [],
     )
 
 
@@ -86,6 +93,10 @@ class Recorder:
         self._done = 0
         self._has_hints = False
         self.counts: Counter[str] = Counter()
+        self.reasons: Counter[tuple[str, str]] = Counter()
+        self.grants: Counter[str] = Counter()
+        self.granted: list[Granted] = []
+        self.notes: list[str] = []
         self.hooks: Counter[str] = Counter()
         self.target_images: set[str] = set()
 
@@ -107,6 +118,16 @@ class Recorder:
     def _is_told(self, line: Item) -> bool:
         """Whether the journal has a line that says the same."""
         return self._has_hints and self._spool.hinted(Identity(*line.source)) == line.action
+
+    async def correct(self, line: Item, *, was: str) -> None:
+        """Tells anew what became of an object of which ``was`` was told before."""
+        self.counts[was] -= 1
+        self.counts[line.action] += 1
+        self.reasons[line.action, line.reason] += 1
+        self._spool.correct_result(line.kind, _where(line), line.action)
+        self._journal.add(line)
+        self._tell(line)
+        await self.store_due()
 
     async def hook(self, run: HookRun) -> None:
         """Records what became of a hook."""
@@ -137,10 +158,20 @@ class Recorder:
         self._done += 1
         self._total = max(self._total, self._done)  # what the restore adds is not in it
         self.counts[line.action] += 1
+        if line.reason:
+            self.reasons[line.action, line.reason] += 1
+        subject = str(Identity(*line.target))
+        for what, text in line.grants:
+            self.grants[what] += 1
+            if len(self.granted) < KEPT:
+                self.granted.append(Granted(what, subject, text))
+        for reason, message in line.notes:
+            self.reasons["note", reason] += 1
+            if len(self.notes) < KEPT:
+                self.notes.append(f"{subject}: {message}")
         self.target_images.update(line.images)
         if line.kind:
-            where = "/".join(part for part in line.target[1:] if part)
-            self._spool.note_result(line.kind, where, line.action)
+            self._spool.note_result(line.kind, _where(line), line.action)
         self._reporter.progress(self._done, self._total)
 
     def _count_hook(self, run: HookRun) -> None:
@@ -160,6 +191,11 @@ class Recorder:
         """Type and ``default1/web(created)`` of each object, sorted (velero.md §1.3)."""
         for kind, where, action in self._spool.results():
             yield kind, f"{where}({action})"
+
+
+def _where(line: Item) -> str:
+    """``default1/web``, or the name of what is in no namespace."""
+    return "/".join(part for part in line.target[1:] if part)
 
 
 def problems(result: Result) -> Iterator[tuple[Level, str, str]]:

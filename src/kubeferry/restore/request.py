@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kubeferry.kube.names import RESERVED_NAMESPACES
-from kubeferry.report import Problem
+from kubeferry.report import Problem, ReasonCount
 from kubeferry.restore.existing import Policy
+from kubeferry.restore.granted import Granted
 from kubeferry.restore.hooks import HookRules
 from kubeferry.restore.selection import KindWords, Selection
 from kubeferry.transform.change import Note
@@ -83,7 +84,9 @@ class RestoreResult:
     ``counts`` are objects by action (``created``, ``updated``, ``recreated``, ``skipped``,
     ``refused``, ``failed``);
     ``target_images`` those images of restored pods that the image mapping produced: they must
-    exist; ``hooks`` and ``failed_hooks`` count those of restored pods.
+    exist; ``hooks`` and ``failed_hooks`` count those of restored pods; ``reasons`` say why objects
+    were not written and what problems there were; ``grants`` counts what was granted by what it is
+    (``granted.TITLES``), ``granted`` are the first of that, ``rollouts`` the first that follow.
     """
 
     phase: str
@@ -96,3 +99,7 @@ class RestoreResult:
     first_problem: Problem | None
     hooks: int = 0
     failed_hooks: int = 0
+    reasons: tuple[ReasonCount, ...] = ()
+    grants: Mapping[str, int] = field(default_factory=dict)
+    granted: tuple[Granted, ...] = ()
+    rollouts: tuple[str, ...] = ()

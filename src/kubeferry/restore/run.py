@@ -19,12 +19,13 @@ from kubeferry.errors import ApiError, ApiLost, FerryError, first_error
 from kubeferry.journal import HOOK_AGE, Journal
 from kubeferry.kube.client import Client
 from kubeferry.logs import TaskLog
-from kubeferry.report import Findings, Problem, Reporter, Several
+from kubeferry.report import Findings, Problem, Reporter, Several, reason_counts
 from kubeferry.restore.apply import Applier, Result
 from kubeferry.restore.existing import Policy
 from kubeferry.restore.opening import open_plan
 from kubeferry.restore.plan import PlanItem, Planner
 from kubeferry.restore.posthooks import PostHooks
+from kubeferry.restore.presence import verify
 from kubeferry.restore.readiness import MAX_TOLD, NOT_READY, wait_until_ready
 from kubeferry.restore.report import Recorder
 from kubeferry.restore.request import RestoreRequest, RestoreResult
@@ -101,6 +102,15 @@ async def run_restore(
                 raise
             await journal.flush()
             await _wait_until_ready(request, planner, client=client, reporter=several)
+            several.phase("looking whether all of it is there")
+            await verify(
+                planner,
+                recorder,
+                client=client,
+                label_selector=_selector(request),
+                reporter=several,
+            )
+            await journal.flush()
             await put_restore_files(
                 store,
                 folder,
@@ -120,6 +130,10 @@ async def run_restore(
         first_problem=problem or next(iter(findings.problems), None),
         hooks=recorder.hooks.total(),
         failed_hooks=recorder.hooks["failed"],
+        reasons=reason_counts(recorder.reasons, findings.reasons),
+        grants=recorder.grants,
+        granted=tuple(recorder.granted),
+        rollouts=tuple(recorder.notes),
     )
 
 

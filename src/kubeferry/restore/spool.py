@@ -50,6 +50,7 @@ create table live (
   primary key (kind, namespace, name)
 ) without rowid;
 create table results (type text not null, object text not null, action text not null);
+create table seen (type text, object text, primary key (type, object)) without rowid;
 """
 
 
@@ -342,6 +343,36 @@ class Spool:
     def results(self) -> Iterator[tuple[str, str, str]]:
         """What was noted, sorted by type and object."""
         yield from self._index.execute("select * from results order by type, object, action")
+
+    def written_types(self, actions: Collection[str]) -> list[str]:
+        """The types of which there are results with one of the actions."""
+        marks = ", ".join("?" * len(actions))
+        query = f"select distinct type from results where action in ({marks}) order by type"
+        return [row[0] for row in self._index.execute(query, tuple(actions))]
+
+    def see(self, kind: str, where: str) -> None:
+        """Notes that an object is in the target now, called as ``note_result`` is."""
+        self.room.take(_ROW_BYTES)
+        self._index.execute("insert or ignore into seen values (?, ?)", (kind, where))
+
+    def unseen(self, kind: str, actions: Collection[str]) -> list[tuple[str, str]]:
+        """Object and action of each result of a type with one of the actions that was not told
+        to ``see``, sorted.
+        """
+        marks = ", ".join("?" * len(actions))
+        query = (
+            f"select object, action from results where type = ? and action in ({marks}) and not "
+            "exists (select 1 from seen where seen.type = results.type and "
+            "seen.object = results.object) order by object"
+        )
+        return self._index.execute(query, (kind, *actions)).fetchall()
+
+    def correct_result(self, kind: str, where: str, action: str) -> None:
+        """What became of an object, after all."""
+        self._index.execute("create index if not exists by_object on results (type, object)")
+        self._index.execute(
+            "update results set action = ? where type = ? and object = ?", (action, kind, where)
+        )
 
     def _read(self, offset: int, size: int) -> bytes:
         if self._unflushed:

@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from kubeferry.journal import HookRun, Item, Journal
@@ -9,7 +10,7 @@ from kubeferry.kube.names import Identity, Resource
 from kubeferry.report import Findings
 from kubeferry.restore.apply import Result
 from kubeferry.restore.plan import PlanItem
-from kubeferry.restore.report import Recorder, change_line, journal_item
+from kubeferry.restore.report import KEPT, Recorder, change_line, journal_item
 from kubeferry.restore.spool import Spool
 from kubeferry.transform.change import MISSING, Cause, Change, Mechanism, Note
 
@@ -161,6 +162,69 @@ async def test_results_are_counted_and_told(spool: Spool) -> None:
     assert recorder.target_images == {"x:1"}
     [problem] = findings.problems
     assert (problem.namespace, problem.subject) == ("shop", "configmaps shop1/b")
+
+
+BINDINGS = Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", True)
+BOUND = {"roleRef": {"kind": "ClusterRole", "name": "edit"}, "subjects": []}
+
+
+def binding(name: str, obj: dict[str, Any] | None = None, **fields: Any) -> PlanItem:
+    source = Identity("rolebindings.rbac.authorization.k8s.io", "shop", name)
+    target = source._replace(namespace="shop1")
+    return PlanItem(source, target, BINDINGS, "create", BOUND if obj is None else obj, **fields)
+
+
+async def test_what_was_granted_is_in_the_journal_and_the_first_of_it_at_hand(
+    spool: Spool,
+) -> None:
+    recorder = Stored().recorder(spool, Findings())
+    line = journal_item(Result(binding("b"), "created"))
+    assert line.grants == [("binding", "ClusterRole edit to nobody")]
+    for number in range(KEPT + 1):
+        await recorder(Result(binding(f"b-{number}"), "created"))
+    await recorder(Result(binding("c"), "skipped", Note("Identical", "")))
+    await recorder(Result(item("configmaps"), "created"))
+    assert recorder.grants == {"binding": KEPT + 1}
+    assert len(recorder.granted) == KEPT
+    subject = "rolebindings.rbac.authorization.k8s.io shop1/b-0"
+    assert tuple(recorder.granted[0]) == ("binding", subject, "ClusterRole edit to nobody")
+
+
+async def test_a_note_is_told_and_is_no_problem(spool: Spool) -> None:
+    findings = Findings()
+    recorder = Stored().recorder(spool, findings)
+    noted = item(notes=(Note("RolloutFollows", "its pods are replaced"),))
+    assert journal_item(Result(noted, "created")).notes == [
+        ("RolloutFollows", "its pods are replaced")
+    ]
+    assert journal_item(Result(noted, "failed", Note("Invalid", ""))).notes == []
+    await recorder(Result(noted, "created"))
+    assert recorder.notes == ["configmaps shop1/a: its pods are replaced"]
+    assert recorder.reasons == {("note", "RolloutFollows"): 1}
+    assert (findings.warnings, findings.errors) == (0, 0)
+
+
+async def test_why_objects_were_not_written_is_counted(spool: Spool) -> None:
+    recorder = Stored().recorder(spool, Findings())
+    for name in "ab":
+        await recorder(Result(item(name=name), "skipped", Note("Identical", "")))
+    await recorder(Result(item(name="c"), "failed", Note("Forbidden", "")))
+    assert recorder.reasons == {("skipped", "Identical"): 2, ("failed", "Forbidden"): 1}
+
+
+async def test_what_was_told_can_be_corrected(spool: Spool) -> None:
+    findings, stored = Findings(), Stored()
+    recorder = stored.recorder(spool, findings)
+    await recorder(Result(item(), "created"))
+    told = journal_item(Result(item(), "created"))
+    lost = msgspec.structs.replace(
+        told, action="failed", reason="Gone", problems=[("error", "Gone", "is gone")]
+    )
+    await recorder.correct(lost, was="created")
+    assert +recorder.counts == {"failed": 1}
+    assert recorder.reasons == {("failed", "Gone"): 1}
+    assert list(recorder.resources()) == [("v1/ConfigMap", "shop1/a(failed)")]
+    assert findings.errors == 1
 
 
 async def test_a_file_of_the_journal_is_stored_when_it_is_due(spool: Spool) -> None:

@@ -82,6 +82,24 @@ def test_objects_are_found_by_how_their_names_begin(spool: Spool) -> None:
     assert list(spool.namesakes_of("pods", "shop", "web-")) == []
 
 
+def test_what_was_written_and_is_not_seen_again_is_found(spool: Spool) -> None:
+    written = ("created", "updated")
+    for kind, where, action in (
+        ("v1/Pod", "shop/a", "created"),
+        ("v1/Pod", "shop/b", "updated"),
+        ("v1/Pod", "shop/c", "skipped"),
+        ("v1/Secret", "shop/a", "failed"),
+    ):
+        spool.note_result(kind, where, action)
+    assert spool.written_types(written) == ["v1/Pod"]
+    spool.see("v1/Pod", "shop/a")
+    spool.see("v1/Pod", "shop/elsewhere")
+    assert spool.unseen("v1/Pod", written) == [("shop/b", "updated")]
+    spool.correct_result("v1/Pod", "shop/b", "failed")
+    assert spool.unseen("v1/Pod", written) == []
+    assert ("v1/Pod", "shop/b", "failed") in list(spool.results())
+
+
 def test_what_an_earlier_run_did_is_remembered(spool: Spool) -> None:
     assert spool.done(A) is None
     spool.mark_done(A, "created")

@@ -36,7 +36,8 @@ KINDS = frozenset(
 )
 """Kinds that are privileged whatever is in them."""
 
-_LABEL_PREFIX = "pod-security.kubernetes.io/"
+LABEL_PREFIX = "pod-security.kubernetes.io/"
+"""Of the labels of a namespace by which pods are admitted."""
 _TOLD = 3
 
 
@@ -70,5 +71,5 @@ def pod_verdict(group_resource: str) -> Callable[[Object], Note | None] | None:
 def namespace_labels(obj: Object) -> list[Change]:
     """The pod-security labels of a namespace go."""
     own = labels(obj)
-    keys = [key for key in own if key.startswith(_LABEL_PREFIX)]
+    keys = [key for key in own if key.startswith(LABEL_PREFIX)]
     return removals(own, "/metadata/labels", keys, Cause("parameter", NAME))
