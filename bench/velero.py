@@ -2,18 +2,13 @@
 
 Order: kubeferry without other versions, with them, Velero, and again; each takes all of the
 cluster, to the same S3 server. One of the five kinds is served in two versions. Velero's server is
-its release, started anew for each pass and without its limits on requests (``_FLAGS``); its time is
+its release, started anew for each pass and without its limits on requests (``velero_server.FLAGS``); its time is
 that in phase ``InProgress``, without the queue before and the phases after.
 """
 
 import json
 import os
-import threading
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import count as counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,22 +16,17 @@ from typing import Any
 
 from bench import objects
 from bench.backup import ferry_pass
-from bench.cluster import Access, server_cpu
+from bench.cluster import server_cpu
 from bench.figures import Figure, Record, between, median
-from bench.measure import memory
+from bench.velero_server import FLAGS, SETTLE_SECONDS, watched, worked
 from tests import veleros
 from tests.clusters import Cluster
 from tests.s3server import S3Server
-from tests.veleros import NAMESPACE, TERMINAL, Velero
+from tests.veleros import Velero
 from tests.waiting import until
 
 GOAL = 10
 """How many times as long Velero's backup takes as kubeferry's without other versions."""
-_FLAGS = ("--client-qps=10000", "--client-burst=10000")
-_WAITING = ("", "New", "Queued", "ReadyToStart")
-_INTERVAL = 0.05
-_SETTLE_SECONDS = 3.0
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def measure(
@@ -133,14 +123,14 @@ def _serve_another_version(cluster: Cluster) -> None:
 def _velero_pass(velero: Velero, name: str, bucket: Path) -> dict[str, Any]:
     """One backup of everything by a server that has just started."""
     velero.stop()
-    velero.start(*_FLAGS)
-    time.sleep(_SETTLE_SECONDS)
+    velero.start(*FLAGS)
+    time.sleep(SETTLE_SECONDS)
     cluster = velero.cluster
     before, servers = os.getloadavg()[0], server_cpu(cluster)
-    with _watched(velero.group) as use:
+    with watched(velero.group) as use:
         created = time.perf_counter()
         velero.create("Backup", name, {"storageLocation": "bench", "snapshotVolumes": False})
-        begun, ended = _worked(cluster, name)
+        begun, ended = worked(cluster, "backups", name)
         cpu = use.cpu_since_start()
         backup = velero.ended("backup", name)
         whole = time.perf_counter() - created
@@ -157,80 +147,3 @@ def _velero_pass(velero: Velero, name: str, bucket: Path) -> dict[str, Any]:
         "load": [round(before, 2), round(os.getloadavg()[0], 2)],
         "server_cpu": meanwhile,
     }
-
-
-def _worked(cluster: Cluster, name: str) -> tuple[float, float]:
-    """When a backup began to be in progress and when it no longer was."""
-    access = Access.of(str(cluster.user_kubeconfig))
-    path = f"/apis/velero.io/v1/namespaces/{NAMESPACE}/backups/{name}"
-    asked = urllib.request.Request(
-        f"{access.server}{path}", headers={"Authorization": f"Bearer {access.token}"}
-    )
-    begun = 0.0
-    while True:
-        with urllib.request.urlopen(asked, context=access.tls, timeout=30) as answer:
-            phase = json.load(answer).get("status", {}).get("phase", "")
-        if not begun and phase not in _WAITING:
-            begun = time.perf_counter()
-        if phase in TERMINAL or (begun and phase != "InProgress"):
-            return begun, time.perf_counter()
-        time.sleep(_INTERVAL)
-
-
-@dataclass
-class _Use:
-    """What the processes of a group use; the plugins that ended count with who started them.
-
-    Attributes:
-        peak: MiB of resident memory, of the process that had most.
-        together: the same of all at once, sampled.
-    """
-
-    group: int
-    cpu: float = 0.0
-    peak: float = 0.0
-    together: float = 0.0
-
-    def sample(self) -> None:
-        """Looks at all of them."""
-        found = [memory(pid) for pid, _ in _processes(self.group)]
-        self.peak = max([self.peak, *(one.get("VmHWM", 0.0) for one in found)])
-        self.together = max(self.together, sum(one.get("VmRSS", 0.0) for one in found))
-
-    def cpu_since_start(self) -> float:
-        """CPU seconds since the first look."""
-        return sum(cpu for _, cpu in _processes(self.group)) - self.cpu
-
-
-def _processes(group: int) -> Iterator[tuple[int, float]]:
-    """Velero's processes and the CPU seconds of each, with those of its children that ended."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            name, _, rest = (folder / "stat").read_text().rpartition(")")
-        except OSError:
-            continue  # it has ended meanwhile
-        fields = rest.split()
-        if int(fields[2]) == group and "(velero" in name:
-            yield int(folder.name), sum(map(int, fields[11:15])) / _TICKS
-
-
-@contextmanager
-def _watched(group: int) -> Iterator[_Use]:
-    """Samples their memory while the block runs."""
-    use, done = _Use(group), threading.Event()
-    use.cpu = use.cpu_since_start()
-
-    def watch() -> None:
-        while not done.wait(_INTERVAL):
-            try:
-                use.sample()
-            except OSError:
-                continue  # one has ended while it was looked at
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield use
-    finally:
-        done.set()
-        watcher.join()
