@@ -2,8 +2,8 @@
 
 Order: kubeferry without other versions, with them, Velero, and again; each takes all of the
 cluster, to the same S3 server. One of the five kinds is served in two versions. Velero's server is
-its release, started anew for each pass and without its limits on requests (``velero_server.FLAGS``); its time is
-that in phase ``InProgress``, without the queue before and the phases after.
+its release, started anew for each pass and without its limits on requests; its time is that in
+phase ``InProgress``, without the queue before and the phases after.
 """
 
 import json

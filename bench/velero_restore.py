@@ -1,9 +1,9 @@
 """How long a restore takes Velero, and how long it takes kubeferry, of the same backup in one run.
 
 Both restore an archive of ours, with the same namespace mapping, the same renamed images (Velero's
-ConfigMap) and the same rules, each into an empty cluster, kubeferry before Velero and after it; then
-each once more over what it has just restored. Velero's time is that in phase ``InProgress``; its
-server is started anew for each pass and without its limits on requests.
+ConfigMap) and the same rules, each into an empty cluster, kubeferry before Velero and after it;
+then each once more over what it has just restored. Velero's time is that in phase ``InProgress``;
+its server is started anew for each pass and without its limits on requests.
 """
 
 import json
