@@ -18,6 +18,7 @@ from kubeferry.api.restore import ApplicationRestore
 from kubeferry.backup.kinds import NEVER_KINDS
 from kubeferry.backup.policies import ACTIONS, CONDITIONS, parse_policies
 from kubeferry.backup.select import EXCLUDE_LABEL
+from kubeferry.controller import phrases
 from kubeferry.controller.vaults import CREDENTIAL_SECRETS
 from kubeferry.durations import format_duration
 from kubeferry.kube.names import RESERVED_NAMESPACES
@@ -174,6 +175,15 @@ def test_every_reason_of_an_error_is_documented() -> None:
     told = pages.first_cells(pages.DOCS / "errors.md")
     assert known <= told
     assert told <= known | _reasons_of_objects(), "documented, but nothing says so"
+
+
+def test_every_message_of_the_ack_backup_center_is_documented() -> None:
+    literals = {
+        value for name, value in vars(phrases).items() if name.isupper() and isinstance(value, str)
+    }
+    assert len(literals) == 8
+    told = text("errors.md")
+    assert [one for one in sorted(literals) if f"`{one}" not in told] == []
 
 
 def test_every_reason_of_an_object_is_documented() -> None:

@@ -54,7 +54,7 @@ EVERYWHERE = (
             "restore's way is its own, the vault's keys, commands in pods by WebSocket",
             "list": "a backup reads every kind there is, in pages",
             "create": "a restore creates every kind there is, those included that it defines "
-            "itself; commands in pods",
+            "itself; commands in pods; events of tasks",
             "patch": "a restore with `existingResourcePolicy` `update` or `recreate`, and what a "
             "service account that is there lacks; a status that is restored; how a task or a vault "
             "is; a finalizer holds a backup whose applications are still frozen by a hook",

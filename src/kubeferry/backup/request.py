@@ -5,7 +5,7 @@ from typing import Any
 
 from kubeferry.backup.hooks import Command
 from kubeferry.backup.selection import Selection
-from kubeferry.report import Problem
+from kubeferry.report import Problem, ReasonCount
 from kubeferry.vault.metadata import SourceCluster
 
 
@@ -44,7 +44,8 @@ class BackupRequest:
 class BackupResult:
     """What came of it. ``phase`` is ``Completed`` or ``PartiallyFailed``; times are RFC 3339.
 
-    ``hooks_attempted`` are the hooks that were run, ``hooks_failed`` those that did not end well.
+    ``hooks_attempted`` are the hooks that were run, ``hooks_failed`` those that did not end well;
+    ``reasons`` say what problems there were.
     """
 
     phase: str
@@ -58,3 +59,4 @@ class BackupResult:
     hooks_attempted: int
     hooks_failed: int
     first_problem: Problem | None
+    reasons: tuple[ReasonCount, ...] = ()

@@ -7,6 +7,7 @@
 Killed at any instant, nothing is visible in the vault and the same task can run again.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from kubeferry.backup.choice import choose
@@ -19,7 +20,7 @@ from kubeferry.errors import ArchiveError, BackupMissing
 from kubeferry.kube.client import Client
 from kubeferry.kube.support import check_supported
 from kubeferry.logs import TaskLog
-from kubeferry.report import Findings, Problem, Reporter, Several
+from kubeferry.report import Findings, Problem, Reporter, Several, reason_counts
 from kubeferry.vault.claim import Owner, name_taken
 from kubeferry.vault.commit import SideFiles, commit_backup
 from kubeferry.vault.metadata import BackupFacts, load_backup
@@ -80,7 +81,8 @@ async def run_backup(
         side = SideFiles(log=log.read(), results=findings.results(), volumes=collected.volumes)
         facts = await commit_backup(store, written, facts, side=side)
     first = next((one for one in findings.problems if one.level == "error"), None)
-    return _result(facts, first=first or next(iter(findings.problems), None))
+    ended = _result(facts, first=first or next(iter(findings.problems), None))
+    return replace(ended, reasons=reason_counts(findings.reasons))
 
 
 async def committed(request: BackupRequest, store: Store) -> BackupFacts | None:

@@ -16,14 +16,15 @@ from kubeferry.backup.run import committed, run_backup
 from kubeferry.controller import vaults
 from kubeferry.controller.context import Context
 from kubeferry.controller.frozen import Debts, problems_told
+from kubeferry.controller.phrases import ending, failure
 from kubeferry.controller.resources import BACKUPS
 from kubeferry.controller.status import ProgressWriter, patch_status
 from kubeferry.controller.sync import LOCATION_LABEL, write_synced_status
-from kubeferry.controller.task import ending, keep_running, wait_for_vault, wants_running
+from kubeferry.controller.task import keep_running, wait_for_vault, wants_running
 from kubeferry.errors import ApiError, ArchiveError, BackupMissing, InvalidInput, VaultError
 from kubeferry.kube.names import label_value
 from kubeferry.kube.objects import Object, annotations, metadata
-from kubeferry.report import Findings, Several
+from kubeferry.report import Findings, Several, reason_counts
 from kubeferry.vault.metadata import load_backup
 
 
@@ -110,6 +111,7 @@ class BackupReconciler:
                 warnings=result.warnings,
                 errors=result.errors,
                 first=str(result.first_problem or ""),
+                reasons=result.reasons,
             ),
             # As the vault has them, so that every cluster tells the same.
             "startTimestamp": result.started,
@@ -139,7 +141,7 @@ class BackupReconciler:
             finally:
                 await store.aclose()
         except (InvalidInput, VaultError) as error:
-            return f"{error.reason}: {error}"
+            return failure(error, BACKUPS)
         return ""
 
     async def _preview(
@@ -158,6 +160,7 @@ class BackupReconciler:
             warnings=findings.warnings,
             errors=findings.errors,
             first=str(first or next(iter(findings.problems), "")),
+            reasons=reason_counts(findings.reasons),
         )
         phase = "PartiallyFailed" if findings.errors else "Completed"
         if refusal:

@@ -10,10 +10,11 @@ from kubeferry.api.restore import ApplicationRestore
 from kubeferry.clock import timestamp
 from kubeferry.controller import vaults
 from kubeferry.controller.context import Context
+from kubeferry.controller.phrases import ending
 from kubeferry.controller.resources import BACKUPS, RESTORES
 from kubeferry.controller.status import ProgressWriter, patch_status
 from kubeferry.controller.sync import create_synced
-from kubeferry.controller.task import ending, keep_running, wait_for_vault
+from kubeferry.controller.task import keep_running, wait_for_vault
 from kubeferry.errors import Interrupted, InvalidInput, NotFound
 from kubeferry.kube.objects import Object
 from kubeferry.vault.store import Store
@@ -83,6 +84,7 @@ class RestoreReconciler:
                 warnings=result.warnings,
                 errors=result.errors,
                 first=str(result.first_problem or ""),
+                reasons=result.reasons,
             ),
             "completionTimestamp": timestamp(context.clock()),
             "progress": {"itemsDone": total, "totalItems": total},

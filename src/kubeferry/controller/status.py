@@ -8,7 +8,7 @@ from kubeferry.errors import ApiError, Conflict, NotFound
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import metadata
-from kubeferry.report import Problem
+from kubeferry.report import Problem, Reporter
 
 PROGRESS_SECONDS = 1.0
 FIELD_MANAGER = "kubeferry-controller"
@@ -66,8 +66,9 @@ class ProgressWriter:
     figures itself, after ``run`` has returned, or an older figure could arrive later.
     """
 
-    def __init__(self, write: Callable[[dict[str, Any]], Any]) -> None:
+    def __init__(self, write: Callable[[dict[str, Any]], Any], events: Reporter) -> None:
         self._write = write
+        self._events = events
         self._done = 0
         self._total = 0
         self._counts = {"warning": 0, "error": 0}
@@ -75,6 +76,7 @@ class ProgressWriter:
 
     def phase(self, name: str) -> None:
         """Phases are told by events and logs."""
+        self._events.phase(name)
 
     def progress(self, done: int, total: int | None) -> None:
         """Notes how far the task is."""
@@ -83,6 +85,7 @@ class ProgressWriter:
 
     def problem(self, problem: Problem) -> None:
         """Counts it."""
+        self._events.problem(problem)
         self._counts[problem.level] += 1
 
     async def run(self) -> None:

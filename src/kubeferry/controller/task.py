@@ -26,7 +26,9 @@ from kubeferry.api.location import ANNOTATION, BackupLocation, LocationStatus
 from kubeferry.api.metadata import read
 from kubeferry.clock import parse_timestamp, timestamp
 from kubeferry.controller.context import Context
+from kubeferry.controller.events import TaskEvents
 from kubeferry.controller.frozen import LOOK_SECONDS, owes, problems_told, settle_task
+from kubeferry.controller.phrases import defect, failure, result, worn_out
 from kubeferry.controller.status import ProgressWriter, patch_status
 from kubeferry.errors import (
     ApiLost,
@@ -155,27 +157,45 @@ async def run_task(
             context.client, resource, name, status, namespace=context.namespace, uid=uid
         )
 
+    async with TaskEvents(context.client, resource, obj, clock=context.clock) as events:
+        final = await _ended(context, resource, obj, body, write, tries, events)
+        if final["phase"] == "Failed":
+            with suppress(NotFound):
+                obj = await context.client.get(resource, name, namespace=context.namespace)
+            final = _with_debts(final, obj)
+        await write(final)
+        _log.info("%s %s: %s", resource.kind, name, final["phase"])
+        events.say(final["phase"], result(final), warning=final["phase"] != "Completed")
+
+
+async def _ended(
+    context: Context,
+    resource: Resource,
+    obj: Object,
+    body: Body,
+    write: Write,
+    tries: Tries,
+    events: TaskEvents,
+) -> dict[str, Any]:
+    """Begins the task, or goes on with it; its final status. Raises as ``run_task``."""
     attempts = int(at(obj, ("status", "attempts")) or 0)
-    if attempts >= MAX_ATTEMPTS and not tries.is_counted:
-        final = _failed(context, _worn_out(context))
+    if tries.is_counted:
+        pass
+    elif attempts >= MAX_ATTEMPTS:
+        return _failed(context, worn_out(_died(context)))
     else:
-        begun = _begun(context, obj, attempts=attempts + (not tries.is_counted))
-        await write(begun)
-        tries.is_counted = True
-        try:
-            final = await _work(context, obj, body, write, tries)
-        except asyncio.CancelledError:
-            # Where the process was killed instead, its attempt stays.
-            with suppress(FerryError, TimeoutError):
-                async with asyncio.timeout(STOP_SECONDS):
-                    await write({"attempts": begun["attempts"] - 1})
-            raise
-    if final["phase"] == "Failed":
-        with suppress(NotFound):
-            obj = await context.client.get(resource, name, namespace=context.namespace)
-        final = _with_debts(final, obj)
-    await write(final)
-    _log.info("%s %s: %s", resource.kind, name, final["phase"])
+        attempts += 1
+        events.say("Started", "begun" if attempts == 1 else f"goes on, attempt {attempts}")
+    await write(_begun(context, obj, attempts=attempts))
+    tries.is_counted = True
+    try:
+        return await _work(context, resource, obj, body, write, tries, events)
+    except asyncio.CancelledError:
+        # Where the process was killed instead, its attempt stays.
+        with suppress(FerryError, TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await write({"attempts": attempts - 1})
+        raise
 
 
 def _with_debts(final: dict[str, Any], obj: Object) -> dict[str, Any]:
@@ -197,10 +217,16 @@ def _begun(context: Context, obj: Object, *, attempts: int) -> dict[str, Any]:
 
 
 async def _work(
-    context: Context, obj: Object, body: Body, write: Write, tries: Tries
+    context: Context,
+    resource: Resource,
+    obj: Object,
+    body: Body,
+    write: Write,
+    tries: Tries,
+    events: TaskEvents,
 ) -> dict[str, Any]:
     """Does the work; the final status. Raises ``ApiLost`` or ``Interrupted``."""
-    writer = ProgressWriter(write)
+    writer = ProgressWriter(write, events)
     progress = asyncio.create_task(writer.run())
     try:
         final = await body(obj, writer)
@@ -211,28 +237,27 @@ async def _work(
     except VaultUnavailable as error:
         had_begun = at(obj, ("status", "phase")) is not None
         if not had_begun or not tries.may_wait(context.clock()):
-            return _failed(context, f"{error.reason}: {error}")
+            return _failed(context, failure(error, resource))
         await write({"message": f"waits for its vault: {error}"})
         raise Interrupted(f"its vault does not answer: {error}") from error
     except FerryError as error:
-        final = _failed(context, f"{error.reason}: {error}")
+        final = _failed(context, failure(error, resource))
     except Exception as error:
         # A defect of ours must not leave a task that looks as if it ran.
         _log.exception("%s %s: a defect of kubeferry", obj["kind"], metadata(obj)["name"])
-        final = _failed(context, _defect(error))
+        final = _failed(context, defect(error))
     finally:
         progress.cancel()
         await asyncio.gather(progress, return_exceptions=True)
     return final
 
 
-def _worn_out(context: Context) -> str:
-    error = TaskFailed(
+def _died(context: Context) -> TaskFailed:
+    return TaskFailed(
         f"{MAX_ATTEMPTS} controllers began it and died before its end",
         remedy=f"see why: kubectl -n {context.namespace} describe pod and logs --previous of the "
         "controller; OOMKilled needs a higher memory limit; then create a new task",
     )
-    return f"{error.reason}: {error}"
 
 
 def _failed(context: Context, message: str) -> dict[str, Any]:
@@ -241,24 +266,6 @@ def _failed(context: Context, message: str) -> dict[str, Any]:
         "message": message,
         "completionTimestamp": timestamp(context.clock()),
     }
-
-
-def _defect(error: Exception) -> str:
-    """What a person is told; the error's own text may hold anything, so it stays in the log."""
-    what = f": {error.strerror}" if isinstance(error, OSError) and error.strerror else ""
-    return f"InternalError: {type(error).__name__}{what}, see the controller's log"
-
-
-def ending(*, warnings: int, errors: int, first: str) -> str | None:
-    """The message of a task that ended: none for a clean one, else the counts and the first."""
-    if not errors and not warnings:
-        return None
-    counts = [
-        f"{count} {what}{'' if count == 1 else 's'}"
-        for count, what in ((errors, "error"), (warnings, "warning"))
-        if count
-    ]
-    return f"{' and '.join(counts)}; the first: {first}" if first else " and ".join(counts)
 
 
 def _is_old(context: Context, status: LocationStatus) -> bool:
@@ -286,9 +293,7 @@ async def wait_for_vault(context: Context, name: str, *, place: str) -> None:
                     if is_told and status.phase == "Available":
                         return
                     if is_told and status.phase == "Unavailable" and not _is_old(context, status):
-                        raise VaultUnavailable(
-                            f"backup vault is unavailable: {status.message}", place=f"vault {name}"
-                        )
+                        raise VaultUnavailable(status.message, place=f"vault {name}")
                 elif not await context.is_registered(name):
                     raise InvalidInput(
                         f"no vault is registered as {name!r} in this cluster",
@@ -299,6 +304,5 @@ async def wait_for_vault(context: Context, name: str, *, place: str) -> None:
                 await asyncio.sleep(0.1)
     except TimeoutError:
         raise VaultUnavailable(
-            f"backup vault is unavailable: not initialised in {VAULT_SECONDS:.0f} s",
-            place=f"vault {name}",
+            f"not initialised in {VAULT_SECONDS:.0f} s", place=f"vault {name}"
         ) from None

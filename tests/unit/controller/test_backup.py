@@ -82,7 +82,8 @@ async def test_a_dry_run_tells_how_the_backup_would_end(ground: Ground) -> None:
     status = await ended(ground, "n")
     assert (status["phase"], status["errors"]) == ("Completed", 1)
     assert status["message"] == (
-        "a dry run: the backup would end PartiallyFailed: 1 error; the first: gone: "
+        "a dry run: the backup would end PartiallyFailed: PROCESS velero partially completed: "
+        "1 error; the first: gone: "
         "NamespaceMissing: was asked for and does not exist"
     )
 
@@ -93,7 +94,9 @@ async def test_a_dry_run_tells_that_the_name_is_taken(ground: Ground) -> None:
     await ground.create(BACKUPS, "nightly", storageLocation="vault", dryRun=True)
     status = await ended(ground, "nightly")
     assert status["phase"] == "Completed"
-    assert status["message"].startswith("a dry run: the backup would end Failed: BackupExists: ")
+    assert status["message"].startswith(
+        "a dry run: the backup would end Failed: backup already exists in OSS bucket: BackupExists"
+    )
     assert status["preview"]["objects"] > 0
 
 
@@ -169,5 +172,5 @@ async def test_a_name_that_a_backup_of_veleros_has_is_refused_before_anything_is
     await ground.create(BACKUPS, "nightly", storageLocation="vault", includedNamespaces=["gone"])
     status = await ended(ground, "nightly")
     assert status["phase"] == "Failed"
-    assert status["message"].startswith("BackupExists: ")
+    assert status["message"].startswith("backup already exists in OSS bucket: BackupExists: ")
     assert "a backup named 'nightly' is in the vault already" in status["message"]

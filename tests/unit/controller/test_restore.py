@@ -224,7 +224,9 @@ async def test_a_backup_may_be_in_a_vault_that_does_not_answer(ground: Ground) -
     await vaults(ground, "b")
     status = await restored(ground)
     assert status["phase"] == "Failed"
-    assert status["message"].startswith("VaultUnavailable: spec.backupName: no finished backup")
+    assert status["message"].startswith(
+        "VaultError: backup vault is unavailable: VaultUnavailable: spec.backupName: no finished"
+    )
     assert "vault b was not asked" in status["message"]
 
 

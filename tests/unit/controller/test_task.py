@@ -13,7 +13,6 @@ from kubeferry.controller.task import (
     VAULT_PATIENCE,
     Body,
     Tries,
-    ending,
     keep_running,
     run_task,
     wait_for_vault,
@@ -84,18 +83,19 @@ async def test_a_task_is_in_progress_before_anything_is_done_and_ends_after_ever
         ),
         pytest.param(
             VaultUnavailable("no space", place="s3://b"),
-            "VaultUnavailable: s3://b: no space",
+            "VaultError: backup vault is unavailable: VaultUnavailable: s3://b: no space",
             id="its vault",
         ),
         pytest.param(ArchiveDamaged("is cut off"), "ArchiveDamaged: is cut off", id="its archive"),
         pytest.param(
             RuntimeError("s3cr3t"),
-            "InternalError: RuntimeError, see the controller's log",
+            "internal error: InternalError: RuntimeError, see the controller's log",
             id="a defect, whose own text stays in the log",
         ),
         pytest.param(
             OSError(28, "No space left on device"),
-            "InternalError: OSError: No space left on device, see the controller's log",
+            "internal error: InternalError: OSError: No space left on device, see the controller's "
+            "log",
             id="the machine",
         ),
     ],
@@ -209,7 +209,9 @@ async def test_a_resumed_task_waits_for_its_vault_but_not_for_ever(ground: Groun
     await run(ground, Work(lost), tries)
     status = await ground.status(BACKUPS, "b")
     assert status["phase"] == "Failed"
-    assert status["message"] == "VaultUnavailable: vault vault: AccessDenied"
+    assert status["message"] == (
+        "VaultError: backup vault is unavailable: VaultUnavailable: vault vault: AccessDenied"
+    )
 
 
 async def test_a_vault_that_is_lost_twice_is_waited_for_twice(ground: Ground) -> None:
@@ -304,20 +306,6 @@ async def test_a_task_made_anew_follows_the_older_one(ground: Ground) -> None:
     assert keep_running(ground.context, BACKUPS, "b", new, work) is None
     await until_idle(ground.context)
     assert (await ground.status(BACKUPS, "b"))["phase"] == "Completed"
-
-
-@pytest.mark.parametrize(
-    ("warnings", "errors", "first", "message"),
-    [
-        pytest.param(0, 0, "", None, id="a clean end needs no words"),
-        pytest.param(0, 1, "x: bad", "1 error; the first: x: bad", id="one error"),
-        pytest.param(2, 0, "x", "2 warnings; the first: x", id="warnings"),
-        pytest.param(1, 2, "x", "2 errors and 1 warning; the first: x", id="errors go first"),
-        pytest.param(0, 2, "", "2 errors", id="the first is not known any more"),
-    ],
-)
-def test_the_message_of_an_end(warnings: int, errors: int, first: str, message: str | None) -> None:
-    assert ending(warnings=warnings, errors=errors, first=first) == message
 
 
 async def set_phase(ground: Ground, *, generation: int = 1, **status: str) -> None:
