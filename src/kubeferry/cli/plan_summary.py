@@ -5,18 +5,20 @@ order of the restore, then one ``{"type": "summary", ...}``.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from kubeferry import codec
 from kubeferry.cli.output import counted, printable, table
-from kubeferry.cli.plan_view import Look, draw
+from kubeferry.cli.plan_view import Look, draw, marked_lines
 from kubeferry.kube.names import Identity
 from kubeferry.restore.existing import PRESENT
+from kubeferry.restore.granted import TITLES, Granted, grants
 from kubeferry.restore.hooks import InitWait, PodHook
 from kubeferry.restore.plan import WRITING, PlanItem
 from kubeferry.restore.report import change_line, is_secret, is_told
+from kubeferry.restore.rollouts import ROLLOUT
 from kubeferry.restore.waves import Step
 from kubeferry.transform.hook_annotations import ANNOTATION
 
@@ -30,6 +32,8 @@ _NAMES = {
     "fail": "cannot be restored",
 }
 _THERE = "there"
+_TOLD = 5
+"""Rollouts, and grants of one sort, that are told."""
 _KEPT = 10_000
 """Images that are remembered."""
 
@@ -42,6 +46,10 @@ class Tally:
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
     causes: Counter[tuple[str, str]] = field(default_factory=Counter)
     images: Counter[str] = field(default_factory=Counter)
+    grants: Counter[str] = field(default_factory=Counter)
+    granted: list[Granted] = field(default_factory=list)
+    rollouts: list[str] = field(default_factory=list)
+    notes: Counter[str] = field(default_factory=Counter)
     hooks: int = 0
     warnings: int = 0
     errors: int = 0
@@ -57,6 +65,15 @@ class Tally:
             return
         self.causes.update({(one.cause.mechanism, one.cause.rule) for one in item.changes})
         self.hooks += len(item.hooks)
+        subject = str(item.target)
+        for grant in grants(item.target.group_resource, item.object or {}):
+            self.grants[grant.what] += 1
+            if self.grants[grant.what] <= _TOLD:
+                self.granted.append(Granted(grant.what, subject, grant.text))
+        for note in item.notes:
+            self.notes[note.reason] += 1
+            if note.reason == ROLLOUT and len(self.rollouts) < _TOLD:
+                self.rollouts.append(f"{subject}: {note.message}")
         for image in item.images:
             if image in self.images or len(self.images) < _KEPT:
                 self.images[image] += 1
@@ -113,6 +130,8 @@ def summary_lines(tally: Tally, look: Look) -> Iterator[str]:
     if tally.hooks:
         yield ""
         yield f"{counted(tally.hooks, 'hook')} to run in restored pods"
+    yield from rollout_lines(tally.rollouts, tally.notes[ROLLOUT], look)
+    yield from grant_lines(tally.grants, tally.granted)
     if tally.images:
         yield ""
         yield "Images that must exist before; a restore copies none"
@@ -122,6 +141,34 @@ def summary_lines(tally: Tally, look: Look) -> Iterator[str]:
         yield f"{counted(tally.errors, 'error')} and {counted(tally.warnings, 'warning')} above"
     if tally.errors:
         yield f"The restore would end {look.paint('PartiallyFailed', fg='red')}"
+
+
+def rollout_lines(first: Sequence[str], count: int, look: Look) -> Iterator[str]:
+    """The rollouts that will follow, of which the first are known."""
+    if not count:
+        return
+    yield ""
+    yield f"Rollouts that will follow: {count:,}"
+    for one in first:
+        yield from marked_lines(one, "  ", look, fg="blue", mark="i")
+    if count > len(first):
+        yield f"  and {count - len(first):,} more"
+
+
+def grant_lines(counts: Mapping[str, int], first: Sequence[Granted]) -> Iterator[str]:
+    """What is granted, sort by sort, of which the first are known."""
+    if not counts:
+        return
+    yield ""
+    yield "Rights and more that it grants"
+    for what, title in TITLES.items():
+        if not counts.get(what):
+            continue
+        yield f"  {title}: {counts[what]:,}"
+        told = [one for one in first if one.what == what]
+        yield from (f"    {printable(f'{one.subject}: {one.text}')}" for one in told)
+        if counts[what] > len(told):
+            yield f"    and {counts[what] - len(told):,} more"
 
 
 def _ends(tally: Tally) -> Counter[str]:
@@ -160,6 +207,12 @@ def json_lines(steps: Iterable[tuple[Step, Iterable[PlanItem]]], tally: Tally) -
             "errors": tally.errors,
             "images": sorted(tally.images),
             "hooks": tally.hooks,
+            "reasons": [
+                {"action": action, "reason": reason, "count": count}
+                for (action, reason), count in sorted(tally.reasons.items())
+            ],
+            "grants": dict(tally.grants),
+            "rollouts": tally.notes[ROLLOUT],
         }
     ).decode()
 
@@ -182,9 +235,13 @@ def item_json(step: Step, item: PlanItem) -> dict[str, Any]:
         ]
     if item.why is not None:
         line["reason"], line["message"] = item.why
-    for name, notes in (("warnings", item.warnings), ("errors", item.errors)):
+    named = (("notes", item.notes), ("warnings", item.warnings), ("errors", item.errors))
+    for name, notes in named:
         if notes:
             line[name] = [note._asdict() for note in notes]
+    granted = grants(item.target.group_resource, item.object or {})
+    if granted:
+        line["grants"] = [one._asdict() for one in granted]
     if item.images:
         line["images"] = list(item.images)
     if item.hooks:

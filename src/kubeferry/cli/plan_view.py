@@ -5,7 +5,8 @@
                 ~ /spec/template/spec/containers/0/volumeMounts/0/mountPath:
                     /usr/share/nginx/html -> /data              (modifier rule 1, patch 2 replace)
 
-A hook that is run in a pod once that is there comes after the pod's changes, marked ``*``.
+A hook that is run in a pod once that is there comes after the pod's changes, marked ``*``. What is
+to be known and no warning is marked ``i``.
 
 What every object meets alike (its status goes, two labels come) is said once, unless ``full``. Long
 values are cut, unless ``full``. Values of Secrets are never shown.
@@ -119,24 +120,25 @@ def item_lines(item: PlanItem, look: Look, *, last: bool) -> Iterator[str]:
     indent = f"{below}        "
     lines = [change_line(change, secret=is_secret(item)) for change in item.changes]
     if item.action in WRITING:
-        moved = next((one for one in lines if _moves(one)), None)
-        yield _aligned(head, _cause(moved) if moved and not look.full else "", look)
+        moved = next((one for one in lines if moves(one)), None)
+        yield aligned(head, cause_text(moved) if moved and not look.full else "", look)
         for line in lines:
-            if look.full or not (_moves(line) or _is_common(line) or item.present):
-                yield from change_lines(_shown(line, look), indent, look)
+            if look.full or not (moves(line) or is_common(line) or item.present):
+                yield from change_lines(shown_change(line, look), indent, look)
         for hook in item.hooks:
             yield from hook_lines(hook, indent, look, owner=item.owner)
     elif item.why is not None:
         whole = f"{head}: {printable(item.why.message)}"
         if item.action == "skip" and _fits(whole, item.why.reason, look):
-            yield _aligned(whole, item.why.reason, look)
+            yield aligned(whole, item.why.reason, look)
         else:
             yield head
-            yield from _note(item.why, indent, look, fg=colour)
+            yield from note_lines(item.why, indent, look, fg=colour)
     yield from _difference_lines(item, indent, look)
-    for notes, fg in ((item.warnings, "yellow"), (item.errors, "red")):
+    for notes, fg in ((item.notes, "blue"), (item.warnings, "yellow"), (item.errors, "red")):
         for note in notes:
-            yield from _note(note, indent, look, fg=fg)
+            mark = "i" if notes is item.notes else "!"
+            yield from note_lines(note, indent, look, fg=fg, mark=mark)
 
 
 def _difference_lines(item: PlanItem, indent: str, look: Look) -> Iterator[str]:
@@ -144,7 +146,7 @@ def _difference_lines(item: PlanItem, indent: str, look: Look) -> Iterator[str]:
     changes = item.present.changes if item.present is not None else ()
     shown = changes if look.full else changes[:_DIFFERENCES]
     for change in shown:
-        line = _shown(change_line(change, secret=is_secret(item)), look)
+        line = shown_change(change_line(change, secret=is_secret(item)), look)
         yield from change_lines(replace(line, cause=""), indent, look)
     if len(changes) > len(shown):
         yield f"{indent}  and {len(changes) - len(shown):,} more; --full shows them"
@@ -173,14 +175,14 @@ def change_lines(change: Shown, indent: str, look: Look) -> Iterator[str]:
     head = f"{indent}{look.paint(change.mark, fg=_MARKS[change.mark], bold=True)} {change.pointer}"
     value = _both(change, look)
     if not value or _fits(f"{head}: {value}", cause, look):
-        yield _aligned(f"{head}: {value}" if value else head, cause, look)
+        yield aligned(f"{head}: {value}" if value else head, cause, look)
         return
     deeper = f"{indent}    "
     if _fits(f"{deeper}{value}", cause, look):
         yield f"{head}:"
-        yield _aligned(f"{deeper}{value}", cause, look)
+        yield aligned(f"{deeper}{value}", cause, look)
         return
-    yield _aligned(f"{head}:", cause, look)
+    yield aligned(f"{head}:", cause, look)
     if _fits(f"{deeper}{value}", "", look):
         yield f"{deeper}{value}"
         return
@@ -218,7 +220,8 @@ def _folded(text: str, width: int) -> Iterator[str]:
 _MARKS = {"~": "cyan", "+": "green", "-": "red", "*": "blue"}
 
 
-def _shown(line: dict[str, Any], look: Look) -> Shown:
+def shown_change(line: dict[str, Any], look: Look) -> Shown:
+    """A change as ``report.change_line`` tells it, as it is shown."""
     has_old, has_new = "old" in line, "new" in line
     mark = "~" if has_old == has_new else "+" if has_new else "-"
     pointer = line["pointer"]
@@ -229,7 +232,7 @@ def _shown(line: dict[str, Any], look: Look) -> Shown:
         printable(pointer) or "the object",
         value_text(line["old"], look) if has_old else None,
         value_text(line["new"], look) if has_new else None,
-        _cause(line),
+        cause_text(line),
     )
 
 
@@ -242,7 +245,7 @@ def value_text(value: Any, look: Look) -> str:
     return f"{text[:_VALUE]}... ({len(text):,} characters)"
 
 
-def _cause(line: dict[str, Any]) -> str:
+def cause_text(line: dict[str, Any]) -> str:
     """Why, shortly: a parameter's name, ``modifier rule 1, patch 2``, ``automatic: claim-binding``.
 
     Which entry of a parameter it was can be seen by the old value, unless it is a hook; ``-o json``
@@ -268,33 +271,34 @@ def _identity(item: PlanItem, look: Look) -> str:
     return f"{printable(kind)} {look.paint(name, bold=True)}"
 
 
-def _moves(line: dict[str, Any]) -> bool:
+def moves(line: dict[str, Any]) -> bool:
     """Whether the heading says it already: another namespace, a namespace's other name."""
     is_parameter = line["mechanism"] == "parameter"
     return is_parameter and line["pointer"] in (_MOVED, _RENAMED)
 
 
-def _is_common(line: dict[str, Any]) -> bool:
+def is_common(line: dict[str, Any]) -> bool:
+    """Whether every object meets the change alike."""
     return line["mechanism"] == "automatic" and line["rule"] in _COMMON
 
 
-def _note(note: Note, indent: str, look: Look, *, fg: str) -> Iterator[str]:
+def note_lines(note: Note, indent: str, look: Look, *, fg: str, mark: str = "!") -> Iterator[str]:
     """A reason and its sentence, wrapped."""
-    return marked_lines(f"{note.reason}: {note.message}", indent, look, fg=fg)
+    return marked_lines(f"{note.reason}: {note.message}", indent, look, fg=fg, mark=mark)
 
 
-def marked_lines(text: str, indent: str, look: Look, *, fg: str) -> Iterator[str]:
-    """A text behind a ``!``, wrapped."""
+def marked_lines(text: str, indent: str, look: Look, *, fg: str, mark: str = "!") -> Iterator[str]:
+    """A text behind a mark, wrapped."""
     line = ""
     first = True
     for word in printable(text).split(" "):
         longer = f"{line} {word}" if line else word
         if line and cells(indent) + cells(longer) + 2 > look.width:
-            yield f"{indent}{look.paint('! ' if first else '  ', fg=fg)}{line}"
+            yield f"{indent}{look.paint(f'{mark} ' if first else '  ', fg=fg)}{line}"
             line, first = word, False
         else:
             line = longer
-    yield f"{indent}{look.paint('! ' if first else '  ', fg=fg)}{line}"
+    yield f"{indent}{look.paint(f'{mark} ' if first else '  ', fg=fg)}{line}"
 
 
 def _fits(text: str, right: str, look: Look) -> bool:
@@ -302,7 +306,7 @@ def _fits(text: str, right: str, look: Look) -> bool:
     return look.cells(text) + room <= look.width
 
 
-def _aligned(text: str, right: str, look: Look) -> str:
+def aligned(text: str, right: str, look: Look) -> str:
     """The text with its cause in parentheses at the right margin, three spaces apart at least."""
     if not right:
         return text

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 
 from kubeferry.cli.plan_summary import Tally, item_json, json_lines, plan_lines
 from kubeferry.cli.plan_view import Look
@@ -106,7 +107,55 @@ def test_json_is_a_line_an_object_and_a_summary_without_secrets() -> None:
         "errors": 0,
         "images": [IMAGE],
         "hooks": 0,
+        "reasons": [{"action": "skip", "reason": "NeverRestored", "count": 1}],
+        "grants": {},
+        "rollouts": 0,
     }
+
+
+BINDING = PlanItem(
+    Identity("rolebindings.rbac.authorization.k8s.io", "shop", "b"),
+    Identity("rolebindings.rbac.authorization.k8s.io", "shop1", "b"),
+    Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", True),
+    "create",
+    {"roleRef": {"kind": "Role", "name": "r"}, "subjects": [{"kind": "User", "name": "u"}]},
+)
+ROLLING = PlanItem(
+    Identity("statefulsets.apps", "shop", "web"),
+    Identity("statefulsets.apps", "shop1", "web"),
+    Resource("apps", "v1", "statefulsets", "StatefulSet", True),
+    "create",
+    {},
+    notes=(Note("RolloutFollows", "web-0 is replaced"),),
+)
+
+
+def test_the_summary_tells_what_is_granted_and_which_rollouts_follow() -> None:
+    many = [replace(BINDING, target=BINDING.target._replace(name=f"b-{n}")) for n in range(7)]
+    left_out = replace(BINDING, action="skip", object=None, why=Note("Identical", "is there"))
+    text = "\n".join(plan_lines([(STEPS[11], [*many, left_out, ROLLING])], Look()))
+    assert text.partition("automatic")[0].partition("\nSummary")[2].splitlines()[3:] == [
+        "Rollouts that will follow: 1",
+        "  i statefulsets.apps shop1/web: web-0 is replaced",
+        "",
+        "Rights and more that it grants",
+        "  bindings of roles: 7",
+        *(
+            f"    rolebindings.rbac.authorization.k8s.io shop1/b-{number}: Role r to User u"
+            for number in range(5)
+        ),
+        "    and 2 more",
+    ]
+
+
+def test_json_has_notes_and_grants_and_counts_them() -> None:
+    plan = [(STEPS[11], [BINDING, ROLLING])]
+    binding, rolling, summary = map(json.loads, json_lines(plan, Tally()))
+    assert binding["grants"] == [{"what": "binding", "text": "Role r to User u"}]
+    assert rolling["notes"] == [{"reason": "RolloutFollows", "message": "web-0 is replaced"}]
+    assert "grants" not in rolling
+    assert (summary["grants"], summary["rollouts"]) == ({"binding": 1}, 1)
+    assert summary["warnings"] == 0
 
 
 def test_hooks_are_counted_and_each_is_told_with_who_asked_for_it() -> None:

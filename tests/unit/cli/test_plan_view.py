@@ -167,6 +167,11 @@ def test_warnings_of_an_object_that_is_created_are_below_its_changes() -> None:
     assert shown[-1].strip() == "! Odd: look at it"
 
 
+def test_what_is_to_be_known_and_no_warning_has_a_mark_of_its_own() -> None:
+    noted = replace(item(), notes=(Note("RolloutFollows", "its pods are replaced"),))
+    assert lines(noted)[-1] == "            i RolloutFollows: its pods are replaced"
+
+
 def test_hooks_of_a_pod_come_after_its_changes_with_who_asked_for_them() -> None:
     added = Change(
         "/spec/initContainers", MISSING, [{"name": "a"}], Cause("parameter", "hooks migrate")
