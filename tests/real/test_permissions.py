@@ -77,6 +77,10 @@ def site(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
             assert backup["status"]["phase"] == "Completed", backup["status"]
             assert restore["status"]["phase"] == "Completed", restore["status"]
             restored_over(started)
+            gone = {"kind": "ConfigMap", "name": "gone-resource-modifier"}
+            started.restore("shop-5", "shop-1", resourceModifier=gone)
+            failed = started.ended("applicationrestore", "shop-5")
+            assert failed["status"]["phase"] == "Failed", failed["status"]
             yield started
         finally:
             started.stop()
@@ -267,6 +271,7 @@ CALLS = {
     "vault delete": "{}",
     "backup create": "{}-1 --vault vault --include-namespaces shop --wait --timeout 60s",
     "restore create": "{}-1 --from-backup shop-1 --namespace-mapping shop=shop-4 --wait",
+    "restore retry": "shop-5 --name {}-retry",
     "vault key create": "vault",
     "vault key get": "",
     "vault key describe": "vault",

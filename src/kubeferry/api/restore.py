@@ -263,6 +263,13 @@ class RestoreSpec(Strict, kw_only=True, frozen=True):
         ModifierReference | None, Meta(description=ModifierReference.__doc__)
     ] = None
     hooks: Annotated[RestoreHooks | None, Meta(description=RestoreHooks.__doc__)] = None
+    retry_of: Annotated[
+        ObjectName | None,
+        Meta(
+            description="The restore of which this one does again only what it left undone; all "
+            "else of the spec must be the same."
+        ),
+    ] = None
     wait_for_ready: Annotated[
         Duration | None,
         Meta(

@@ -1,6 +1,6 @@
 """``describe``: everything a person wants to know of one vault or restore."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,9 +22,12 @@ from kubeferry.cli.description import (
 from kubeferry.cli.finding import find
 from kubeferry.cli.output import counted, emit, fields, pairs_text, printable
 from kubeferry.cli.restore_words import row_text, rows
-from kubeferry.cli.stores import load_restore_file, restore_folder, vault_of_backup
+from kubeferry.cli.retrying import retries_of
+from kubeferry.cli.stores import load_restore_file, vault_of_backup
 from kubeferry.clock import utc_now
 from kubeferry.controller.resources import LOCATIONS, RESTORES
+from kubeferry.kube.objects import Object, at, metadata
+from kubeferry.vault.restores import find_restore_folder
 
 
 async def vault(flags: Flags, name: str) -> None:
@@ -40,11 +43,12 @@ async def restore(flags: Flags, name: str, *, details: bool) -> None:
     async with connect(flags) as session:
         obj = await find(session, RESTORES, name)
         found = read(obj, ApplicationRestore)
-        emit(fields(restore_fields(found, now=utc_now())))
+        retries = await retries_of(session, name)
+        emit(fields(restore_fields(found, now=utc_now(), retries=retries)))
         if details:
             backup_name = found.spec.backup_name
             async with vault_of_backup(session, backup_name, task=found.metadata) as opened:
-                folder = await restore_folder(opened.store, name, found.metadata.uid)
+                folder = await find_restore_folder(opened.store, name, found.metadata.uid)
                 if folder is None:
                     emit(["", "No report in the vault yet."])
                 else:
@@ -76,10 +80,13 @@ def vault_fields(found: BackupLocation, *, now: datetime) -> Pairs:
     yield "Backups left out", [*left_out, *([f"and {more:,} more"] if more > 0 else [])]
 
 
-def restore_fields(found: ApplicationRestore, *, now: datetime) -> Pairs:
-    """A restore's labels and values."""
+def restore_fields(
+    found: ApplicationRestore, *, now: datetime, retries: Sequence[Object] = ()
+) -> Pairs:
+    """A restore's labels and values; ``retries`` are the restores that retry it."""
     spec, status = found.spec, found.status
     yield from head(found.metadata, status.phase, status.message, now=now)
+    yield "Retried by", [_with_phase(one) for one in retries]
     yield "Backup", spec.backup_name
     yield "Namespaces", pairs_text(spec.namespace_mapping)
     yield "Images", pairs_text(spec.image_registry_mapping)
@@ -99,6 +106,11 @@ def restore_fields(found: ApplicationRestore, *, now: datetime) -> Pairs:
     yield "Errors", str(status.errors)
     yield "Warnings", str(status.warnings)
     yield "Images needed", status.images
+
+
+def _with_phase(restore: Object) -> str:
+    phase = at(restore, ("status", "phase")) or "not started"
+    return f"{metadata(restore).get('name')} ({phase})"
 
 
 def objects_lines(listed: Any) -> Iterator[str]:

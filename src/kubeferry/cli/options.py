@@ -71,21 +71,32 @@ def _create_options(command: F, dry_run: Callable[[F], F]) -> F:
     command = output_option("json", "yaml", "name", text="Print what was created in this form.")(
         command
     )
-    command = dry_run(command)
+    command = _waiting(dry_run(command))
+    return click.option(
+        "-f",
+        "--file",
+        metavar="FILE",
+        help="Create what this manifest says (- for stdin), in place of options.",
+    )(command)
+
+
+def wait_options(command: F) -> F:
+    """``--wait``, ``--timeout`` and ``-o`` of a command that creates a task."""
+    command = output_option("json", "yaml", "name", text="Print what was created in this form.")(
+        command
+    )
+    return _waiting(command)
+
+
+def _waiting(command: F) -> F:
     command = click.option(
         "--timeout",
         metavar="DURATION",
         callback=_seconds,
         help="With --wait: give up after so long, for example 30m; the task goes on.",
     )(command)
-    command = click.option(
-        "--wait", is_flag=True, help="Wait for the end; the exit code tells which it was."
-    )(command)
     return click.option(
-        "-f",
-        "--file",
-        metavar="FILE",
-        help="Create what this manifest says (- for stdin), in place of options.",
+        "--wait", is_flag=True, help="Wait for the end; the exit code tells which it was."
     )(command)
 
 

@@ -136,6 +136,8 @@ def farewell(file: str | None, restore: ApplicationRestore, *, full: bool) -> It
 
 def _command(file: str | None, restore: ApplicationRestore) -> list[str]:
     """The command in pieces that belong together, the verb with its name first."""
+    if restore.spec.retry_of and file is None:
+        return ["restore retry", restore.spec.retry_of, "--wait"]
     if file is not None:
         return ["restore create", f"-f {shlex.quote(file)}", "--wait"]
     return ["restore create", "NAME", *words_of(restore.spec), "--wait"]

@@ -6,7 +6,7 @@ import click
 
 from kubeferry.cli.command import Command, connection_options, flags
 from kubeferry.cli.completion import names_of
-from kubeferry.cli.options import create_options, get_options, name_argument
+from kubeferry.cli.options import create_options, get_options, name_argument, wait_options
 from kubeferry.cli.restoring import spec_of, spec_options
 
 if TYPE_CHECKING:
@@ -115,6 +115,60 @@ def plan(file: str | None, vault: str | None, full: bool, output: str | None, **
             how=planning.How(json=output == "json", full=full),
         )
     )
+
+
+@restore.command(
+    cls=Command,
+    examples=("restore retry shop-test --dry-run", "restore retry shop-test --wait"),
+)
+@name_argument("RESTORES")
+@click.option("--name", "new_name", metavar="NEW", help="The new restore's; else NAME-retry-1.")
+@click.option("--dry-run", is_flag=True, help="Create nothing: show what would be done again.")
+@click.option("--full", is_flag=True, help="With --dry-run: every change, with whole values.")
+@wait_options
+@connection_options
+def retry(
+    name: str,
+    new_name: str | None,
+    dry_run: bool,
+    full: bool,
+    wait: bool,
+    timeout: float | None,
+    output: str,
+) -> int:
+    """Do again what a restore left undone, under the same plan, once the cause is mended.
+
+    A new restore with the same spec is created, and the same rules must still be there. What the
+    earlier one wrote is left alone. With --wait the exit code is 0, 7 or 8.
+    """
+    import asyncio
+
+    from kubeferry.api.restore import ApplicationRestore
+    from kubeferry.cli import creating, planning, retrying, waiting
+    from kubeferry.controller.resources import RESTORES
+
+    if dry_run and wait:
+        raise click.UsageError("--wait and --dry-run do not go together")
+    made = asyncio.run(retrying.retry_of(flags(), name, new_name=new_name))
+    if dry_run:
+        how = planning.How(json=output == "json", full=full)
+        return asyncio.run(
+            planning.plan(
+                flags(), file=None, options={}, build=lambda said: made, vault=None, how=how
+            )
+        )
+    asyncio.run(
+        creating.run(
+            creating.Creation(RESTORES, ApplicationRestore, waiting.wait_for_task),
+            flags(),
+            file=None,
+            name=made.metadata.name,
+            options={},
+            build=lambda said: made,
+            ending=creating.Ending("", output, wait, timeout),
+        )
+    )
+    return 0
 
 
 @restore.command(cls=Command, examples=("restore get", "restore get shop-test -o wide --watch"))

@@ -120,6 +120,8 @@ def row_text(row: Row) -> str:
 
 def rows(spec: RestoreSpec) -> Iterator[Row]:
     """All that a spec asks for beside its backup, as rows for people."""
+    if spec.retry_of is not None:
+        yield "retryOf", spec.retry_of, ""
     for name, words in (
         ("includedNamespaces", spec.included_namespaces),
         ("excludedNamespaces", spec.excluded_namespaces),

@@ -4,9 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import msgspec
-
-from kubeferry import codec
 from kubeferry.api.backup import ApplicationBackup
 from kubeferry.api.location import BackupLocation, annotated_vault
 from kubeferry.api.metadata import Metadata, read
@@ -163,20 +160,6 @@ async def tell_notes(store: Store, name: str) -> Verified | None:
     for note in found.notes:
         say(f"warning: {note}")
     return found
-
-
-async def restore_folder(store: Store, name: str, uid: str) -> str | None:
-    """The folder that a restore of this uid writes to, None if it wrote none yet."""
-    for folder in await store.folders(layout.RESTORES):
-        if folder != name and not folder.startswith(f"{name}-"):
-            continue
-        try:
-            owner = codec.decode(await store.get(layout.restore_owner(folder)))
-        except (ObjectMissing, msgspec.DecodeError):
-            continue
-        if isinstance(owner, dict) and owner.get("uid") == uid:
-            return folder
-    return None
 
 
 async def load_restore_file(store: Store, folder: str, kind: str) -> bytes | None:

@@ -9,12 +9,12 @@ from kubeferry.cli.describing_backup import gone
 from kubeferry.cli.output import counted, emit, printable, say
 from kubeferry.cli.stores import (
     load_restore_file,
-    restore_folder,
     tell_notes,
     vault_of_backup,
 )
 from kubeferry.controller.resources import BACKUPS, RESTORES
 from kubeferry.errors import NotFound, ObjectMissing
+from kubeferry.vault.restores import find_restore_folder
 from kubeferry.vault.sidefiles import load_side_file
 
 
@@ -54,7 +54,7 @@ async def restore(flags: Flags, name: str) -> None:
         obj = await session.client.get(RESTORES, name, namespace=session.namespace)
         found = read(obj, ApplicationRestore)
         async with vault_of_backup(session, found.spec.backup_name, task=found.metadata) as opened:
-            folder = await restore_folder(opened.store, name, found.metadata.uid)
+            folder = await find_restore_folder(opened.store, name, found.metadata.uid)
             log = None
             if folder is not None:
                 log = await load_restore_file(opened.store, folder, "logs.gz")

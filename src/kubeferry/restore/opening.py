@@ -20,6 +20,7 @@ from kubeferry.restore.definitions import defined_resources
 from kubeferry.restore.plan import Planner
 from kubeferry.restore.providers import find_providers
 from kubeferry.restore.request import RestoreRequest
+from kubeferry.restore.retrying import keep_undone
 from kubeferry.restore.selecting import select
 from kubeferry.restore.selection import kinds_meant
 from kubeferry.restore.spool import Spool
@@ -106,6 +107,10 @@ async def open_plan(
             ),
             init_hooks=request.hooks.init,
         )
+        if request.retried is not None:
+            facts = opened.read.facts
+            for told in await keep_undone(spool, request.retried, store=store, backup=facts):
+                reporter.problem(Problem("warning", told.reason, told.message))
         planner = Planner(
             spool,
             Pipeline(rules),

@@ -14,6 +14,7 @@ from kubeferry.kube.names import Resource, reserved_namespaces
 from kubeferry.restore.hooks import compile_hooks
 from kubeferry.restore.parameters import compile_parameters
 from kubeferry.restore.request import RestoreRequest
+from kubeferry.restore.retrying import find_retried
 from kubeferry.restore.selection import KindWords, compile_selection, compile_words
 from kubeferry.transform.automatic.rules import switched_off
 from kubeferry.transform.change import Note
@@ -43,6 +44,9 @@ async def prepare(restore: ApplicationRestore, *, client: Client, namespace: str
     modifiers, digest = None, ""
     if spec.resource_modifier is not None:
         modifiers, digest = await read_modifiers(client, spec.resource_modifier.name, namespace)
+    retried = await find_retried(
+        restore, client=client, namespace=namespace, modifier_digest=digest
+    )
     return RestoreRequest(
         name=restore.metadata.name,
         uid=restore.metadata.uid,
@@ -65,6 +69,7 @@ async def prepare(restore: ApplicationRestore, *, client: Client, namespace: str
         notes=tuple(notes),
         policy=spec.existing_resource_policy,
         ready_seconds=_seconds(spec.wait_for_ready),
+        retried=retried,
     )
 
 

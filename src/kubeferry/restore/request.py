@@ -8,6 +8,7 @@ from kubeferry.report import Problem, ReasonCount
 from kubeferry.restore.existing import Policy
 from kubeferry.restore.granted import Granted
 from kubeferry.restore.hooks import HookRules
+from kubeferry.restore.retrying import Retried
 from kubeferry.restore.selection import KindWords, Selection
 from kubeferry.transform.change import Note
 from kubeferry.transform.modifiers.rules import Modifiers
@@ -41,6 +42,7 @@ class RestoreRequest:
         hooks: the compiled ``spec.hooks``.
         policy: what is done with objects that are there already.
         ready_seconds: how long it waits for what it wrote to become ready, None: not at all.
+        retried: the restore of which only what it left undone is done again, None for none.
         notes: what is to be told before anything is done.
     """
 
@@ -64,6 +66,7 @@ class RestoreRequest:
     hooks: HookRules = field(default_factory=HookRules)
     policy: Policy = "none"
     ready_seconds: float | None = None
+    retried: Retried | None = None
     notes: tuple[Note, ...] = ()
 
     @property
@@ -73,8 +76,10 @@ class RestoreRequest:
 
     @property
     def labels(self) -> dict[str, str]:
-        """The labels of every object that the restore creates (velero.md §3.5)."""
-        return restore_labels(self.backup, self.name)
+        """The labels of every object that the restore creates (velero.md §3.5); those of a retry
+        are the first restore's.
+        """
+        return restore_labels(self.backup, self.retried.family if self.retried else self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,6 +204,24 @@ class Spool:
         row = self._index.execute(query, identity).fetchone()
         return None if row is None else str(row[0])
 
+    def forget_hinted(self, but: Collection[str]) -> int:
+        """Forgets every object of which ``hint`` was told, but those with one of these actions, and
+        all that it was told; how many of those actions there were.
+        """
+        marks = ", ".join("?" * len(but))
+        rest = f"select namespace, name from hints where kind = ? and action not in ({marks})"
+        for kind, number in self._kinds.items():
+            self._index.execute(
+                f"delete from objects where kind = ? and (namespace, name) in ({rest})",
+                (number, kind, *but),
+            )
+        query = f"select count(*) from hints where action in ({marks})"
+        told = int(self._index.execute(query, tuple(but)).fetchone()[0])
+        self._index.execute("delete from hints")
+        left = {row[0] for row in self._index.execute("select distinct kind from objects")}
+        self._kinds = {name: number for name, number in self._kinds.items() if number in left}
+        return told
+
     def note_hook(self, pod: Identity, number: int) -> bool:
         """Notes a hook that an earlier run of the same task is through with; whether it is new."""
         self.room.take(_ROW_BYTES)

@@ -76,6 +76,15 @@ async def _owner(store: Store, folder: str) -> str | None:
         return ""
 
 
+async def find_restore_folder(store: Store, name: str, uid: str) -> str | None:
+    """The folder that a restore of this uid writes to, None if it wrote none yet."""
+    for folder in await store.folders(layout.RESTORES):
+        is_near = folder == name or folder.startswith(f"{name}-")
+        if is_near and await _owner(store, folder) == uid:
+            return folder
+    return None
+
+
 def items_sink(store: Store, folder: str, *, uid: str) -> Callable[[int, bytes], Awaitable[None]]:
     """What ``journal.Journal`` stores its files with, sealed where the vault has a key."""
 
