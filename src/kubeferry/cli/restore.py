@@ -194,20 +194,42 @@ def get(names: tuple[str, ...], output: str, watch: bool, headers: bool) -> None
 
 
 @restore.command(
-    cls=Command, examples=("restore describe shop-test", "restore describe shop-test --details")
+    cls=Command,
+    examples=(
+        "restore describe shop-test",
+        "restore describe shop-test --details",
+        "restore describe shop-test --changes --full",
+        "restore describe shop-test -o json | jq 'select(.action == \"failed\")'",
+    ),
 )
 @name_argument("RESTORES")
 @click.option(
-    "--details", is_flag=True, help="Also what became of each object, from the vault's report."
+    "--details",
+    is_flag=True,
+    help="Also what became of each object, every problem by its reason, everything that was "
+    "granted, from the vault.",
+)
+@click.option(
+    "--changes", is_flag=True, help="Also each object's changes and their causes, from the vault."
+)
+@click.option("--full", is_flag=True, help="With --changes: every change, with whole values.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["json"]),
+    help="A JSON line an object and hook, as the plan's, and the restore last.",
 )
 @connection_options
-def describe(name: str, details: bool) -> None:
-    """Show a restore: what was asked for, how it went, which images it needs."""
+def describe(name: str, details: bool, changes: bool, full: bool, output: str | None) -> None:
+    """Show a restore: what was asked for, how it went, what to do, which images it needs."""
     import asyncio
 
-    from kubeferry.cli import describing
+    from kubeferry.cli import describing_restore
 
-    asyncio.run(describing.restore(flags(), name, details=details))
+    how = describing_restore.How(
+        details=details, changes=changes or full, full=full, json=output == "json"
+    )
+    asyncio.run(describing_restore.restore(flags(), name, how))
 
 
 @restore.command(cls=Command, examples=("restore logs shop-test",))
