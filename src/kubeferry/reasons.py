@@ -731,6 +731,11 @@ _BY_NAME = {one.name: one for one in (*OF_TASKS, *OF_OBJECTS)}
 _LINK = re.compile(r"\[([^]]*)\]\(([^)]*)\)")
 
 
+def is_known(reason: str) -> bool:
+    """Whether there is such a reason."""
+    return reason in _BY_NAME
+
+
 def advice(reason: str) -> str:
     """What to do about a reason, as plain text; empty where that is nothing or nobody knows it."""
     found = _BY_NAME.get(reason)

@@ -306,6 +306,9 @@ class GrantCount(Tolerant, kw_only=True, frozen=True):
 
     what: Annotated[str, Meta(description="binding, role, webhook, privilegedPod and so on.")]
     count: Annotated[Count, Meta(description="How many.")]
+    first: Annotated[
+        list[str], Meta(description="The first of them; the journal in the vault has all.")
+    ] = field(default_factory=list)
 
 
 class RestoreStatus(Tolerant, kw_only=True, frozen=True):
@@ -341,9 +344,6 @@ class RestoreStatus(Tolerant, kw_only=True, frozen=True):
             description="What the restore granted: rights, webhooks, pods beyond the baseline Pod "
             "Security Standard."
         ),
-    ] = field(default_factory=list)
-    granted: Annotated[
-        list[str], Meta(description="The first of that; the journal in the vault has all.")
     ] = field(default_factory=list)
     rollouts: Annotated[
         list[str], Meta(description="The first workloads whose pods will be replaced, and why.")

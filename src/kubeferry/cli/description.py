@@ -1,5 +1,6 @@
 """What descriptions have in common: head, course, problems, events. Pure but for ``events``."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,8 @@ from kubeferry.durations import format_age
 from kubeferry.errors import ApiError, ArchiveDamaged
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, metadata
+from kubeferry.reasons import advice, is_known
+from kubeferry.report import Level, Problem
 
 Pairs = Iterator[tuple[str, object]]
 """Labels and values, for ``output.fields``."""
@@ -52,21 +55,66 @@ def moment(text: str | None, now: datetime) -> str:
     return f"{text} ({age})"
 
 
+_LINE = re.compile(r"(?:(?P<subject>.*?): )??(?P<reason>[A-Z][A-Za-z]+): (?P<message>.*)", re.S)
+"""How ``report.Problem`` writes itself."""
+
+
+def told_problems(results: Any) -> Iterator[Problem]:
+    """The problems of a results file (velero.md §1.2), errors first.
+
+    Velero writes texts of its own: those have no reason.
+    """
+    levels: tuple[tuple[Level, str], ...] = (("error", "errors"), ("warning", "warnings"))
+    for level, key in levels:
+        side = (results or {}).get(key) or {}
+        texts = [("", text) for where in ("velero", "cluster") for text in side.get(where) or ()]
+        for namespace, inside in sorted((side.get("namespaces") or {}).items()):
+            texts += [(namespace, text) for text in inside or ()]
+        for namespace, text in texts:
+            found = _LINE.fullmatch(str(text))
+            if found is None or not is_known(found["reason"]):
+                yield Problem(level, "", str(text), namespace)
+            else:
+                subject = found["subject"] or ""
+                yield Problem(level, found["reason"], found["message"], namespace, subject)
+
+
 def problems_lines(results: Any) -> Iterator[str]:
-    """The warnings and errors of a results file (velero.md §1.2)."""
-    for level in ("errors", "warnings"):
-        side = (results or {}).get(level) or {}
-        own = [text for where in ("velero", "cluster") for text in side.get(where) or ()]
-        inside = {name: texts or () for name, texts in (side.get("namespaces") or {}).items()}
-        count = len(own) + sum(map(len, inside.values()))
-        if not count:
+    """The warnings and errors of a results file by reason, each reason with what to do."""
+    found = list(told_problems(results))
+    for level, title in (("error", "Errors"), ("warning", "Warnings")):
+        grouped: dict[str, list[Problem]] = {}
+        for one in found:
+            if one.level == level:
+                grouped.setdefault(one.reason, []).append(one)
+        if not grouped:
             continue
         yield ""
-        yield f"{level.capitalize()}: {count:,}"
-        yield from (f"  {printable(str(text))}" for text in own)
-        for namespace, texts in sorted(inside.items()):
-            yield f"  namespace {printable(namespace)}: {len(texts):,}"
-            yield from (f"    {printable(str(text))}" for text in texts)
+        yield f"{title}: {sum(map(len, grouped.values())):,}"
+        for reason, problems in sorted(grouped.items(), key=lambda one: (not one[0], one[0])):
+            if reason:
+                yield f"  {reason}: {len(problems):,}"
+                if advice(reason):
+                    yield f"    what to do: {advice(reason)}"
+            elif len(grouped) > 1:
+                yield f"  others: {len(problems):,}"
+            yield from (f"    {printable(_told(one))}" for one in problems)
+
+
+def _told(problem: Problem) -> str:
+    """A problem below its reason; the namespace where nothing else says where it is."""
+    if problem.subject:
+        return f"{problem.subject}: {problem.message}"
+    return f"{problem.namespace}: {problem.message}" if problem.namespace else problem.message
+
+
+def advice_lines(reasons: Iterable[str]) -> Iterator[str]:
+    """What to do about each reason, where that is known."""
+    known = [(f"  {reason}", advice(reason)) for reason in sorted(reasons) if advice(reason)]
+    if known:
+        yield ""
+        yield "What to do:"
+        yield from table(known)
 
 
 def decoded(data: bytes | None, place: str) -> Any:

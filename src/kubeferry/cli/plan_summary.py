@@ -166,7 +166,7 @@ def grant_lines(counts: Mapping[str, int], first: Sequence[Granted]) -> Iterator
             continue
         yield f"  {title}: {counts[what]:,}"
         told = [one for one in first if one.what == what]
-        yield from (f"    {printable(f'{one.subject}: {one.text}')}" for one in told)
+        yield from (f"    {printable(str(one))}" for one in told)
         if counts[what] > len(told):
             yield f"    and {counts[what] - len(told):,} more"
 

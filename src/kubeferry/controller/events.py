@@ -1,20 +1,19 @@
 """Events on a task: ``kubectl describe`` shows how it goes and what went wrong first.
 
 Started, each part of it, its end, and the first errors are told; no more than ``MAX_EVENTS`` a
-process. Nothing depends on them: what the API server does not take, or not in time, is not told. An
-event's name is made of what it says, so that a task that goes on in another process does not say it
-twice.
+process, and nothing twice by one process, however often it tries. Nothing depends on them: what the
+API server does not take, or not in time, is not told. Times have seconds; who sorts by name has the
+events of one second in their order too.
 """
 
 import asyncio
-import hashlib
 import logging
 from types import TracebackType
 from typing import Any, Self
 
 from kubeferry.clock import Clock, timestamp
 from kubeferry.controller.resources import EVENTS
-from kubeferry.errors import AlreadyExists, FerryError
+from kubeferry.errors import FerryError
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, metadata
@@ -35,7 +34,8 @@ _log = logging.getLogger("kubeferry.controller")
 
 class TaskEvents:
     """Events about one task, written one after the other beside its work; an async context manager
-    that writes what is left when it ends. As a ``Reporter`` it tells of parts and errors.
+    that writes what is left when it ends. As a ``Reporter`` it tells of parts and errors. ``said``
+    keeps what this process said of the task, from one try to the next.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class TaskEvents:
         obj: Object,
         *,
         clock: Clock,
+        said: set[str],
         close_seconds: float = CLOSE_SECONDS,
     ) -> None:
         self._client = client
@@ -53,7 +54,7 @@ class TaskEvents:
         self._clock = clock
         self._close_seconds = close_seconds
         self._queue: asyncio.Queue[Object | None] = asyncio.Queue()
-        self._count = 0
+        self._said = said
         self._problems = 0
         self._writing: asyncio.Task[None] | None = None
 
@@ -76,10 +77,12 @@ class TaskEvents:
         await asyncio.gather(self._writing, return_exceptions=True)
 
     def say(self, reason: str, message: str, *, warning: bool = False) -> None:
-        """Queues an event; nothing more once there were ``MAX_EVENTS``."""
-        if self._count < MAX_EVENTS:
-            self._count += 1
-            self._queue.put_nowait(self._event(reason, message, warning=warning))
+        """Queues an event; nothing that was said, nothing more once there were ``MAX_EVENTS``."""
+        text = " ".join(message.split()).encode()[:MAX_MESSAGE].decode(errors="ignore")
+        key = f"{reason} {text}"
+        if key not in self._said and len(self._said) < MAX_EVENTS:
+            self._said.add(key)
+            self._queue.put_nowait(self._event(reason, text, warning=warning))
 
     def phase(self, name: str) -> None:
         """A part of the task begins."""
@@ -95,11 +98,11 @@ class TaskEvents:
             subject = f"{problem.subject}: " if problem.subject else ""
             self.say(problem.reason, f"{subject}{problem.message}", warning=True)
 
-    def _event(self, reason: str, message: str, *, warning: bool) -> Object:
-        now = timestamp(self._clock())
+    def _event(self, reason: str, text: str, *, warning: bool) -> Object:
+        moment = self._clock()
+        now = timestamp(moment)
         name, uid = str(self._about["name"]), str(self._about["uid"])
-        text = " ".join(message.split()).encode()[:MAX_MESSAGE].decode(errors="ignore")
-        digest = hashlib.sha256("\0".join((uid, reason, text)).encode()).hexdigest()
+        order = f"{int(moment.timestamp() * 1e6):x}{len(self._said):02x}"
         namespace = str(self._about["namespace"])
         about: dict[str, Any] = {
             "apiVersion": self._resource.api_version,
@@ -111,7 +114,7 @@ class TaskEvents:
         return {
             "apiVersion": EVENTS.api_version,
             "kind": EVENTS.kind,
-            "metadata": {"name": f"{name}.{digest[:16]}", "namespace": namespace},
+            "metadata": {"name": f"{name}.{order}", "namespace": namespace},
             "involvedObject": about,
             "type": "Warning" if warning else "Normal",
             "reason": reason,
@@ -129,7 +132,5 @@ class TaskEvents:
                 return
             try:
                 await self._client.create(EVENTS, event, namespace=event["metadata"]["namespace"])
-            except AlreadyExists:
-                continue  # an earlier process said it
             except FerryError as error:
                 _log.info("an event of %s was not taken: %s", self._about["name"], error)

@@ -95,8 +95,14 @@ class RestoreReconciler:
                 {"outcome": one.outcome, "reason": one.reason, "count": one.times}
                 for one in result.reasons[:MAX_REASONS]
             ],
-            "grants": [{"what": what, "count": count} for what, count in result.grants.items()],
-            "granted": [f"{one.subject}: {one.text}"[:MAX_TEXT] for one in result.granted],
+            "grants": [
+                {
+                    "what": what,
+                    "count": count,
+                    "first": [str(one)[:MAX_TEXT] for one in result.granted if one.what == what],
+                }
+                for what, count in result.grants.items()
+            ],
             "rollouts": [one[:MAX_TEXT] for one in result.rollouts],
             "hooks": {"attempted": result.hooks, "failed": result.failed_hooks},
             "images": list(result.target_images[:MAX_IMAGES]),

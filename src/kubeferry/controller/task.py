@@ -17,7 +17,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -72,11 +72,13 @@ class Tries:
         is_counted: whether its attempt is in the status.
         lost: since when the vault does not answer.
         asked: when it last did not.
+        said: what its events said.
     """
 
     is_counted: bool = False
     lost: datetime | None = None
     asked: datetime | None = None
+    said: set[str] = field(default_factory=set)
 
     def may_wait(self, now: datetime) -> bool:
         """Whether the vault, which does not answer now, is given more time."""
@@ -157,7 +159,8 @@ async def run_task(
             context.client, resource, name, status, namespace=context.namespace, uid=uid
         )
 
-    async with TaskEvents(context.client, resource, obj, clock=context.clock) as events:
+    client, clock = context.client, context.clock
+    async with TaskEvents(client, resource, obj, clock=clock, said=tries.said) as events:
         final = await _ended(context, resource, obj, body, write, tries, events)
         if final["phase"] == "Failed":
             with suppress(NotFound):

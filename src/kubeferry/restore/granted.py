@@ -62,6 +62,9 @@ class Granted(NamedTuple):
     subject: str
     text: str
 
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.text}"
+
 
 def grants(group_resource: str, obj: Object) -> list[Grant]:
     """What an object of a kind grants once it is written, nothing for most."""

@@ -22,8 +22,8 @@ from kubeferry.transform.change import MISSING, Change, Note
 MASKED = "(masked)"
 WRITTEN = frozenset({"created", "updated", "recreated"})
 """What became of objects that were written."""
-KEPT = 20
-"""Grants, and notes, that a ``Recorder`` keeps; the journal has all of them."""
+KEPT = 5
+"""Grants of one sort, and notes, that a ``Recorder`` keeps; the journal has all of them."""
 _LAST_APPLIED = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration"
 _TOLD = frozenset({DIFFERS, EXISTS, REMOVED, TERMINATING})
 """Why an object is skipped and a person should know."""
@@ -163,7 +163,7 @@ class Recorder:
         subject = str(Identity(*line.target))
         for what, text in line.grants:
             self.grants[what] += 1
-            if len(self.granted) < KEPT:
+            if self.grants[what] <= KEPT:
                 self.granted.append(Granted(what, subject, text))
         for reason, message in line.notes:
             self.reasons["note", reason] += 1
