@@ -23,11 +23,11 @@ from kubeferry.kube import discovery
 from kubeferry.kube.client import Client
 from kubeferry.kube.cluster import Impersonation
 from kubeferry.kube.config import load_config
-from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.exec import Exec
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object
 from kubeferry.kube.pages import with_kind
+from kubeferry.kube.saved_api import load, newest_known, save
 from kubeferry.kube.watch import WatchEvent
 from tests.clusters import Cluster
 
@@ -65,8 +65,10 @@ async def test_discovery_in_both_forms_tells_the_same(client: Client) -> None:
     assert statefulsets is not None
     assert statefulsets.version == "v1"
     assert aggregated.resolve("sts") == statefulsets
-    assert Discovery.from_json(aggregated.to_json()) == aggregated
     version = await client.version()
+    saved = save(version.git_version, aggregated)
+    assert load(saved, place="file").discovery == aggregated
+    assert newest_known() == load(saved, place="file"), "restore target-api > kubernetes.json"
     assert version.major == 1
     assert version.git_version.startswith(f"v1.{version.minor}.")
 

@@ -266,6 +266,7 @@ CALLS = {
     "restore describe": "shop-2",
     "restore describe --details": "shop-2",
     "restore logs": "shop-2",
+    "restore target-api": "",
     "restore plan": "--from-backup shop-1 --namespace-mapping shop=shop-3",
     "vault create": "{} --provider alibabacloud --bucket cnfs-oss-test --region cn-beijing",
     "vault delete": "{}",

@@ -30,6 +30,7 @@ from kubeferry.restore.opening import open_plan
 from kubeferry.restore.plan import Planner
 from kubeferry.restore.prepare import prepare
 from kubeferry.restore.spool import Spool
+from kubeferry.restore.target import LiveTarget
 from kubeferry.vault.reader import disagreement, read_archive
 
 _NO_SUCH_PROGRAM = 127
@@ -128,7 +129,7 @@ async def _planned(
         return await stack.enter_async_context(
             open_plan(
                 request,
-                client=session.client,
+                target=LiveTarget(session.client),
                 store=opened.store,
                 settings=session.settings,
                 reporter=ViewReporter(shown),

@@ -63,6 +63,11 @@ def surroundings(flags: Flags) -> Surroundings:
     return Surroundings(cluster, settings, credentials_from_environ(environ))
 
 
+def storage_keys() -> Credentials | None:
+    """The storage's keys of the environment, None without any. Raises ``ConfigError``."""
+    return credentials_from_environ(os.environ)
+
+
 def settings_of(flags: Flags) -> Settings:
     """The settings of the environment, in the namespace of the flags. Raises ``ConfigError``.
 

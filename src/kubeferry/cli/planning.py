@@ -6,20 +6,30 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from kubeferry.api.restore import ApplicationRestore
 from kubeferry.cli.command import Flags, program
-from kubeferry.cli.connection import connect
 from kubeferry.cli.creating import ordered
 from kubeferry.cli.live import ViewReporter, view
 from kubeferry.cli.manifests import load, placed, refuse_beside_file
-from kubeferry.cli.output import emit, printable
+from kubeferry.cli.output import counted, emit, printable
+from kubeferry.cli.plan_images import image_lines
+from kubeferry.cli.plan_manifests import manifest_lines, write_manifests
+from kubeferry.cli.plan_sources import (
+    HERE,
+    Archive,
+    Around,
+    Sources,
+    archive_of,
+    modifier_data,
+    surroundings_of,
+)
 from kubeferry.cli.plan_summary import Tally, json_lines, plan_lines
 from kubeferry.cli.plan_view import WIDTH, Look
 from kubeferry.cli.restore_words import rows, words_of
-from kubeferry.cli.stores import vault_of_backup
 from kubeferry.clock import utc_now
 from kubeferry.controller.resources import RESTORES
 from kubeferry.errors import TaskIncomplete
@@ -35,10 +45,17 @@ _WIDEST = 140
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """What the options say of the plan's form."""
+    """What the options say of the plan's form.
 
-    json: bool
-    full: bool
+    ``output`` is ``json`` (a line an object), ``yaml`` (the manifests) or empty: for people.
+    ``output_dir`` takes the manifests, each in a file. ``images`` shows nothing but images.
+    """
+
+    output: str = ""
+    full: bool = False
+    images: bool = False
+    output_dir: Path | None = None
+    show_secrets: bool = False
 
 
 async def plan(
@@ -47,40 +64,54 @@ async def plan(
     file: str | None,
     options: Mapping[str, Any],
     build: Callable[[str], ApplicationRestore],
-    vault: str | None,
     how: How,
+    sources: Sources = HERE,
 ) -> int:
-    """Prints the plan; writes nothing. Raises what makes the restore impossible.
+    """Prints the plan; writes nothing but files that are asked for. Raises what makes the restore
+    impossible.
 
     Returns the exit code: that of a restore which ended as the plan says, as far as it can tell.
     """
     tally = Tally()
     body, restore = _asked(file, options, build)
+    modifier = modifier_data(sources.modifiers)
     async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(connect(flags))
-        where = placed(RESTORES, body, given=flags.namespace, default=session.namespace).namespace
-        request = await prepare(restore, client=session.client, namespace=where)
-        opened = await stack.enter_async_context(
-            vault_of_backup(session, request.backup, vault=vault, task=restore.metadata)
+        around = await stack.enter_async_context(surroundings_of(flags, sources))
+        default = around.settings.namespace
+        where = placed(RESTORES, body, given=flags.namespace, default=default).namespace
+        client = around.session.client if around.session is not None else None
+        request = await prepare(restore, client=client, namespace=where, modifier=modifier)
+        archive = await stack.enter_async_context(
+            archive_of(around, sources, backup=request.backup, task=restore.metadata)
         )
-        with view(f"plan of backup {request.backup}") as shown:
+        request = replace(request, backup=archive.backup)
+        with view(f"plan of backup {archive.backup}") as shown:
             planner = await stack.enter_async_context(
                 open_plan(
                     request,
-                    client=session.client,
-                    store=opened.store,
-                    settings=session.settings,
+                    target=around.target,
+                    store=archive.store,
+                    settings=around.settings,
                     reporter=ViewReporter(shown),
                     clock=utc_now,
                 )
             )
-        if how.json:
+        if how.output_dir is not None:
+            secrets = how.show_secrets
+            steps = planner.steps()
+            written = write_manifests(steps, tally, how.output_dir, show_secrets=secrets)
+            emit([f"{counted(written, 'manifest')} written below {how.output_dir}"])
+        elif how.images:
+            emit(image_lines(planner.steps(), tally, json=how.output == "json"))
+        elif how.output == "json":
             emit(json_lines(planner.steps(), tally))
-            return _exit_code(tally)
-        notes = request.modifiers.notes if request.modifiers else ()
-        emit(heading(restore, vault=opened.name, cluster=session.cluster_name, notes=notes))
-        emit(plan_lines(planner.steps(), look(full=how.full), tally))
-        emit(farewell(file, restore, full=how.full))
+        elif how.output == "yaml":
+            emit(manifest_lines(planner.steps(), tally, show_secrets=how.show_secrets))
+        else:
+            notes = request.modifiers.notes if request.modifiers else ()
+            emit(heading(restore, archive, into=around, notes=notes))
+            emit(plan_lines(planner.steps(), look(full=how.full), tally))
+            emit(farewell(file, restore, full=how.full, sources=sources))
     return _exit_code(tally)
 
 
@@ -99,11 +130,13 @@ def _asked(
 
 
 def heading(
-    restore: ApplicationRestore, *, vault: str, cluster: str, notes: Iterable[Note]
+    restore: ApplicationRestore, archive: Archive, *, into: Around, notes: Iterable[Note]
 ) -> Iterator[str]:
-    """What is planned: the backup, the cluster, and everything that changes objects."""
+    """What is planned: the backup, the target, and everything that changes objects."""
     spec = restore.spec
-    yield printable(f"Plan  backup {spec.backup_name} of vault {vault} into {cluster}")
+    yield printable(f"Plan  {archive.title} into {into.title}")
+    if into.session is None:
+        yield "  ! no cluster is asked: its storage classes, nodes and objects are not known"
     shown = [tuple(map(printable, row)) for row in rows(spec)]
     width = max((len(name) for name, _, _ in shown), default=0)
     for name, source, target in shown:
@@ -117,12 +150,17 @@ def heading(
         yield printable(f"  ! {note.reason}: {note.message}")
 
 
-def farewell(file: str | None, restore: ApplicationRestore, *, full: bool) -> Iterator[str]:
+def farewell(
+    file: str | None, restore: ApplicationRestore, *, full: bool, sources: Sources
+) -> Iterator[str]:
     """What was not shown, and how to do what was planned."""
     yield ""
     if not full:
         yield "Not shown: server-fields and restore-labels, which change all objects alike, and the"
         yield "rest of long values. --full shows them."
+    if not sources.needs_cluster or sources.is_url:
+        yield "Nothing was written. -o yaml shows the manifests, --output-dir writes them to files."
+        return
     yield "Nothing was written. To do it:"
     words = _command(file, restore)
     line = f"  {program()} {' '.join(words)}"

@@ -1,5 +1,6 @@
 """``kubeferry restore``: plan a restore, do it, look at it."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -80,22 +81,67 @@ def build(name: str, options: dict[str, Any]) -> "ApplicationRestore":
         "restore plan --from-backup shop-1 --namespace-mapping shop=shop-test",
         "restore plan -f 05-applicationrestore.yaml --full",
         "restore plan -f 05-applicationrestore.yaml -o json | jq 'select(.action != \"create\")'",
+        "restore plan --offline nginx-backup.tar.gz --namespace-mapping default=default1",
+        "restore plan --offline nginx-backup.tar.gz --target-api target.json -o yaml",
     ),
 )
 @spec_options
 @click.option("-f", "--file", metavar="FILE", help="The restore's manifest (- for stdin).")
 @click.option(
+    "--modifiers",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Rules that are in no cluster yet, in place of the restore's ConfigMap.",
+)
+@click.option(
     "--vault",
-    metavar="NAME",
+    metavar="NAME|URL",
     shell_complete=names_of("LOCATIONS"),
-    help="The vault the backup is in; else the cluster is asked.",
+    help="The vault the backup is in; else the cluster is asked. s3://BUCKET/PREFIX?region=R, "
+    "oss://... or a directory: any bucket of Velero's or ours.",
+)
+@click.option(
+    "--offline",
+    metavar="ARCHIVE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Plan the backup in this file, NAME.tar.gz, and ask no cluster.",
+)
+@click.option(
+    "--target-api",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Ask no cluster: this is what it serves, saved by 'restore target-api' or 'kubectl "
+    "api-resources'; else, with --offline, the newest Kubernetes known.",
 )
 @click.option("--full", is_flag=True, help="Every change of every object, with whole values.")
+@click.option("--images", is_flag=True, help="Only the images that a mapping renames.")
 @click.option(
-    "-o", "--output", type=click.Choice(["json"]), help="A JSON line an object, a summary last."
+    "-o",
+    "--output",
+    type=click.Choice(["json", "yaml"]),
+    help="A JSON line an object, a summary last; or the manifests that it would write.",
 )
+@click.option(
+    "--output-dir",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the manifests there, each into a file.",
+)
+@click.option("--show-secrets", is_flag=True, help="Write the Secrets' manifests, too.")
 @connection_options
-def plan(file: str | None, vault: str | None, full: bool, output: str | None, **spec: Any) -> int:
+def plan(
+    file: str | None,
+    modifiers: Path | None,
+    vault: str | None,
+    offline: Path | None,
+    target_api: Path | None,
+    full: bool,
+    images: bool,
+    output: str | None,
+    output_dir: Path | None,
+    show_secrets: bool,
+    **spec: Any,
+) -> int:
     """Show what a restore would do, object by object, change by change, and why.
 
     Nothing is written, neither to the cluster nor to the vault. Exit code 2: it cannot be done as
@@ -104,17 +150,40 @@ def plan(file: str | None, vault: str | None, full: bool, output: str | None, **
     import asyncio
 
     from kubeferry.cli import planning
+    from kubeferry.cli.plan_sources import Sources
 
+    if offline is not None and vault is not None:
+        raise click.UsageError("--offline and --vault do not go together")
+    if offline is not None and not file:
+        spec["from_backup"] = spec["from_backup"] or offline.name.removesuffix(".tar.gz")
+    if show_secrets and output != "yaml" and output_dir is None:
+        raise click.UsageError("--show-secrets is for -o yaml and --output-dir")
+    how = planning.How(output or "", full, images, output_dir, show_secrets)
     return asyncio.run(
         planning.plan(
             flags(),
             file=file,
             options=spec,
             build=lambda said: build(said, spec),
-            vault=vault,
-            how=planning.How(json=output == "json", full=full),
+            sources=Sources(offline, target_api, vault, modifiers),
+            how=how,
         )
     )
+
+
+@restore.command(
+    "target-api",
+    cls=Command,
+    examples=("restore target-api > target.json",),
+)
+@connection_options
+def target_api() -> None:
+    """Print what this cluster serves, for plans elsewhere: restore plan --target-api FILE."""
+    import asyncio
+
+    from kubeferry.cli import plan_sources
+
+    asyncio.run(plan_sources.print_api(flags()))
 
 
 @restore.command(
@@ -151,11 +220,9 @@ def retry(
         raise click.UsageError("--wait and --dry-run do not go together")
     made = asyncio.run(retrying.retry_of(flags(), name, new_name=new_name))
     if dry_run:
-        how = planning.How(json=output == "json", full=full)
+        how = planning.How("json" if output == "json" else "", full)
         return asyncio.run(
-            planning.plan(
-                flags(), file=None, options={}, build=lambda said: made, vault=None, how=how
-            )
+            planning.plan(flags(), file=None, options={}, build=lambda said: made, how=how)
         )
     asyncio.run(
         creating.run(

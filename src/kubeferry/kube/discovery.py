@@ -104,23 +104,6 @@ class Discovery:
         """Whether any resource of this group version is served."""
         return any(one.group == group and one.version == version for one in self.all_versions)
 
-    def to_json(self) -> bytes:
-        """For ``from_json``."""
-        return msgspec.json.encode(
-            {"resources": self.all_versions, "broken": self.broken}, order="deterministic"
-        )
-
-    @classmethod
-    def from_json(cls, data: bytes) -> "Discovery":
-        """What ``to_json`` saved. Raises ``msgspec.DecodeError`` for anything else."""
-        saved = codec.Decoder(_Saved).decode(data)
-        return cls(all_versions=saved.resources, broken=saved.broken)
-
-
-class _Saved(msgspec.Struct):
-    resources: tuple[Resource, ...]
-    broken: tuple[BrokenGroup, ...]
-
 
 def _full_names(resource: Resource) -> Iterable[str]:
     for name in (resource.plural, resource.singular, resource.kind.lower()):

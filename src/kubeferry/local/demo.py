@@ -28,6 +28,7 @@ from kubeferry.report import Silent
 from kubeferry.restore.opening import open_plan
 from kubeferry.restore.plan import PlanItem
 from kubeferry.restore.prepare import prepare
+from kubeferry.restore.target import LiveTarget
 from kubeferry.restore.waves import Step
 from kubeferry.settings import Settings
 from kubeferry.vault.restores import items_files
@@ -169,7 +170,7 @@ class _Story:
         store = await open_registered(client, "vault", settings=self._settings, credentials=None)
         async with open_plan(
             request,
-            client=client,
+            target=LiveTarget(client),
             store=store,
             settings=self._settings,
             reporter=Silent(),

@@ -33,7 +33,7 @@ async def check_storage_classes(client: Client, parameters: Parameters, spool: S
     """
     known: set[str] = set()
     notes: list[Note] = []
-    for place, name in _named(parameters):
+    for place, name in named_classes(parameters):
         if name in known or spool.has(Identity(CLASSES.group_resource, "", name)):
             continue
         try:
@@ -73,8 +73,8 @@ async def read_classes(client: Client, spool: Spool) -> Mapping[str, str] | None
     return found
 
 
-def _named(parameters: Parameters) -> Iterator[tuple[str, str]]:
-    """Each class with the field that names it."""
+def named_classes(parameters: Parameters) -> Iterator[tuple[str, str]]:
+    """Each class that the parameters name, with the field that names it."""
     for source, target in parameters.storage_classes.items():
         yield f"{MAPPING}.{source}", target
     for index, one in enumerate(parameters.conversions.values()):

@@ -9,22 +9,18 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from kubeferry.clock import Clock
-from kubeferry.kube.client import Client
 from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import Identity, Resource
-from kubeferry.kube.support import check_supported
 from kubeferry.report import Problem, Reporter
 from kubeferry.restore.archive import open_archive
-from kubeferry.restore.classes import check_storage_classes, read_classes
 from kubeferry.restore.definitions import defined_resources
 from kubeferry.restore.plan import Planner
-from kubeferry.restore.providers import find_providers
 from kubeferry.restore.request import RestoreRequest
 from kubeferry.restore.retrying import keep_undone
 from kubeferry.restore.selecting import select
 from kubeferry.restore.selection import kinds_meant
 from kubeferry.restore.spool import Spool
-from kubeferry.restore.survey import survey
+from kubeferry.restore.target import Target
 from kubeferry.restore.waves import DEFINITIONS
 from kubeferry.settings import Settings
 from kubeferry.transform.automatic.upgrades.conversion import ServedKind
@@ -47,7 +43,7 @@ from kubeferry.vault.store import Store
 async def open_plan(
     request: RestoreRequest,
     *,
-    client: Client,
+    target: Target,
     store: Store,
     settings: Settings,
     reporter: Reporter,
@@ -57,10 +53,9 @@ async def open_plan(
 
     Raises ``InvalidInput``, ``BackupMissing``, ``ArchiveError``, ``VaultError``, ``ApiError``.
     """
-    check_supported(await client.version())
     with Spool(parent=settings.spool_dir, limit=settings.spool_limit) as spool:
         reporter.phase("asking the target what it serves")
-        discovery = await client.discover()
+        discovery = await target.discover()
         for broken in discovery.broken:
             reporter.problem(Problem("warning", "GroupUnavailable", str(broken)))
         reporter.phase("reading the archive")
@@ -72,8 +67,8 @@ async def open_plan(
         rules_say = request.modifiers.notes if request.modifiers else ()
         for told in (*rules_say, *request.notes, *opened.notes):
             reporter.problem(Problem("warning", told.reason, told.message))
-        providers = await find_providers(
-            client, spool, source=request.source_provider, target=request.target_provider
+        providers = await target.providers(
+            spool, source=request.source_provider, target=request.target_provider
         )
         for told in providers.notes:
             reporter.problem(Problem("warning", told.reason, told.message))
@@ -84,7 +79,7 @@ async def open_plan(
             reporter.problem(Problem("warning", told.reason, told.message))
         _check_clashes(request, spool)
         check_claims(request.parameters.conversions, spool.names("persistentvolumeclaims"))
-        for told in await check_storage_classes(client, request.parameters, spool):
+        for told in await target.check_classes(request.parameters, spool):
             reporter.problem(Problem("warning", told.reason, told.message))
         rules = Rules(
             namespaces=request.namespaces,
@@ -101,7 +96,7 @@ async def open_plan(
                 off=request.automatic_off,
                 left=providers.left,
                 node_labels=providers.node_labels,
-                classes=await read_classes(client, spool),
+                classes=await target.classes(spool),
                 class_mapping=request.parameters.storage_classes,
                 converted_claims=request.parameters.conversions,
             ),
@@ -125,7 +120,7 @@ async def open_plan(
             manager=request.field_manager,
         )
         reporter.phase("asking the target what is there already")
-        for told in await survey(planner, client=client):
+        for told in await target.survey(planner):
             reporter.problem(Problem("warning", told.reason, told.message))
         yield planner
 

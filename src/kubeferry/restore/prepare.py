@@ -4,6 +4,7 @@ All bad input is found here, before anything is read or written.
 """
 
 import hashlib
+from collections.abc import Mapping
 
 from kubeferry import codec
 from kubeferry.api.restore import ApplicationRestore, RestoreSpec
@@ -27,8 +28,17 @@ from kubeferry.transform.parameters.namespaces import check_mapping
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap", namespaced=True)
 
 
-async def prepare(restore: ApplicationRestore, *, client: Client, namespace: str) -> RestoreRequest:
+async def prepare(
+    restore: ApplicationRestore,
+    *,
+    client: Client | None,
+    namespace: str,
+    modifier: Mapping[str, str] | None = None,
+) -> RestoreRequest:
     """The request of a restore; ``namespace`` is where its ConfigMaps are.
+
+    ``modifier`` is the data of a modifier's ConfigMap that is not in the cluster, in place of the
+    one that the restore names. Without a ``client`` no cluster is asked.
 
     Raises ``InvalidInput`` and ``InvalidModifier`` with the field's path, the value and what is
     right.
@@ -40,13 +50,23 @@ async def prepare(restore: ApplicationRestore, *, client: Client, namespace: str
     parameters = compile_parameters(spec)
     off = switched_off(spec.automatic)
     hooks = compile_hooks(spec.hooks)
-    rows, notes = await read_image_rows(client, namespace)
+    rows, notes = image_rows.compile_rows([])
+    if client is not None:
+        rows, notes = await read_image_rows(client, namespace)
     modifiers, digest = None, ""
-    if spec.resource_modifier is not None:
-        modifiers, digest = await read_modifiers(client, spec.resource_modifier.name, namespace)
-    retried = await find_retried(
-        restore, client=client, namespace=namespace, modifier_digest=digest
-    )
+    if modifier is not None:
+        modifiers, digest = compile_modifier(modifier, place="the modifier")
+    elif spec.resource_modifier is not None:
+        name = spec.resource_modifier.name
+        modifiers, digest = await read_modifiers(_asked(client, "--modifiers"), name, namespace)
+    retried = None
+    if spec.retry_of:
+        retried = await find_retried(
+            restore,
+            client=_asked(client, "a cluster"),
+            namespace=namespace,
+            modifier_digest=digest,
+        )
     return RestoreRequest(
         name=restore.metadata.name,
         uid=restore.metadata.uid,
@@ -73,6 +93,16 @@ async def prepare(restore: ApplicationRestore, *, client: Client, namespace: str
     )
 
 
+def _asked(client: Client | None, what: str) -> Client:
+    if client is None:
+        raise InvalidInput(
+            "no cluster is asked, so what this names is not known",
+            place="spec.resourceModifier" if what.startswith("-") else "spec.retryOf",
+            remedy=f"give it {what}",
+        )
+    return client
+
+
 def _seconds(wait_for_ready: str | None) -> float | None:
     if wait_for_ready is None:
         return None
@@ -97,9 +127,15 @@ async def read_modifiers(client: Client, name: str, namespace: str) -> tuple[Mod
             place="spec.resourceModifier.name",
             remedy="create it before the restore",
         ) from error
-    data = found.get("data") or {}
+    return compile_modifier(found.get("data") or {}, place=f"configmap {namespace}/{name}")
+
+
+def compile_modifier(data: Mapping[str, str], *, place: str) -> tuple[Modifiers, str]:
+    """The rules in a ConfigMap's data, compiled, and the SHA-256 of that. Raises
+    ``InvalidModifier``.
+    """
     digest = hashlib.sha256(codec.encode_sorted(data)).hexdigest()
-    return parse_modifiers(data, place=f"configmap {namespace}/{name}"), digest
+    return parse_modifiers(data, place=place), digest
 
 
 async def read_image_rows(client: Client, namespace: str) -> tuple[ImageRows, list[Note]]:

@@ -38,15 +38,17 @@ class Providers:
     notes: tuple[Note, ...] = ()
 
 
-async def find_providers(client: Client, spool: Spool, *, source: str, target: str) -> Providers:
-    """Looks at the backup in the spool, whole, and at the target's nodes.
+async def find_providers(
+    client: Client | None, spool: Spool, *, source: str, target: str
+) -> Providers:
+    """Looks at the backup in the spool, whole, and at the target's nodes, if there is a client.
 
     ``source`` and ``target`` are what the restore says they are, empty where it says nothing.
     """
     of = {source: "sourceProvider"} if source else providers(_signs(spool))
     if not of or set(of) == {target}:
         return Providers()
-    nodes = await _read_nodes(client)
+    nodes = await _read_nodes(client) if client is not None else None
     found = {target: "targetProvider"} if target else providers(nodes.signs) if nodes else {}
     if not found:
         text = (

@@ -30,6 +30,7 @@ from kubeferry.restore.readiness import MAX_TOLD, NOT_READY, wait_until_ready
 from kubeferry.restore.report import Recorder
 from kubeferry.restore.request import RestoreRequest, RestoreResult
 from kubeferry.restore.resuming import MADE, left_to_do, note_lost, resume
+from kubeferry.restore.target import LiveTarget
 from kubeferry.settings import Settings
 from kubeferry.transform.pipeline import RESTORE_LABEL
 from kubeferry.vault.restores import (
@@ -62,7 +63,12 @@ async def run_restore(
     with TaskLog(clock=clock) as log:
         several = Several((reporter, findings, log))
         async with open_plan(
-            request, client=client, store=store, settings=settings, reporter=several, clock=clock
+            request,
+            target=LiveTarget(client),
+            store=store,
+            settings=settings,
+            reporter=several,
+            clock=clock,
         ) as planner:
             folder = await claim_restore_folder(store, request.name, request.uid)
             numbers = await items_numbers(store, folder)

@@ -245,6 +245,19 @@ def _open_local(
     )
 
 
+def open_directory(path: Path) -> Store:
+    """A directory of this machine that a person names, for reading. What links in it lead to is
+    the person's own affair.
+
+    Raises ``VaultUnavailable`` when it is none.
+    """
+    try:
+        backend = LocalStore(path)
+    except BaseError as error:
+        raise VaultUnavailable("it is no directory", place=str(path)) from error
+    return Store(backend, url=str(path), creation="checked")
+
+
 def _inside(directory: Path) -> Callable[[str], None]:
     """Refuses keys that a symbolic link in the vault leads out of it, and what is no file: a vault
     is not trusted, and reading a pipe would never end.
