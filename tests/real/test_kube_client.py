@@ -136,6 +136,20 @@ async def test_pages_hold_every_object_once(client: Client, namespace: str) -> N
     assert {(one["apiVersion"], one["kind"]) for one in found} == {("v1", "ConfigMap")}
 
 
+async def test_a_list_of_metadata_alone_has_nothing_else(client: Client, namespace: str) -> None:
+    await client.create(CONFIGMAPS, configmap("a", big="x" * 1000), namespace=namespace)
+    pages = client.pages(CONFIGMAPS, namespace=namespace, field_selector="metadata.name=a")
+    heads = client.pages(
+        CONFIGMAPS, namespace=namespace, field_selector="metadata.name=a", heads=True
+    )
+    [[whole]] = [page.items async for page in pages]
+    [[head]] = [page.items async for page in heads]
+    assert "data" in codec.decode(whole)
+    told = codec.decode(head)
+    assert "data" not in told
+    assert told["metadata"]["name"] == "a"
+
+
 async def test_a_watch_lists_then_follows(client: Client, namespace: str) -> None:
     await client.create(CONFIGMAPS, configmap("one"), namespace=namespace)
     seen: list[tuple[str, str]] = []

@@ -46,6 +46,22 @@ async def test_pages_go_on_to_the_end() -> None:
     }
 
 
+async def test_metadata_alone_is_asked_for_where_whole_objects_are_not_wanted() -> None:
+    accepted: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        accepted.append(request.headers["Accept"])
+        return answer(request, objects(1))
+
+    async with serving(handler) as server, server.client() as client:
+        for heads in (False, True):
+            assert [page async for page in client.pages(CONFIGMAPS, heads=heads)]
+    whole, metadata = accepted
+    assert whole == "application/json"
+    assert metadata.startswith("application/json;as=PartialObjectMetadataList;")
+    assert metadata.endswith(",application/json"), "a server that knows no such thing sends all"
+
+
 async def test_items_that_carry_their_kind_get_no_prefix() -> None:
     async def handler(request: web.Request) -> web.Response:
         return answer(request, objects(1, apiVersion="a/v1", kind="A"))
