@@ -683,6 +683,13 @@ OF_OBJECTS = (
         "",
     ),
     Reason(
+        "NotSelected",
+        "skipped",
+        "`restore plan --object` names it and the restore does not select it: the message tells "
+        "which word leaves it out",
+        "",
+    ),
+    Reason(
         "NeverRestored",
         "skipped",
         "the kind describes the source cluster",

@@ -178,3 +178,52 @@ def test_manifests_of_years_ago_come_out_as_those_of_today(tmp_path: Path) -> No
     kinds = {(one["apiVersion"], one["kind"]) for one in manifests(done)}
     assert ("networking.k8s.io/v1", "Ingress") in kinds
     assert not [one for one in kinds if "beta" in one[0]]
+
+
+def test_a_plan_is_a_unified_diff(archive: Path) -> None:
+    done = planned("--offline", str(archive), "--namespace-mapping", "inn=inn2", "-o", "diff")
+    assert done.exit_code == 0, done.output
+    assert f"# Plan  archive {archive} into Kubernetes" in done.stdout
+    diff = done.stdout.partition("--- backup/configmaps/inn/menu\n")[2].splitlines()
+    assert diff[0] == "+++ target/configmaps/inn2/menu"
+    changed = [line for line in diff[2:8] if line[0] in "+-"]
+    assert changed == ["-  namespace: inn", "+  namespace: inn2"]
+    assert HIDDEN not in done.stdout
+
+
+def test_a_plan_is_summed_up(archive: Path) -> None:
+    done = planned("--offline", str(archive), "-o", "summary")
+    assert "Wave" not in done.stdout
+    assert "to create" in done.stdout
+
+
+def test_one_object_is_told_in_depth(archive: Path) -> None:
+    words = ("--offline", str(archive), "--namespace-mapping", "inn=inn2")
+    done = planned(*words, "--object", "cm/menu")
+    assert done.exit_code == 0, done.output
+    assert "ConfigMap inn/menu -> inn2/menu\n\nAction:  create\n" in done.stdout
+    assert "parameter: namespaceMapping inn" in done.stdout
+    assert done.stdout.endswith('data:\n  tea: "3"\n')
+    hidden = planned(*words, "--object", "secret/till")
+    assert "pin: (masked)" in hidden.stdout
+    assert HIDDEN not in hidden.stdout
+
+
+def test_one_object_comes_in_every_form(archive: Path) -> None:
+    words = ("--offline", str(archive), "--object", "cm/menu", "-o")
+    [item, summary] = [json.loads(line) for line in planned(*words, "json").stdout.splitlines()]
+    assert (item["target"]["name"], summary["objects"]) == ("menu", 1)
+    [manifest] = manifests(planned(*words, "yaml"))
+    assert manifest["metadata"]["name"] == "menu"
+
+
+def test_an_object_that_is_not_selected_says_why(archive: Path) -> None:
+    words = ("--offline", str(archive), "--exclude-resources", "cm")
+    done = planned(*words, "--object", "cm/menu")
+    assert done.exit_code == 0
+    assert "! NotSelected: it is not selected: excludedResources leaves out configmaps" in (
+        done.stdout
+    )
+    missing = planned(*words, "--object", "cm/menus")
+    assert missing.exit_code == 2
+    assert "the backup has no such object" in missing.stderr

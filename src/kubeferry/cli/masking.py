@@ -5,15 +5,22 @@ A masked value is no base64, so that no API server takes it for a Secret's.
 
 from typing import Any
 
+from kubeferry.errors import PatchFailed
 from kubeferry.kube.names import Identity
 from kubeferry.kube.objects import Object, annotations, metadata
+from kubeferry.restore.plan import PlanItem
 from kubeferry.restore.report import MASKED
+from kubeferry.transform.change import Change, apply_changes
 from kubeferry.transform.patch.differences import Difference
-from kubeferry.transform.patch.pointer import MISSING, pointer_of
+from kubeferry.transform.patch.pointer import MISSING, lookup, pointer_of
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """The annotation that repeats the values."""
 _VALUES = ("data", "stringData")
+_KEY_NAMES = frozenset({"akId", "akSecret"})
+"""Fields of volumes that hold keys of an object storage."""
+CHANGED = "(masked, changed)"
+"""Stands for a value that is another one than before."""
 
 
 def is_secret(identity: Identity, obj: Object) -> bool:
@@ -36,6 +43,62 @@ def masked(identity: Identity, obj: Object) -> Object:
         kept = {**annotations(obj), LAST_APPLIED: MASKED}
         shown["metadata"] = {**metadata(obj), "annotations": kept}
     return shown
+
+
+def masked_planned(item: PlanItem, obj: Object, *, before: Object | None = None) -> Object:
+    """What is planned to be written, as it may be shown; without keys of object storages, which
+    volumes hold.
+
+    A value that is not what ``before`` has says so.
+    """
+    shown = masked(item.source, obj)
+    if shown is not obj:
+        shown = _told_apart(shown, obj, before or {})
+        for change in item.changes:
+            if change.cause.mechanism == "modifier":  # it may have taken a value anywhere
+                shown = _masked_at(shown, change)
+    return {key: _without_keys(value) for key, value in shown.items()}
+
+
+def holds_keys(obj: Object) -> bool:
+    """Whether it has keys of an object storage in it, as volumes may."""
+    return bool(_without_keys(obj) != obj)
+
+
+def _told_apart(shown: Object, obj: Object, before: Object) -> Object:
+    told = shown.copy()
+    for field in _VALUES:
+        old, new = before.get(field), obj.get(field)
+        if isinstance(old, dict) and isinstance(new, dict):
+            told[field] = {
+                key: CHANGED if key in old and old[key] != value else MASKED
+                for key, value in new.items()
+            }
+    return told
+
+
+def _masked_at(shown: Object, change: Change) -> Object:
+    pointer = pointer_of(change.pointer)
+    if pointer.tokens[:1] and pointer.tokens[0] in _VALUES:
+        return shown
+    if not pointer.text:
+        about = {key: metadata(shown).get(key) for key in ("name", "namespace")}
+        known = {"apiVersion": shown.get("apiVersion"), "kind": shown.get("kind")}
+        return {**known, "metadata": about, "data": MASKED}
+    try:
+        old = lookup(shown, pointer.tokens)
+    except PatchFailed:  # a later change took it out
+        return shown
+    return apply_changes(shown, [Change(change.pointer, old, MASKED, change.cause)])
+
+
+def _without_keys(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: MASKED if key in _KEY_NAMES and isinstance(inner, str) else _without_keys(inner)
+            for key, inner in value.items()
+        }
+    return [_without_keys(one) for one in value] if isinstance(value, list) else value
 
 
 def masked_difference(one: Difference) -> Difference:

@@ -260,6 +260,11 @@ def cause_text(line: dict[str, Any]) -> str:
     return f"{mechanism}: {rule}"
 
 
+def identity_text(item: PlanItem) -> str:
+    """``StatefulSet default/web -> default1/web``."""
+    return _identity(item, Look())
+
+
 def _identity(item: PlanItem, look: Look) -> str:
     kind = item.resource.kind if item.resource else item.source.group_resource
     source, target = (

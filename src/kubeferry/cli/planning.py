@@ -4,7 +4,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,18 +16,18 @@ from kubeferry.cli.creating import ordered
 from kubeferry.cli.live import ViewReporter, view
 from kubeferry.cli.manifests import load, placed, refuse_beside_file
 from kubeferry.cli.output import counted, emit, printable
+from kubeferry.cli.plan_diff import Live, diff_lines
 from kubeferry.cli.plan_images import image_lines
-from kubeferry.cli.plan_manifests import manifest_lines, write_manifests
+from kubeferry.cli.plan_manifests import Steps, manifest_lines, write_manifests
+from kubeferry.cli.plan_object import depth_lines, find_object
 from kubeferry.cli.plan_sources import (
     HERE,
-    Archive,
-    Around,
     Sources,
     archive_of,
     modifier_data,
     surroundings_of,
 )
-from kubeferry.cli.plan_summary import Tally, json_lines, plan_lines
+from kubeferry.cli.plan_summary import Tally, json_lines, plan_lines, summary_lines
 from kubeferry.cli.plan_view import WIDTH, Look
 from kubeferry.cli.restore_words import rows, words_of
 from kubeferry.clock import utc_now
@@ -47,8 +47,9 @@ _WIDEST = 140
 class How:
     """What the options say of the plan's form.
 
-    ``output`` is ``json`` (a line an object), ``yaml`` (the manifests) or empty: for people.
-    ``output_dir`` takes the manifests, each in a file. ``images`` shows nothing but images.
+    ``output`` is ``json`` (a line an object), ``yaml`` (the manifests), ``diff``, ``summary`` or
+    empty: a tree for people. ``output_dir`` takes the manifests, each in a file. ``images`` shows
+    nothing but images. ``object`` is ``KIND/NAME`` of what alone is shown, in ``namespaces``.
     """
 
     output: str = ""
@@ -56,6 +57,13 @@ class How:
     images: bool = False
     output_dir: Path | None = None
     show_secrets: bool = False
+    object: str = ""
+    namespaces: Sequence[str] = ()
+
+    @property
+    def is_for_all(self) -> bool:
+        """Whether people see all of it."""
+        return not (self.output or self.output_dir or self.images or self.object)
 
 
 async def plan(
@@ -96,23 +104,55 @@ async def plan(
                     clock=utc_now,
                 )
             )
-        if how.output_dir is not None:
-            secrets = how.show_secrets
-            steps = planner.steps()
-            written = write_manifests(steps, tally, how.output_dir, show_secrets=secrets)
-            emit([f"{counted(written, 'manifest')} written below {how.output_dir}"])
-        elif how.images:
-            emit(image_lines(planner.steps(), tally, json=how.output == "json"))
-        elif how.output == "json":
-            emit(json_lines(planner.steps(), tally))
-        elif how.output == "yaml":
-            emit(manifest_lines(planner.steps(), tally, show_secrets=how.show_secrets))
-        else:
-            notes = request.modifiers.notes if request.modifiers else ()
-            emit(heading(restore, archive, into=around, notes=notes))
-            emit(plan_lines(planner.steps(), look(full=how.full), tally))
+        steps: Steps = planner.steps()
+        if how.object:
+            steps = find_object(
+                planner, how.object, namespaces=how.namespaces, selection=request.selection
+            )
+        notes = request.modifiers.notes if request.modifiers else ()
+        title = f"{archive.title} into {around.title}"
+        head = heading(restore, title, is_asked=around.session is not None, notes=notes)
+        if not _show_for_programs(steps, tally, how):
+            _show_for_people(steps, tally, how, head, live=planner.spool.live)
+        if how.is_for_all:
             emit(farewell(file, restore, full=how.full, sources=sources))
     return _exit_code(tally)
+
+
+def _show_for_programs(steps: Steps, tally: Tally, how: How) -> bool:
+    """Shows the plan in a form that a program reads; whether one was asked for."""
+    if how.output_dir is not None:
+        written = write_manifests(steps, tally, how.output_dir, show_secrets=how.show_secrets)
+        emit([f"{counted(written, 'manifest')} written below {how.output_dir}"])
+    elif how.images:
+        emit(image_lines(steps, tally, json=how.output == "json"))
+    elif how.output == "json":
+        emit(json_lines(steps, tally))
+    elif how.output == "yaml":
+        emit(manifest_lines(steps, tally, show_secrets=how.show_secrets))
+    else:
+        return False
+    return True
+
+
+def _show_for_people(
+    steps: Steps, tally: Tally, how: How, head: Iterable[str], *, live: Live
+) -> None:
+    seen = look(full=how.full)
+    if how.output == "diff":
+        emit(f"# {line}" for line in head)
+        emit(diff_lines(steps, seen, tally, live=live))
+        return
+    emit(head)
+    if how.output == "summary":
+        for _, items in tally.through(steps):
+            for _ in items:
+                pass
+        emit(summary_lines(tally, seen))
+    elif how.object:
+        emit(["", *depth_lines(steps, seen, tally)])
+    else:
+        emit(plan_lines(steps, seen, tally))
 
 
 def _exit_code(tally: Tally) -> int:
@@ -130,12 +170,14 @@ def _asked(
 
 
 def heading(
-    restore: ApplicationRestore, archive: Archive, *, into: Around, notes: Iterable[Note]
+    restore: ApplicationRestore, title: str, *, is_asked: bool, notes: Iterable[Note]
 ) -> Iterator[str]:
-    """What is planned: the backup, the target, and everything that changes objects."""
+    """What is planned: the backup and the target, which the title names, whether that is asked, and
+    everything that changes objects.
+    """
     spec = restore.spec
-    yield printable(f"Plan  {archive.title} into {into.title}")
-    if into.session is None:
+    yield printable(f"Plan  {title}")
+    if not is_asked:
         yield "  ! no cluster is asked: its storage classes, nodes and objects are not known"
     shown = [tuple(map(printable, row)) for row in rows(spec)]
     width = max((len(name) for name, _, _ in shown), default=0)
@@ -161,7 +203,11 @@ def farewell(
     if not sources.needs_cluster or sources.is_url:
         yield "Nothing was written. -o yaml shows the manifests, --output-dir writes them to files."
         return
-    yield "Nothing was written. To do it:"
+    if sources.modifiers is not None:
+        yield f"Nothing was written. Put the rules of {printable(str(sources.modifiers))} into a"
+        yield "ConfigMap, which --resource-modifier or the manifest names; then:"
+    else:
+        yield "Nothing was written. To do it:"
     words = _command(file, restore)
     line = f"  {program()} {' '.join(words)}"
     if len(line) <= WIDTH:

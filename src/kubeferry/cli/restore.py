@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kubeferry.cli.command import Command, connection_options, flags
+from kubeferry.cli.command import Command, connection_options, flags, names_option
 from kubeferry.cli.completion import names_of
 from kubeferry.cli.options import create_options, get_options, name_argument, wait_options
 from kubeferry.cli.restoring import spec_of, spec_options
@@ -83,6 +83,7 @@ def build(name: str, options: dict[str, Any]) -> "ApplicationRestore":
         "restore plan -f 05-applicationrestore.yaml -o json | jq 'select(.action != \"create\")'",
         "restore plan --offline nginx-backup.tar.gz --namespace-mapping default=default1",
         "restore plan --offline nginx-backup.tar.gz --target-api target.json -o yaml",
+        "restore plan --from-backup shop-1 --namespace-mapping shop=shop-test --object deploy/web",
     ),
 )
 @spec_options
@@ -114,12 +115,19 @@ def build(name: str, options: dict[str, Any]) -> "ApplicationRestore":
     "api-resources'; else, with --offline, the newest Kubernetes known.",
 )
 @click.option("--full", is_flag=True, help="Every change of every object, with whole values.")
-@click.option("--images", is_flag=True, help="Only the images that a mapping renames.")
+@click.option(
+    "--object", "one", metavar="KIND/NAME", help="Only this object, in depth: deploy/web."
+)
+@names_option("--in-namespace", metavar="A,B", help="With --object: only in these namespaces.")
+@click.option(
+    "--images", is_flag=True, help="Only the images that a mapping renames: source, target."
+)
 @click.option(
     "-o",
     "--output",
-    type=click.Choice(["json", "yaml"]),
-    help="A JSON line an object, a summary last; or the manifests that it would write.",
+    type=click.Choice(["summary", "diff", "json", "yaml"]),
+    help="Only what it comes to; a unified diff; a JSON line an object, a summary last; or the "
+    "manifests that it would write.",
 )
 @click.option(
     "--output-dir",
@@ -136,6 +144,8 @@ def plan(
     offline: Path | None,
     target_api: Path | None,
     full: bool,
+    one: str | None,
+    in_namespace: tuple[str, ...],
     images: bool,
     output: str | None,
     output_dir: Path | None,
@@ -158,7 +168,13 @@ def plan(
         spec["from_backup"] = spec["from_backup"] or offline.name.removesuffix(".tar.gz")
     if show_secrets and output != "yaml" and output_dir is None:
         raise click.UsageError("--show-secrets is for -o yaml and --output-dir")
-    how = planning.How(output or "", full, images, output_dir, show_secrets)
+    if in_namespace and not one:
+        raise click.UsageError("--in-namespace goes with --object")
+    if images and output not in (None, "json"):
+        raise click.UsageError("--images is a list, or -o json")
+    how = planning.How(
+        output or "", full, images, output_dir, show_secrets, one or "", in_namespace
+    )
     return asyncio.run(
         planning.plan(
             flags(),

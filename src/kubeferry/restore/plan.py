@@ -5,7 +5,7 @@ nothing is asked of the target while it is made and nothing is written. The engi
 executes these items and nothing else; ``kubeferry restore plan`` prints them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 from typing import Any, Literal
@@ -143,10 +143,18 @@ class Planner:
                 return resource
         return None
 
-    def steps(self) -> Iterator[tuple[Step, Iterator[PlanItem]]]:
-        """The steps that have something to do, each with its items; consume one before the next."""
+    def steps(
+        self, kinds: Collection[str] | None = None
+    ) -> Iterator[tuple[Step, Iterator[PlanItem]]]:
+        """The steps that have something to do, each with its items; consume one before the next.
+
+        With ``kinds`` only those of the archive, and the definitions, which others depend on.
+        """
         self.added.clear()
-        for index, group in groupby(self._kinds(), key=rank):
+        chosen = self._kinds()
+        if kinds is not None:
+            chosen = [kind for kind in chosen if kind == DEFINITIONS or kind in kinds]
+        for index, group in groupby(chosen, key=rank):
             yield STEPS[index], self._items(list(group))
 
     def rounds(self) -> Iterator[tuple[Step, Iterator[PlanItem]]]:

@@ -104,7 +104,7 @@ class _Keeper:
             return False
         if not self._selection.labels:
             return True
-        return self._selection.by_labels(labels_of(_decoded(self._spool.get(identity) or b"{}")))
+        return self._selection.by_labels(labels_in(self._spool.get(identity) or b"{}"))
 
     def _bindings(self) -> Iterator[None]:
         """A cluster role binding is needed by the accounts that it grants something."""
@@ -149,3 +149,8 @@ def labels_of(obj: Object) -> dict[str, str]:
     """An archived object's labels, whatever its metadata is."""
     found = labels(obj)
     return found if isinstance(found, dict) else {}
+
+
+def labels_in(body: bytes) -> dict[str, str]:
+    """The labels in an entry of an archive, none where it is no object."""
+    return labels_of(_decoded(body))

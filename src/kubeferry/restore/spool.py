@@ -45,6 +45,10 @@ create table hooks (
 create table kept (
   kind integer, namespace text, name text, primary key (kind, namespace, name)
 ) without rowid;
+create table dropped (
+  kind integer, namespace text, name text, offset integer not null, size integer not null,
+  primary key (kind, namespace, name)
+) without rowid;
 create table live (
   kind text, namespace text, name text, offset integer not null, size integer not null,
   primary key (kind, namespace, name)
@@ -109,6 +113,7 @@ class Spool:
         self._end = 0
         self._unflushed = False
         self._kinds: dict[str, int] = {}
+        self._dropped_kinds: dict[str, int] = {}
 
     def __enter__(self) -> "Spool":
         return self
@@ -344,15 +349,36 @@ class Spool:
         return {row[0] for row in rows}
 
     def drop_others(self) -> None:
-        """Forgets every object that was not marked by ``keep``; none may be added afterwards."""
+        """Forgets every object that was not marked by ``keep``, but for ``dropped``; none may be
+        added afterwards.
+        """
         left = set(self.kept_kinds())
-        self._index.execute(
-            "delete from objects where not exists (select 1 from kept where "
-            "kept.kind = objects.kind and kept.namespace = objects.namespace "
-            "and kept.name = objects.name)"
+        others = (
+            "from objects where not exists (select 1 from kept where kept.kind = objects.kind "
+            "and kept.namespace = objects.namespace and kept.name = objects.name)"
         )
+        self._index.execute(
+            f"insert into dropped select kind, namespace, name, offset, size {others}"
+        )
+        self._index.execute(f"delete {others}")
+        self._dropped_kinds = self._kinds
         self._index.execute("delete from kept")
         self._kinds = {name: number for name, number in self._kinds.items() if name in left}
+
+    def dropped_kinds(self) -> list[str]:
+        """The group resources that ``drop_others`` found, whether it left any object of them."""
+        return sorted(self._dropped_kinds)
+
+    def dropped(self, group_resource: str, name: str) -> Iterator[Spooled]:
+        """What ``drop_others`` forgot of this kind and name, by namespace."""
+        kind = self._dropped_kinds.get(group_resource, -1)
+        rows = self._index.execute(
+            "select namespace, offset, size from dropped where kind = ? and name = ? "
+            "order by namespace",
+            (kind, name),
+        )
+        for namespace, offset, size in rows:
+            yield Spooled(Identity(group_resource, namespace, name), self._read(offset, size))
 
     def note_result(self, kind: str, where: str, action: str) -> None:
         """Notes what became of one: ``apps/v1/StatefulSet``, ``default1/web``, ``created``."""

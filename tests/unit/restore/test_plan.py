@@ -92,6 +92,15 @@ def test_items_come_wave_by_wave_and_namespaces_are_ensured_once(spool: Spool) -
     assert {item.action for item in items(plan)} == {"create"}
 
 
+def test_of_some_kinds_alone_definitions_come_too(spool: Spool) -> None:
+    add(spool, "pods", pod("shop/web"))
+    add(spool, "configmaps", config_map("shop/a"))
+    add(spool, DEFINITIONS, DEFINITION)
+    steps = planner(spool).steps(["pods"])
+    found = [str(item.target) for _, step in steps for item in step]
+    assert found == [f"{DEFINITIONS} things.x.io", "pods shop/web"]
+
+
 def test_two_namespaces_that_become_one_are_ensured_once(spool: Spool) -> None:
     add(spool, "configmaps", config_map("a/x"), config_map("b/y"))
     add(spool, "namespaces", namespace("a"), namespace("b"))

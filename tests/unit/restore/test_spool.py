@@ -135,3 +135,16 @@ def test_what_a_killed_process_left_is_removed_and_a_living_one_s_is_not(tmp_pat
         with Spool(parent=tmp_path):
             assert living.exists()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_not_kept_is_still_known_by_kind_and_name(spool: Spool) -> None:
+    kept, left = Identity("pods", "a", "web"), Identity("pods", "b", "web")
+    for one in (kept, left, Identity("secrets", "a", "x")):
+        spool.add(one, str(one).encode())
+    assert list(spool.dropped("pods", "web")) == []
+    spool.keep(kept)
+    spool.drop_others()
+    assert spool.dropped_kinds() == ["pods", "secrets"]
+    assert list(spool.dropped("pods", "web")) == [(left, str(left).encode())]
+    assert list(spool.dropped("configmaps", "web")) == []
+    assert spool.get(left) is None
