@@ -318,6 +318,12 @@ OF_OBJECTS = (
         "",
     ),
     Reason(
+        "OwnerNotRestored",
+        "warning",
+        "the object that it belonged to was to be restored and is not there: it belongs to nobody",
+        "see what became of its owner; `kubectl patch` its `ownerReferences` once that is there",
+    ),
+    Reason(
         "OwnerThere",
         "skipped",
         "the workload that makes such objects is there already",
@@ -355,6 +361,12 @@ OF_OBJECTS = (
         "warning",
         "whether what was restored of a kind is still there is not known: it could not be listed",
         "as the message says",
+    ),
+    Reason(
+        "Untold",
+        "error",
+        "objects of the plan have no result: a fault of kubeferry",
+        "see which are missing by `restore describe --details`, restore again, and report it",
     ),
     Reason(
         "RolloutFollows",

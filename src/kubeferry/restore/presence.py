@@ -32,6 +32,7 @@ from kubeferry.transform.change import Note
 
 GONE = "Gone"
 UNVERIFIED = "Unverified"
+UNTOLD = "Untold"
 AT_ONCE = 4
 """Kinds that are listed at a time."""
 ASKED = 16
@@ -69,10 +70,15 @@ class Missing(NamedTuple):
 async def verify(
     planner: Planner, recorder: Recorder, *, client: Client, label_selector: str, reporter: Reporter
 ) -> None:
-    """Tells of what was written and is gone; a kind that cannot be listed is a warning.
+    """Tells of what was written and is gone, and of what nothing was told; a kind that cannot be
+    listed is a warning.
 
     Raises ``ApiLost``, and ``InvalidInput`` when the spool has no room.
     """
+    untold = planner.total() + len(planner.added) - recorder.done
+    if untold > 0:  # a fault of ours must not look like an end in order
+        text = f"of {untold} objects of the plan it is not known what became: a fault of kubeferry"
+        reporter.problem(Problem("error", UNTOLD, text))
     finder = _Finder(planner, client, label_selector)
     types = planner.spool.written_types(WRITTEN)
     gate = asyncio.Semaphore(AT_ONCE)

@@ -109,6 +109,11 @@ class Recorder:
         self._tell(line)
         await self.store_due()
 
+    @property
+    def done(self) -> int:
+        """How many objects are through."""
+        return self._done
+
     def confirm(self, result: Result) -> None:
         """Counts what an earlier run's line says of an object and the target confirms."""
         line = journal_item(result)

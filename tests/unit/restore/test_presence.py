@@ -8,15 +8,22 @@ from typing import Any
 
 import pytest
 
+from kubeferry.journal import Journal
 from kubeferry.kube.client import Client
 from kubeferry.kube.config import ClusterConfig
-from kubeferry.kube.names import Resource
+from kubeferry.kube.discovery import Discovery
+from kubeferry.kube.names import Identity, Resource
 from kubeferry.kube.objects import Object
 from kubeferry.report import Problem, ReasonCount, Silent
+from kubeferry.restore.plan import Planner
+from kubeferry.restore.presence import verify
+from kubeferry.restore.report import Recorder
 from kubeferry.restore.request import RestoreResult
 from kubeferry.restore.run import run_restore
+from kubeferry.restore.spool import Spool
 from kubeferry.sandbox import Sandbox
 from kubeferry.settings import Settings
+from kubeferry.transform.pipeline import Pipeline, Rules
 from kubeferry.vault.locations import Location, open_store
 from tests.builders import Built, config_map, namespace, obj, pod
 from tests.unit.restore.test_run import NOW, REQUEST, Ground, stored
@@ -164,6 +171,26 @@ async def test_what_is_being_deleted_is_gone_already(ground: Ground) -> None:
     result, problems, _ = await restored(ground, namespace("shop"), held, taken=["held"])
     assert result.phase == "PartiallyFailed"
     assert [one.message for one in problems] == ["was written, and is being deleted"]
+
+
+async def test_an_object_of_the_plan_of_which_nothing_was_told_is_an_error(
+    ground: Ground, tmp_path: Path
+) -> None:
+    told = Watched()
+
+    async def sink(number: int, data: bytes) -> None:
+        raise AssertionError("nothing is told")
+
+    with Spool(parent=tmp_path) as spool:
+        spool.add(Identity("configmaps", "shop", "m"), config_map("shop/m").json)
+        planner = Planner(spool, Pipeline(Rules()), Discovery(all_versions=()), {}, {})
+        journal = Journal(sink, first=1, now=lambda: 0.0)
+        recorder = Recorder(journal=journal, spool=spool, reporter=told, total=2)
+        async with Client(ClusterConfig(server=ground.sandbox.server)) as client:
+            await verify(planner, recorder, client=client, label_selector="a=b", reporter=told)
+    [problem] = told.problems
+    assert (problem.level, problem.reason) == ("error", "Untold")
+    assert problem.message.startswith("of 2 objects of the plan"), "the namespace is one, too"
 
 
 async def test_a_resumed_restore_looks_for_what_was_written_before_it_too(ground: Ground) -> None:
