@@ -259,6 +259,14 @@ class RestoreSpec(Strict, kw_only=True, frozen=True):
             "the baseline Pod Security Standard."
         ),
     ] = "Restore"
+    owner_references: Annotated[
+        Literal["Restore", "Drop"],
+        Meta(
+            description="Restore: what is owned by an object that is restored too belongs to it "
+            "again, by its new uid; but for what Kubernetes' workloads adopt themselves. Drop: "
+            "nothing is owned."
+        ),
+    ] = "Restore"
     resource_modifier: Annotated[
         ModifierReference | None, Meta(description=ModifierReference.__doc__)
     ] = None

@@ -39,6 +39,8 @@ def _said(spec: RestoreSpec) -> Iterator[tuple[str, str | None]]:
         yield "--or-selector", _selector_text(one)
     if spec.privileged_resources != "Restore":
         yield "--privileged-resources", spec.privileged_resources
+    if spec.owner_references != "Restore":
+        yield "--owner-references", spec.owner_references
     yield from _pairs("--namespace-mapping", spec.namespace_mapping)
     for kind in _off(spec):
         yield "--references", f"{kind}=false"
@@ -138,6 +140,8 @@ def rows(spec: RestoreSpec) -> Iterator[Row]:
         yield "orLabelSelectors", _selector_text(one), ""
     if spec.privileged_resources != "Restore":
         yield "privilegedResources", spec.privileged_resources, ""
+    if spec.owner_references != "Restore":
+        yield "ownerReferences", spec.owner_references, ""
     for name, mapping in (
         ("namespaceMapping", spec.namespace_mapping),
         ("imageRegistryMapping", spec.image_registry_mapping),

@@ -67,6 +67,11 @@ def _selecting() -> list[Callable[[Any], Any]]:
             type=click.Choice(["Restore", "Skip"]),
             help="Skip: leave out what gives rights over the cluster; else Restore.",
         ),
+        click.option(
+            "--owner-references",
+            type=click.Choice(["Restore", "Drop"]),
+            help="Drop: nothing belongs to the owner that it had; else Restore.",
+        ),
     ]
 
 
@@ -245,6 +250,7 @@ def spec_of(options: Mapping[str, Any]) -> dict[str, Any]:
         "labelSelector": options["selector"],
         "orLabelSelectors": options["or_selector"],
         "privilegedResources": options["privileged_resources"],
+        "ownerReferences": options["owner_references"],
         "namespaceMapping": options["namespace_mapping"],
         "references": _switches(options["references"], "--references"),
         "rewriteServiceNames": options["rewrite_service_names"] or None,

@@ -35,6 +35,7 @@ from kubeferry.restore.heirs import is_heir, is_made_by
 from kubeferry.restore.held import Held
 from kubeferry.restore.node_ports import without_taken
 from kubeferry.restore.overwrite import Overwriter
+from kubeferry.restore.owners import MISSING_OWNER, Owners, Pending
 from kubeferry.restore.plan import WRITING, PlanItem, judge_item
 from kubeferry.restore.refusals import Backend, refusal
 from kubeferry.restore.statuses import restore_status
@@ -73,8 +74,9 @@ class Applier:
     """Applies plan items with ``WORKERS`` workers.
 
     ``on_result`` is called for every item, in the order in which they end. ``policy`` and ``homes``
-    are what the plan was made by (``judge_item``); ``brings`` says whether the restore brings a
-    Service, whose webhook is waited for then, for ``webhook_seconds`` at most.
+    are what the plan was made by (``judge_item``), ``owners`` says who owns what; ``brings``
+    whether the restore brings a Service, whose webhook is waited for then, for ``webhook_seconds``
+    at most.
     """
 
     def __init__(
@@ -86,10 +88,12 @@ class Applier:
         policy: Policy = "none",
         homes: frozenset[str] = RESERVED_NAMESPACES,
         brings: Callable[[Backend], bool] = lambda backend: False,
+        owners: Owners | None = None,
         workers: int = WORKERS,
         webhook_seconds: float = WEBHOOK_SECONDS,
     ) -> None:
         self._held = Held(brings)
+        self._owners = owners
         self._webhook_seconds = webhook_seconds
         self._client = client
         self._field_manager = field_manager
@@ -169,13 +173,28 @@ class Applier:
             return Result(item, "failed", refusal(error), differences=found)
         except InvalidInput as error:  # what modifiers made of it cannot be encoded
             return Result(item, "failed", Note("Malformed", error.problem))
+        await self._learn(item)
         if done.action not in ("created", "recreated"):
             return done
         return replace(done, warnings=(*done.warnings, *await self._status(item)))
 
+    async def _learn(self, item: PlanItem) -> None:
+        """Finds out the uid of an owner whose create's answer did not tell it."""
+        owners = self._owners
+        if owners is None or item.resource is None or not owners.is_needed(item.source):
+            return
+        if not owners.uid(item.target):
+            live = await self._find(item, item.resource)
+            if live is not None:
+                owners.learn(item.target, codec.encode(live))
+
     async def _write(self, item: PlanItem) -> Result:
         if item.resource is None or item.object is None:
             raise ValueError(f"{item.target} is no item to write")
+        if item.pending and self._owners is not None:
+            obj, left = self._owners.resolved(item.object, item.pending)
+            done = await self._write(replace(item, object=obj, pending=()))
+            return replace(done, warnings=(*done.warnings, *map(_unowned, left)))
         if item.present is None:
             return await self._create(item, item.resource)
         overwriter = self._overwriter(self._policy)
@@ -235,12 +254,14 @@ class Applier:
         deadline = asyncio.get_running_loop().time() + _ACCOUNT_SECONDS
         while True:
             try:
-                await self._client.create(
+                answer = await self._client.create(
                     resource,
                     body,
                     namespace=item.target.namespace,
                     field_manager=self._field_manager,
                 )
+                if self._owners is not None and self._owners.is_needed(item.source):
+                    self._owners.learn(item.target, answer)
                 return
             except Forbidden as error:
                 # The account controller makes a new namespace's default account a moment later.
@@ -354,6 +375,11 @@ class Applier:
             except NotFound:
                 return False
         return True
+
+
+def _unowned(pending: Pending) -> Note:
+    text = f"{pending.owner}, which it belonged to, is not there: it belongs to nobody"
+    return Note(MISSING_OWNER, text)
 
 
 _PASSIVE = {"skip": "skipped", "refuse": "refused", "fail": "failed"}

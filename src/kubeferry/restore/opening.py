@@ -14,6 +14,7 @@ from kubeferry.kube.names import Identity, Resource
 from kubeferry.report import Problem, Reporter
 from kubeferry.restore.archive import open_archive
 from kubeferry.restore.definitions import defined_resources
+from kubeferry.restore.owners import Owners, find_owners
 from kubeferry.restore.plan import Planner
 from kubeferry.restore.request import RestoreRequest
 from kubeferry.restore.retrying import keep_undone
@@ -118,6 +119,7 @@ async def open_plan(
             status_kinds=status_kinds,
             policy=request.policy,
             manager=request.field_manager,
+            owners=_owners(request, spool, discovery, defined),
         )
         reporter.phase("asking the target what is there already")
         for told in await target.survey(planner):
@@ -174,6 +176,21 @@ def _parameters(request: RestoreRequest, spool: Spool) -> Parameters:
     services = {one for one in spool.names("services") if one[0] in request.namespaces}
     names = ServiceNames(request.namespaces, services)
     return replace(request.parameters, service_names=names)
+
+
+def _owners(
+    request: RestoreRequest,
+    spool: Spool,
+    discovery: Discovery,
+    defined: Mapping[tuple[str, str], Resource],
+) -> Owners | None:
+    if not request.keeps_owners:
+        return None
+
+    def known(api_version: str, kind: str) -> Resource | None:
+        return discovery.for_kind(api_version, kind) or defined.get((api_version, kind))
+
+    return find_owners(spool, namespaces=request.namespaces, defined=known)
 
 
 def _definition(resource: Resource) -> Identity:

@@ -5,7 +5,7 @@ nothing is asked of the target while it is made and nothing is written. The engi
 executes these items and nothing else; ``kubeferry restore plan`` prints them.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 from typing import Any, Literal
@@ -19,11 +19,23 @@ from kubeferry.kube.objects import POD_SPEC_PATHS, Object
 from kubeferry.restore.existing import OWNER_THERE, Policy, Verdict, judge
 from kubeferry.restore.heirs import Owner, controller_of, is_made_by, named_by
 from kubeferry.restore.hooks import NO_HOOKS, HookRules, PodHook, PodHooks, pod_hooks
+from kubeferry.restore.owners import Owners, Pending
 from kubeferry.restore.refusals import Backend
 from kubeferry.restore.rollouts import Archive, rollout
 from kubeferry.restore.spool import Spool, Spooled
 from kubeferry.restore.statuses import status_change, upgraded
-from kubeferry.restore.waves import DEFINITIONS, NAMESPACES, ROUNDS, STEPS, Step, rank
+from kubeferry.restore.waves import (
+    DEFINITIONS,
+    NAMESPACES,
+    OTHERS,
+    OWNED_STEP,
+    OWNERS,
+    OWNERS_STEP,
+    ROUNDS,
+    STEPS,
+    Step,
+    rank,
+)
 from kubeferry.transform.automatic import flexvolume_inline
 from kubeferry.transform.change import Change, Note, Outcome
 from kubeferry.transform.init_hooks import InitHooks
@@ -56,7 +68,7 @@ class PlanItem:
     once it was created; ``owner`` is who gave it its name and may make it anew. ``status`` is
     written once it was created, None where it gets none. ``archived`` is the object as it was, and
     ``present`` what is to be done with the one that is there, if there is one. ``notes`` are to be
-    known and no warnings.
+    known and no warnings. ``pending`` are references to owners that are not there yet.
     """
 
     source: Identity
@@ -76,6 +88,7 @@ class PlanItem:
     archived: Object | None = None
     present: Verdict | None = None
     notes: tuple[Note, ...] = ()
+    pending: tuple[Pending, ...] = ()
 
 
 def judge_item(
@@ -114,6 +127,7 @@ class Planner:
     status_kinds: frozenset[str] = frozenset()
     policy: Policy = "none"
     manager: str = ""
+    owners: Owners | None = None
     lost: dict[str, Note] = field(default_factory=dict)
     added: set[Identity] = field(default_factory=set)
 
@@ -150,22 +164,35 @@ class Planner:
 
         With ``kinds`` only those of the archive, and the definitions, which others depend on.
         """
-        self.added.clear()
         chosen = self._kinds()
         if kinds is not None:
             chosen = [kind for kind in chosen if kind == DEFINITIONS or kind in kinds]
-        for index, group in groupby(chosen, key=rank):
-            yield STEPS[index], self._items(list(group))
+        yield from self._walk(groupby(chosen, key=rank))
 
     def rounds(self) -> Iterator[tuple[Step, Iterator[PlanItem]]]:
         """The same items for who applies them: steps without a barrier between them are one round.
 
         A round is named by its first step.
         """
+        yield from self._walk(groupby(self._kinds(), key=lambda kind: ROUNDS[rank(kind)]))
+
+    def _walk(
+        self, groups: Iterable[tuple[int, Iterable[str]]]
+    ) -> Iterator[tuple[Step, Iterator[PlanItem]]]:
+        """The groups of kinds, and the steps that owners make beside them (``owners``)."""
         self.added.clear()
-        for _, group in groupby(self._kinds(), key=lambda kind: ROUNDS[rank(kind)]):
-            together = list(group)
-            yield STEPS[rank(together[0])], self._items(together)
+        owners = self.owners
+        early = owners.depths() if owners is not None else []
+        for _, group in groups:
+            kinds = list(group)
+            place = rank(kinds[0])
+            if owners is not None and place >= OWNERS:
+                for depth in early:
+                    yield OWNERS_STEP, map(self.item, owners.early(depth))
+                early = []
+            yield STEPS[place], self._items(kinds)
+            if owners is not None and place == OTHERS and owners.has_late:
+                yield OWNED_STEP, map(self.item, owners.late())
 
     def brings(self, backend: Backend) -> bool:
         """Whether a Service is among what is restored."""
@@ -186,6 +213,8 @@ class Planner:
                 yield from self._namespaces()
             else:
                 for spooled in self.spool.walk(kind):
+                    if self.owners is not None and self.owners.has_own_step(spooled.identity):
+                        continue
                     item = self.item(spooled)
                     yield from self._added(spooled, item)
                     if kind == DEFINITIONS and item.why is not None:
@@ -308,7 +337,18 @@ class Planner:
             status.new if status is not None else None,
             obj,
         )
-        return self._foretold(self._beside_live(planned))
+        return self._foretold(self._beside_live(self._linked(planned)))
+
+    def _linked(self, planned: PlanItem) -> PlanItem:
+        """The item with its owners, where they are restored too."""
+        archived, obj = planned.archived, planned.object
+        if self.owners is None or archived is None or obj is None:
+            return planned
+        linked = self.owners.link(planned.source, archived, obj, self.discovery)
+        if linked is None:
+            return planned
+        changes = (*planned.changes, linked.change)
+        return replace(planned, object=linked.object, changes=changes, pending=linked.pending)
 
     def _foretold(self, planned: PlanItem) -> PlanItem:
         """The item with the rollout that follows it."""

@@ -89,6 +89,7 @@ async def prepare(
         notes=tuple(notes),
         policy=spec.existing_resource_policy,
         ready_seconds=_seconds(spec.wait_for_ready),
+        keeps_owners=spec.owner_references == "Restore",
         retried=retried,
     )
 

@@ -42,6 +42,7 @@ class RestoreRequest:
         hooks: the compiled ``spec.hooks``.
         policy: what is done with objects that are there already.
         ready_seconds: how long it waits for what it wrote to become ready, None: not at all.
+        keeps_owners: whether what is owned by a restored object belongs to it again.
         retried: the restore of which only what it left undone is done again, None for none.
         notes: what is to be told before anything is done.
     """
@@ -66,6 +67,7 @@ class RestoreRequest:
     hooks: HookRules = field(default_factory=HookRules)
     policy: Policy = "none"
     ready_seconds: float | None = None
+    keeps_owners: bool = True
     retried: Retried | None = None
     notes: tuple[Note, ...] = ()
 

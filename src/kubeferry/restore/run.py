@@ -174,6 +174,7 @@ async def _apply(
         policy=policy,
         homes=planner.reserved,
         brings=planner.brings,
+        owners=planner.owners,
     )
     is_over = asyncio.Event()
     try:

@@ -53,11 +53,15 @@ create table live (
   kind text, namespace text, name text, offset integer not null, size integer not null,
   primary key (kind, namespace, name)
 ) without rowid;
+create table owned (
+  kind integer, namespace text, name text, primary key (kind, namespace, name)
+) without rowid;
 create table results (type text not null, object text not null, action text not null);
 create table seen (type text, object text, primary key (type, object)) without rowid;
 """
 
 
+_OWNED = b'"ownerReferences"'
 _PREFIX = "kubeferry-spool-"
 _LOCK = "lock"
 _ROW_BYTES = 256
@@ -141,6 +145,10 @@ class Spool:
             "insert or replace into objects values (?, ?, ?, ?, ?)",
             (kind, identity.namespace, identity.name, offset, len(body)),
         )
+        if _OWNED in body:
+            self._index.execute(
+                "insert or ignore into owned values (?, ?, ?)", (kind, *identity[1:])
+            )
 
     def add_version(self, identity: Identity, version: str, body: bytes) -> None:
         """Keeps a copy of an object in another version. Raises as ``add``."""
@@ -309,6 +317,20 @@ class Spool:
         )
         for name, offset, size in rows:
             yield Spooled(Identity(group_resource, namespace, name), self._read(offset, size))
+
+    def owned(self) -> Iterator[Spooled]:
+        """Each object that may have owners, in no order; it may have some by its text alone."""
+        kinds = {number: name for name, number in self._kinds.items()}
+        rows = self._index.execute(
+            "select kind, namespace, name, offset, size from objects natural join owned"
+        )
+        for kind, namespace, name, offset, size in rows:
+            yield Spooled(Identity(kinds[kind], namespace, name), self._read(offset, size))
+
+    @property
+    def index(self) -> sqlite3.Connection:
+        """Where other indexes of the restore have tables of their own, in flat memory too."""
+        return self._index
 
     def keep(self, identity: Identity) -> bool:
         """Marks an object for ``drop_others``; whether there is such an object, not yet marked."""

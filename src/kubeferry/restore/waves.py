@@ -83,15 +83,21 @@ STEPS: tuple[Step, ...] = (
     ),
 )
 
+_OWNERS_WAVE = 4
 ROUNDS = tuple(accumulate(int(step.barrier) for step in STEPS))
 """For each step the number of its round: steps between which there is no barrier share one."""
 
 _RANKS = {kind: rank for rank, step in enumerate(STEPS) for kind in step.kinds}
-_OTHERS = next(rank for rank, step in enumerate(STEPS) if not step.kinds)
+OTHERS = next(rank for rank, step in enumerate(STEPS) if not step.kinds)
+"""The step of everything that no other step names."""
+OWNERS = next(rank for rank, step in enumerate(STEPS) if step.wave == _OWNERS_WAVE)
+"""The step before which what others may belong to is created."""
+OWNERS_STEP = Step(_OWNERS_WAVE, "owners of other objects", (), barrier=True)
+OWNED_STEP = Step(STEPS[OTHERS].wave, "what workloads own", (), barrier=True)
 
 
 def rank(group_resource: str) -> int:
     """The index in ``STEPS`` of the step that restores this kind; one that has moved to another
     group since (``replicasets.extensions``) goes with what it has become.
     """
-    return _RANKS.get(successor(group_resource), _OTHERS)
+    return _RANKS.get(successor(group_resource), OTHERS)
