@@ -13,6 +13,7 @@ from kubeferry.backup import related
 from kubeferry.backup.generated import GENERATED, Generated
 from kubeferry.cli.command import EXIT_CODES
 from kubeferry.cli.main import root
+from kubeferry.cli.plan_schema import schema
 from kubeferry.durations import PATTERN
 from kubeferry.kube.objects import POD_SPEC_PATHS
 from kubeferry.restore.waves import STEPS
@@ -40,6 +41,11 @@ def commands_page() -> str:
         title = " ".join(("kubeferry", *path))
         lines += [f"## {title}", "", "```text", help_text(path).rstrip(), "```", ""]
     return "\n".join(lines)
+
+
+def plan_schema() -> str:
+    """docs/plan.schema.json: what a line of a plan as JSON is."""
+    return f"{json.dumps(schema(), indent=2)}\n"
 
 
 def all_commands() -> Iterator[tuple[tuple[str, ...], click.Command]]:

@@ -22,6 +22,7 @@ _APPLY = re.compile(r"kubectl apply -f (?P<file>[a-z0-9-]+\.yaml)")
 WORLDS: dict[str, Callable[[World], Awaitable[None]]] = {
     "README.md": World.seed,
     "backups.md": World.shop,
+    "plans.md": World.shop,
     "restores.md": World.shop,
     "modifiers.md": World.shop,
     "hooks.md": World.database,

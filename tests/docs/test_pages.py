@@ -69,6 +69,7 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
     [
         pytest.param("commands.md", generate.commands_page, id="commands"),
         pytest.param("custom-resources.md", generate.resources_page, id="custom resources"),
+        pytest.param("plan.schema.json", generate.plan_schema, id="the schema of a plan"),
     ],
 )
 def test_a_generated_page_is_up_to_date(

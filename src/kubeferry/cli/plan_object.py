@@ -115,9 +115,10 @@ def _unselected(
         defined=planner.defined.values(),
     )
     target = identity._replace(namespace=planner.target_namespace(identity.namespace))
+    resource = planner.discovery.find(identity.group_resource)
     note = Note(UNSELECTED, f"it is not selected: {why}")
     return STEPS[rank(identity.group_resource)], [
-        PlanItem(identity, target, None, "skip", why=note)
+        PlanItem(identity, target, resource, "skip", why=note)
     ]
 
 
