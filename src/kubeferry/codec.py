@@ -28,6 +28,9 @@ _sorted_encoder = msgspec.json.Encoder(order="sorted")
 MAX_DEPTH = 500
 """Maps and lists inside each other in a document of an archive: deeper ones can be decoded, but not
 be compared, copied and encoded again wherever that is done."""
+MAX_ARCHIVED = 4 << 20
+"""Bytes of an object of an archive. No API server takes more than 3 MiB; decoded, an object can be
+some twenty times as large."""
 MAX_YAML_DEPTH = 100
 """Maps and lists inside each other in a text that a person wrote."""
 MAX_YAML_BYTES = 16 << 20
@@ -89,10 +92,13 @@ def decode(data: Json) -> Any:
 
 
 def decode_archived(data: bytes) -> Any:
-    """``decode`` for an object of an archive: at most ``MAX_DEPTH`` maps and lists deep.
+    """``decode`` for an object of an archive: at most ``MAX_DEPTH`` maps and lists deep, and
+    ``MAX_ARCHIVED`` bytes long.
 
     Raises ``msgspec.DecodeError``.
     """
+    if len(data) > MAX_ARCHIVED:
+        raise msgspec.DecodeError(f"it has {len(data)} bytes, more than any API server takes")
     value = decode(data)
     # Few documents have so many maps and lists at all, so few are walked.
     if data.count(b"{") + data.count(b"[") > MAX_DEPTH and is_deeper(value, MAX_DEPTH):

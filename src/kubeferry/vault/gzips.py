@@ -20,6 +20,9 @@ if _isal is not None:
 
 _WBITS = 31
 _LEVEL = 2
+_SLICE = 32 << 10
+"""Bytes that are taken at a time: at the end of a member what follows is copied, and a file may
+have a member every 20 bytes."""
 OUTPUT_BYTES = 1 << 20
 """How many bytes are unpacked at a time, whatever a small input would unpack to."""
 
@@ -77,6 +80,10 @@ class Unpacker:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """What the next bytes unpack to, at most ``OUTPUT_BYTES`` at a time. Raises ``BadGzip``."""
+        for at in range(0, len(data), _SLICE):
+            yield from self._feed(data[at : at + _SLICE])
+
+    def _feed(self, data: bytes) -> Iterator[bytes]:
         while data:
             if self._inflater.eof:
                 data = self._next_member(data)

@@ -27,6 +27,13 @@ from kubeferry.vault.store import Store
 from kubeferry.vault.tarstream import Limits, TarReader
 
 _PREFERRED = "-preferredversion"
+MAX_KINDS = 10_000
+MAX_NAMESPACES = 100_000
+"""What an archive may hold: of each of these something is kept in memory, unlike of an object."""
+_NAMESPACE_LENGTH = 63
+_KIND_LENGTH = 63 + 1 + 253
+_NO_NAMES = frozenset({".", ".."})
+"""What a part of a URL's path cannot be."""
 Sink = Callable[[Identity, bytes], None]
 """Takes one object's JSON; called in another thread, never twice at once."""
 
@@ -79,7 +86,9 @@ def parse_path(path: str) -> EntryPath | None:
             pass
         case _:
             return None
-    if not name or not group_resource:
+    if not name or not group_resource or len(group_resource) > _KIND_LENGTH:
+        return None
+    if len(namespace) > _NAMESPACE_LENGTH:
         return None
     identity = Identity(group_resource, namespace, name)
     if version.endswith(_PREFERRED):
@@ -170,6 +179,8 @@ class _Reading:
         self._wants = wants
         self._unpacker = gzips.Unpacker()
         self._tar = TarReader(wanted=self._wanted, place=place, limits=limits)
+        self._kinds: set[str] = set()
+        self._namespaces: set[str] = set()
         self._odd: list[str] = []
         self._odd_count = 0
 
@@ -209,9 +220,24 @@ class _Reading:
             self._odd_count += 1
             if len(self._odd) < 5:
                 self._odd.append(quoted(path))
-        elif entry.version and not self._takes(entry):
-            return None
+        else:
+            self._check(entry, path)
+            if entry.version and not self._takes(entry):
+                return None
         return entry
+
+    def _check(self, entry: EntryPath, path: str) -> None:
+        kind, namespace, name = entry.identity
+        if not _NO_NAMES.isdisjoint((kind, namespace, name)):
+            raise ArchiveDamaged(f"{quoted(path)!r} leads out of the archive", place=self._place)
+        for found, one, most in (
+            (self._kinds, kind, MAX_KINDS),
+            (self._namespaces, namespace, MAX_NAMESPACES),
+        ):
+            found.add(one)
+            if len(found) > most:
+                what = "kinds" if found is self._kinds else "namespaces"
+                raise ArchiveDamaged(f"holds more than {most:,} {what}", place=self._place)
 
     def _takes(self, entry: EntryPath) -> bool:
         return self._versions is not None and (self._wants is None or self._wants(entry))

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from kubeferry.errors import ArchiveDamaged
+from kubeferry.vault.documents import quoted
 
 BLOCK = 512
 MAX_EXTENSION = 1 << 20
 """Bytes a PAX header or a long name may have."""
+MAX_PATH = 4096
+"""Bytes of a path: group, namespace and name of an object have some hundreds together."""
 MAX_NOTES = 20
 Tag = TypeVar("Tag")
 """What a reader's ``wanted`` makes of a path."""
@@ -24,6 +27,9 @@ _REGULAR = (b"0", b"\0", b"7")
 _EXTENSIONS = (b"x", b"L")
 _DIRECTORY = b"5"
 _PASSED = (b"g", b"K", _DIRECTORY)
+_BARE = (b"1", b"2", b"3", b"4", b"6", _DIRECTORY)
+"""Links, devices, pipes and directories have a header alone; readers differ where one says more."""
+_LENGTH_DIGITS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,7 @@ class Limits:
         remedy: what to do about an archive that is larger.
     """
 
-    file: int = 64 << 20
+    file: int = 16 << 20
     total: int = 1 << 40
     remedy: str = ""
 
@@ -152,6 +158,10 @@ class TarReader(Generic[Tag]):
             if size > MAX_EXTENSION:
                 raise self._damaged(f"a header of {size} bytes", offset)
             return _Header(kind, size, is_taken=True)
+        if kind in _BARE and (size or self._size):
+            raise self._damaged(
+                f"a file of type {kind.decode()!r} that is said to hold bytes", offset
+            )
         if kind in _PASSED:
             if kind == _DIRECTORY:
                 self._path = self._size = None
@@ -160,7 +170,7 @@ class TarReader(Generic[Tag]):
         size = self._size if self._size is not None else size
         self._path = self._size = None
         if kind not in _REGULAR:
-            self._note(f"{path!r} is no regular file (type {kind.decode('latin-1')!r})")
+            self._note(f"{quoted(path)!r} is no regular file (type {kind.decode('latin-1')!r})")
             return _Header(kind, size)
         return self._regular(kind, path.removeprefix("./"), size, offset)
 
@@ -170,7 +180,8 @@ class TarReader(Generic[Tag]):
         self.files += 1
         tag = self._wanted(path)
         if tag is not None and size > self._limits.file:
-            raise self._damaged(f"{path!r} has {size} bytes, more than {self._limits.file}", offset)
+            text = f"{quoted(path)!r} has {size} bytes, more than {self._limits.file}"
+            raise self._damaged(text, offset)
         return _Header(kind, size, tag is not None, tag)
 
     def _extend(self, kind: bytes, body: bytes, offset: int) -> None:
@@ -178,14 +189,16 @@ class TarReader(Generic[Tag]):
         if kind == b"L":
             self._path = self._text(body.split(b"\0", 1)[0], offset)
             return
-        while body:
-            length, _, rest = body.partition(b" ")
-            if not _is_number(length) or not len(length) + 3 <= int(length) <= len(body):
+        at = 0
+        while at < len(body):
+            space = body.find(b" ", at, at + _LENGTH_DIGITS + 1)
+            length = body[at : max(space, at)]
+            if not _is_number(length) or not len(length) + 3 <= int(length) <= len(body) - at:
                 raise self._damaged("a PAX header does not parse", offset)
-            key, is_pair, value = rest[: int(length) - len(length) - 2].partition(b"=")
-            if not is_pair or body[int(length) - 1 : int(length)] != b"\n":
+            at += int(length)
+            key, is_pair, value = body[space + 1 : at - 1].partition(b"=")
+            if not is_pair or body[at - 1 : at] != b"\n":
                 raise self._damaged("a PAX header does not parse", offset)
-            body = body[int(length) :]
             if key == b"path":
                 self._path = self._text(value, offset)
             elif key == b"size":
@@ -205,16 +218,24 @@ class TarReader(Generic[Tag]):
 
     def _text(self, path: bytes, offset: int) -> str:
         """A path; Velero's names are Kubernetes', which are UTF-8."""
+        if len(path) > MAX_PATH:
+            raise self._damaged(f"a path of {len(path)} bytes", offset)
+        if b"\0" in path:
+            raise self._damaged(f"the path {quoted(path)} has a zero in it", offset)
         try:
             return path.decode()
         except UnicodeDecodeError:
-            raise self._damaged(f"the path {path!r} is no UTF-8", offset) from None
+            raise self._damaged(f"the path {quoted(path)} is no UTF-8", offset) from None
 
     def _number(self, field: bytes, offset: int) -> int:
         """Octal text, or GNU's binary form for what is too large for it."""
         if field[0] & 0x80:
+            if field[0] & 0x40:
+                raise self._damaged("a header's number is negative", offset)
             return int.from_bytes(bytes([field[0] & 0x7F]) + field[1:], "big")
         text = field.strip(b"\0 ")
+        if text and not text.isdigit():  # int() takes signs and more
+            raise self._damaged("is no tar, or damaged: a header's number", offset)
         try:
             return int(text, 8) if text else 0
         except ValueError:
@@ -230,4 +251,4 @@ class TarReader(Generic[Tag]):
 
 def _is_number(digits: bytes) -> bool:
     """Whether it is a number of a length that can be meant; int() refuses very long ones."""
-    return digits.isdigit() and len(digits) <= 20
+    return digits.isdigit() and len(digits) <= _LENGTH_DIGITS
