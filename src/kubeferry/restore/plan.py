@@ -300,6 +300,10 @@ class Planner:
         if is_forged and key == _key(obj):
             forged = Note("PathDisagrees", f"the object in it is a {key[1]} of {key[0]}")
             return PlanItem(source, target, None, "fail", why=forged)
+        if resource.namespaced != bool(source.namespace):
+            where = "in namespaces" if resource.namespaced else "in no namespace"
+            forged = Note("PathDisagrees", f"the target has {key[1]} of {key[0]} {where}")
+            return PlanItem(source, target, None, "fail", why=forged)
         target = target._replace(group_resource=resource.group_resource)
         namesake = source._replace(group_resource=resource.group_resource)
         if namesake != source and self.spool.get(namesake) is not None:

@@ -65,7 +65,7 @@ _OWNED = b'"ownerReferences"'
 _PREFIX = "kubeferry-spool-"
 _LOCK = "lock"
 _ROW_BYTES = 256
-"""What an object's row in the index takes, generously."""
+"""What an object's row in the index takes beside its names, generously."""
 
 
 def _locked_directory(parent: Path | None) -> tuple[Path, TextIO]:
@@ -140,7 +140,7 @@ class Spool:
     def add(self, identity: Identity, body: bytes) -> None:
         """Keeps one object. Raises ``InvalidInput`` when there is no room for it."""
         kind = self._kinds.setdefault(identity.group_resource, len(self._kinds))
-        offset = self._append(body)
+        offset = self._append(identity, body)
         self._index.execute(
             "insert or replace into objects values (?, ?, ?, ?, ?)",
             (kind, identity.namespace, identity.name, offset, len(body)),
@@ -153,7 +153,7 @@ class Spool:
     def add_version(self, identity: Identity, version: str, body: bytes) -> None:
         """Keeps a copy of an object in another version. Raises as ``add``."""
         kind = self._kinds.setdefault(identity.group_resource, len(self._kinds))
-        offset = self._append(body)
+        offset = self._append(identity, body)
         self._index.execute(
             "insert or replace into versions values (?, ?, ?, ?, ?, ?)",
             (kind, identity.namespace, identity.name, version, offset, len(body)),
@@ -171,9 +171,10 @@ class Spool:
             (self._kinds.get(group_resource, -1), version),
         )
 
-    def _append(self, body: bytes) -> int:
+    def _append(self, identity: Identity, body: bytes) -> int:
         """Where a body begins that is written to the end."""
-        self.room.take(len(body) + _ROW_BYTES)
+        names = len(identity.namespace) + len(identity.name)
+        self.room.take(len(body) + names + _ROW_BYTES)
         self._bodies.write(body)
         self._unflushed = True
         self._end += len(body)
@@ -181,7 +182,7 @@ class Spool:
 
     def add_live(self, identity: Identity, body: bytes) -> None:
         """Keeps an object of the target, by what it is there. Raises as ``add``."""
-        offset = self._append(body)
+        offset = self._append(identity, body)
         self._index.execute(
             "insert or replace into live values (?, ?, ?, ?, ?)", (*identity, offset, len(body))
         )

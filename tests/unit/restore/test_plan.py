@@ -184,6 +184,23 @@ def test_a_damaged_namespace_is_made_bare_and_told(spool: Spool, body: bytes) ->
             id="rights in the folder of something harmless",
         ),
         pytest.param(
+            "clusterroles.rbac.authorization.k8s.io",
+            "shop/a",
+            obj("rbac.authorization.k8s.io/v1/ClusterRole", "shop/a").json,
+            "PathDisagrees",
+            id="what is in no namespace, in one",
+        ),
+        pytest.param(
+            "configmaps", "a", config_map("a").json, "PathDisagrees", id="what is in one, in none"
+        ),
+        pytest.param(
+            "configmaps",
+            "shop/a",
+            config_map("shop/a").with_(data={"x": "x" * (4 << 20)}).json,
+            "Undecodable",
+            id="larger than any API server takes",
+        ),
+        pytest.param(
             "gadgets.y.io", "shop/a", obj("y.io/v1/Gadget", "shop/a").json, "KindNotServed",
             id="a kind that the target does not know",
         ),
