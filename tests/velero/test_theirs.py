@@ -95,6 +95,22 @@ def test_its_plan_is_what_its_restore_does(
     assert set(left_out(theirs)) - accounts == skipped, "each namespace gets its own account"
 
 
+def test_its_plan_is_the_same_by_the_url_of_its_bucket(
+    theirs: Handed,
+    target: Site,
+    planned: Mapping[tuple[str, ...], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keys = target.storage.credentials
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", keys.access_key_id)
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", keys.secret_access_key)
+    url = f"oss://{theirs.vault.bucket}/{theirs.vault.prefix}?region=cn-beijing"
+    mapped = [f"--namespace-mapping={old}={new}" for old, new in theirs.mapping.items()]
+    words = ("restore", "plan", f"--vault={url}", f"--backup={theirs.name}", *mapped)
+    *items, _ = map(json.loads, ferry(target, *words, "-o", "json").strip().splitlines())
+    assert {tuple(one["source"].values()) for one in items} == set(planned)
+
+
 def test_it_is_restored_without_an_error(theirs: Handed, restored: Mapping[str, Any]) -> None:
     status = restored["status"]
     assert status["phase"] == "Completed", status
