@@ -111,7 +111,13 @@ async def plan(
             )
         notes = request.modifiers.notes if request.modifiers else ()
         title = f"{archive.title} into {around.title}"
-        head = heading(restore, title, is_asked=around.session is not None, notes=notes)
+        head = heading(
+            restore,
+            title,
+            is_asked=around.session is not None,
+            unselected=planner.spool.count_dropped(),
+            notes=notes,
+        )
         if not _show_for_programs(steps, tally, how):
             _show_for_people(steps, tally, how, head, live=planner.spool.live)
         if how.is_for_all:
@@ -170,10 +176,15 @@ def _asked(
 
 
 def heading(
-    restore: ApplicationRestore, title: str, *, is_asked: bool, notes: Iterable[Note]
+    restore: ApplicationRestore,
+    title: str,
+    *,
+    is_asked: bool,
+    unselected: int,
+    notes: Iterable[Note],
 ) -> Iterator[str]:
-    """What is planned: the backup and the target, which the title names, whether that is asked, and
-    everything that changes objects.
+    """What is planned: the backup and the target, which the title names, whether that is asked, how
+    many objects are not selected, and everything that changes objects.
     """
     spec = restore.spec
     yield printable(f"Plan  {title}")
@@ -188,6 +199,8 @@ def heading(
         else:
             yield line
             yield f"  {'':{width}}   -> {target}"
+    if unselected:
+        yield f"  ! {counted(unselected, 'object')} not selected; --object KIND/NAME says why"
     for note in notes:
         yield printable(f"  ! {note.reason}: {note.message}")
 

@@ -392,6 +392,10 @@ class Spool:
         """The group resources that ``drop_others`` found, whether it left any object of them."""
         return sorted(self._dropped_kinds)
 
+    def count_dropped(self) -> int:
+        """How many objects ``drop_others`` forgot."""
+        return int(self._index.execute("select count(*) from dropped").fetchone()[0])
+
     def dropped(self, group_resource: str, name: str) -> Iterator[Spooled]:
         """What ``drop_others`` forgot of this kind and name, by namespace."""
         kind = self._dropped_kinds.get(group_resource, -1)

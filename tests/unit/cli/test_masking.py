@@ -5,8 +5,17 @@ from typing import Any
 
 import pytest
 
-from kubeferry.cli.masking import LAST_APPLIED, masked, masked_difference
-from kubeferry.kube.names import Identity
+from kubeferry.cli.masking import (
+    CHANGED,
+    LAST_APPLIED,
+    holds_keys,
+    masked,
+    masked_difference,
+    masked_planned,
+)
+from kubeferry.kube.names import Identity, Resource
+from kubeferry.restore.plan import PlanItem
+from kubeferry.transform.change import Cause, Change
 from kubeferry.transform.comparison import compare
 from kubeferry.transform.patch.differences import Difference
 from kubeferry.transform.patch.pointer import MISSING
@@ -78,3 +87,50 @@ def test_what_is_no_value_is_told() -> None:
     for pointer in ("/type", "/metadata/labels/a", "/metadata/annotations/a"):
         one = Difference(pointer, MISSING, "b")
         assert masked_difference(one) == one
+
+
+def planned(*changes: Change) -> PlanItem:
+    resource = Resource("", "v1", "secrets", "Secret", True)
+    return PlanItem(SECRET, SECRET, resource, "create", changes=changes)
+
+
+def by_rule(pointer: str, value: Any) -> Change:
+    return Change(pointer, MISSING, value, Cause("modifier", "rule 1"))
+
+
+@pytest.mark.parametrize(
+    ("pointer", "obj_"),
+    [
+        pytest.param(
+            "/metadata/annotations/copy", secret().annotate(copy=VALUE), id="an annotation"
+        ),
+        pytest.param("/metadata/labels", secret().label(copy=VALUE), id="all labels"),
+        pytest.param("/list/0", secret(list=[VALUE, "x"]), id="an element of a list"),
+        pytest.param("", secret(other=VALUE), id="the whole object"),
+        pytest.param("/gone", secret(), id="nowhere any more"),
+    ],
+)
+def test_a_value_that_a_rule_put_somewhere_else_is_masked_there(pointer: str, obj_: Built) -> None:
+    shown = masked_planned(planned(by_rule(pointer, VALUE)), obj_)
+    assert VALUE not in json.dumps(shown)
+    assert shown["metadata"]["name"] == "database"
+
+
+def test_what_another_value_takes_the_place_of_says_that_it_changed() -> None:
+    before = secret(data={"password": "b2xk", "same": "eA=="})
+    after = secret(data={"password": VALUE, "same": "eA==", "new": "eQ=="})
+    shown = masked_planned(planned(), after, before=before)
+    assert shown["data"] == {"password": CHANGED, "same": "(masked)", "new": "(masked)"}
+
+
+def test_keys_of_a_storage_are_masked_wherever_a_volume_holds_them() -> None:
+    volume = obj("v1/PersistentVolume", "pv").with_(
+        spec={"csi": {"volumeAttributes": {"akId": "id", "akSecret": VALUE, "path": "/"}}}
+    )
+    identity = Identity("persistentvolumes", "", "pv")
+    item = PlanItem(identity, identity, None, "create")
+    shown = masked_planned(item, volume)
+    attributes = shown["spec"]["csi"]["volumeAttributes"]
+    assert attributes == {"akId": "(masked)", "akSecret": "(masked)", "path": "/"}
+    assert holds_keys(volume)
+    assert not holds_keys(config_map("shop/menu", tea="3"))

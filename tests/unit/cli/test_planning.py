@@ -22,19 +22,20 @@ RESTORE = ApplicationRestore(
 
 def test_the_heading_names_all_that_changes_objects() -> None:
     notes = [Note("Unknown", "nothing is called foos")]
-    assert list(heading(RESTORE, "backup b into c", is_asked=True, notes=notes)) == [
+    assert list(heading(RESTORE, "backup b into c", is_asked=True, unselected=1, notes=notes)) == [
         "Plan  backup b into c",
         "  namespaceMapping       x -> y",
         f"  imageRegistryMapping   {LONG}",
         "                         -> registry.two.example.com/team",
         "  resourceModifier       m",
         "  hooks                  migrate",
+        "  ! 1 object not selected; --object KIND/NAME says why",
         "  ! Unknown: nothing is called foos",
     ]
 
 
 def test_the_heading_tells_what_is_not_known_where_no_cluster_is_asked() -> None:
-    assert list(heading(RESTORE, "a into b", is_asked=False, notes=[]))[1] == (
+    assert list(heading(RESTORE, "a into b", is_asked=False, unselected=0, notes=[]))[1] == (
         "  ! no cluster is asked: its storage classes, nodes and objects are not known"
     )
 

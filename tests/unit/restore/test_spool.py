@@ -144,6 +144,7 @@ def test_what_was_not_kept_is_still_known_by_kind_and_name(spool: Spool) -> None
     assert list(spool.dropped("pods", "web")) == []
     spool.keep(kept)
     spool.drop_others()
+    assert spool.count_dropped() == 2
     assert spool.dropped_kinds() == ["pods", "secrets"]
     assert list(spool.dropped("pods", "web")) == [(left, str(left).encode())]
     assert list(spool.dropped("configmaps", "web")) == []
