@@ -16,7 +16,7 @@ from kubeferry.cli.main import root
 from kubeferry.cli.plan_schema import schema
 from kubeferry.durations import PATTERN
 from kubeferry.kube.objects import POD_SPEC_PATHS
-from kubeferry.restore.waves import STEPS
+from kubeferry.restore.waves import LAST_STEP, STEPS
 from kubeferry.transform.automatic.rules import RULES
 from kubeferry.transform.automatic.upgrades.table import CONVERSIONS
 from kubeferry.transform.automatic.upgrades.table import REMOVED as GONE
@@ -220,6 +220,9 @@ def waves() -> str:
     for step in STEPS:
         found = kinds.setdefault((step.wave, step.title), [])
         found += [f"`{kind}`" for kind in step.kinds] or ["everything else"]
+    kinds[LAST_STEP.wave, LAST_STEP.title] = [
+        "what an APIService of the backup serves, custom resources that a webhook of it converts"
+    ]
     rows = (
         f"| {wave} | {title} | {', '.join(found)} |\n" for (wave, title), found in kinds.items()
     )

@@ -12,6 +12,7 @@ from kubeferry.clock import Clock
 from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import Identity, Resource
 from kubeferry.report import Problem, Reporter
+from kubeferry.restore.aborting import check_aborts
 from kubeferry.restore.archive import open_archive
 from kubeferry.restore.definitions import defined_resources
 from kubeferry.restore.owners import Owners, find_owners
@@ -20,6 +21,7 @@ from kubeferry.restore.request import RestoreRequest
 from kubeferry.restore.retrying import keep_undone
 from kubeferry.restore.selecting import select
 from kubeferry.restore.selection import kinds_meant
+from kubeferry.restore.served_later import served_later
 from kubeferry.restore.spool import Spool
 from kubeferry.restore.target import Target
 from kubeferry.restore.waves import DEFINITIONS
@@ -27,6 +29,7 @@ from kubeferry.settings import Settings
 from kubeferry.transform.automatic.upgrades.conversion import ServedKind
 from kubeferry.transform.change import Note
 from kubeferry.transform.facts import Facts
+from kubeferry.transform.modifiers.apply import Task
 from kubeferry.transform.parameters.claim_conversions import check_claims
 from kubeferry.transform.parameters.namespaces import (
     check_clashes,
@@ -102,11 +105,13 @@ async def open_plan(
                 converted_claims=request.parameters.conversions,
             ),
             init_hooks=request.hooks.init,
+            task=Task(request.backup, request.name),
         )
         if request.retried is not None:
             facts = opened.read.facts
             for told in await keep_undone(spool, request.retried, store=store, backup=facts):
                 reporter.problem(Problem("warning", told.reason, told.message))
+        later = served_later(spool)
         planner = Planner(
             spool,
             Pipeline(rules),
@@ -119,8 +124,10 @@ async def open_plan(
             status_kinds=status_kinds,
             policy=request.policy,
             manager=request.field_manager,
-            owners=_owners(request, spool, discovery, defined),
+            owners=_owners(request, spool, discovery, defined, later.kinds),
+            later=later,
         )
+        check_aborts(planner, request.modifiers)
         reporter.phase("asking the target what is there already")
         for told in await target.survey(planner):
             reporter.problem(Problem("warning", told.reason, told.message))
@@ -183,6 +190,7 @@ def _owners(
     spool: Spool,
     discovery: Discovery,
     defined: Mapping[tuple[str, str], Resource],
+    last: frozenset[str],
 ) -> Owners | None:
     if not request.keeps_owners:
         return None
@@ -190,7 +198,7 @@ def _owners(
     def known(api_version: str, kind: str) -> Resource | None:
         return discovery.for_kind(api_version, kind) or defined.get((api_version, kind))
 
-    return find_owners(spool, namespaces=request.namespaces, defined=known)
+    return find_owners(spool, namespaces=request.namespaces, last=last, defined=known)
 
 
 def _definition(resource: Resource) -> Identity:

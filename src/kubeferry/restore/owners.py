@@ -106,10 +106,13 @@ class Linked:
 class Owners:
     """Which objects are owned by which, and the new uids; made by ``find_owners``.
 
-    ``namespaces`` is the mapping of the restore.
+    ``namespaces`` is the mapping of the restore, ``last`` are kinds that come after all others.
     """
 
-    def __init__(self, spool: Spool, namespaces: Mapping[str, str]) -> None:
+    def __init__(
+        self, spool: Spool, namespaces: Mapping[str, str], last: frozenset[str] = frozenset()
+    ) -> None:
+        self._last = last
         self._spool = spool
         self._index = spool.index
         self._namespaces = namespaces
@@ -179,7 +182,8 @@ class Owners:
 
     def is_late(self, identity: Identity) -> bool:
         """Whether it is created after its own step, for a workload of that owns it."""
-        if not self._has_any or rank(identity.group_resource) != OTHERS:
+        kind = identity.group_resource
+        if not self._has_any or rank(kind) != OTHERS or kind in self._last:
             return False
         return any(owner.group_resource in _WORKLOADS for _, owner in self._links(identity))
 
@@ -298,13 +302,15 @@ def find_owners(
     spool: Spool,
     *,
     namespaces: Mapping[str, str],
+    last: frozenset[str] = frozenset(),
     defined: Callable[[str, str], Resource | None],
 ) -> Owners:
     """Finds what is owned by something that is restored, in the spool after the selection.
 
-    ``defined`` finds a resource of the target or of the archive by ``apiVersion`` and kind.
+    ``defined`` finds a resource of the target or of the archive by ``apiVersion`` and kind;
+    ``last`` are kinds that come after all others, and own nothing in time.
     """
-    owners = Owners(spool, namespaces)
+    owners = Owners(spool, namespaces, last)
     kinds = _Kinds(spool, defined)
     for identity, body in spool.owned():
         if identity.group_resource in _ADOPTED:
@@ -315,7 +321,9 @@ def find_owners(
             continue  # the plan says what is wrong with it
         for number, one in enumerate(references):
             owner = kinds.owner(identity, one)
-            if owner is not None and _stays(owner, identity) and _is(spool, owner, one.uid):
+            if owner is None or owner.group_resource in last or not _stays(owner, identity):
+                continue
+            if _is(spool, owner, one.uid):
                 owners.add(identity, number, owner)
     owners.settle()
     return owners

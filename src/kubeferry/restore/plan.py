@@ -22,10 +22,12 @@ from kubeferry.restore.hooks import NO_HOOKS, HookRules, PodHook, PodHooks, pod_
 from kubeferry.restore.owners import Owners, Pending
 from kubeferry.restore.refusals import Backend
 from kubeferry.restore.rollouts import Archive, rollout
+from kubeferry.restore.served_later import ServedLater
 from kubeferry.restore.spool import Spool, Spooled
 from kubeferry.restore.statuses import status_change, upgraded
 from kubeferry.restore.waves import (
     DEFINITIONS,
+    LAST_STEP,
     NAMESPACES,
     OTHERS,
     OWNED_STEP,
@@ -128,6 +130,7 @@ class Planner:
     policy: Policy = "none"
     manager: str = ""
     owners: Owners | None = None
+    later: ServedLater = field(default_factory=ServedLater)
     lost: dict[str, Note] = field(default_factory=dict)
     added: set[Identity] = field(default_factory=set)
 
@@ -168,6 +171,9 @@ class Planner:
         if kinds is not None:
             chosen = [kind for kind in chosen if kind == DEFINITIONS or kind in kinds]
         yield from self._walk(groupby(chosen, key=rank))
+        later = self.later.kinds if kinds is None else self.later.kinds.intersection(kinds)
+        if later:
+            yield LAST_STEP, self._items(sorted(later))
 
     def rounds(self) -> Iterator[tuple[Step, Iterator[PlanItem]]]:
         """The same items for who applies them: steps without a barrier between them are one round.
@@ -175,6 +181,16 @@ class Planner:
         A round is named by its first step.
         """
         yield from self._walk(groupby(self._kinds(), key=lambda kind: ROUNDS[rank(kind)]))
+        if self.later.kinds:
+            yield LAST_STEP, self._items(sorted(self.later.kinds))
+
+    def last_samples(self) -> list[PlanItem]:
+        """One item of each kind of the last step, by which it is known to be served."""
+        samples: list[PlanItem] = []
+        for kind in sorted(self.later.kinds):
+            items = (self.item(one) for one in islice(self.spool.walk(kind), _TRIED))
+            samples += islice((item for item in items if item.action in WRITING), 1)
+        return samples
 
     def _walk(
         self, groups: Iterable[tuple[int, Iterable[str]]]
@@ -203,8 +219,8 @@ class Planner:
         )
 
     def _kinds(self) -> list[str]:
-        """What there is to restore, in order."""
-        kinds = {NAMESPACES, *self.spool.kinds()}
+        """What there is to restore, in order, but for the last step."""
+        kinds = {NAMESPACES, *self.spool.kinds()} - self.later.kinds
         return sorted(kinds, key=lambda kind: (rank(kind), kind))
 
     def _items(self, kinds: list[str]) -> Iterator[PlanItem]:
@@ -272,7 +288,8 @@ class Planner:
         return sorted((source, target) for target, source in targets.items())
 
     def _resource(self, key: tuple[str, str]) -> Resource | None:
-        return self.discovery.for_kind(*key) or self.defined.get(key)
+        found = self.discovery.for_kind(*key) or self.defined.get(key)
+        return found or self.later.resources.get(key)
 
     def item(self, spooled: Spooled) -> PlanItem:
         """The plan for one object of the archive."""

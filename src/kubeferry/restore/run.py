@@ -21,6 +21,7 @@ from kubeferry.kube.client import Client
 from kubeferry.logs import TaskLog
 from kubeferry.report import Findings, Problem, Reporter, Several, reason_counts
 from kubeferry.restore.apply import Applier, Result
+from kubeferry.restore.awaiting import wait_until_served
 from kubeferry.restore.existing import Policy
 from kubeferry.restore.opening import open_plan
 from kubeferry.restore.plan import PlanItem, Planner
@@ -31,6 +32,7 @@ from kubeferry.restore.report import Recorder
 from kubeferry.restore.request import RestoreRequest, RestoreResult
 from kubeferry.restore.resuming import MADE, left_to_do, note_lost, resume
 from kubeferry.restore.target import LiveTarget
+from kubeferry.restore.waves import LAST_STEP
 from kubeferry.settings import Settings
 from kubeferry.transform.pipeline import RESTORE_LABEL
 from kubeferry.vault.restores import (
@@ -183,6 +185,9 @@ async def _apply(
             group.create_task(_store_due(recorder, is_over))
             for step, items in planner.rounds():
                 reporter.phase(f"wave {step.wave}: {step.title}")
+                if step is LAST_STEP:
+                    samples = planner.last_samples()
+                    await wait_until_served(client, samples, field_manager=field_manager)
                 left = left_to_do(items, planner, recorder, schedule) if has_journal else items
                 await applier.run(left)
             if applier.is_waiting:

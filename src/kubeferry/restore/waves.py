@@ -83,6 +83,8 @@ STEPS: tuple[Step, ...] = (
     ),
 )
 
+LAST_STEP = Step(8, "what workloads of the restore must serve first", (), barrier=True)
+
 _OWNERS_WAVE = 4
 ROUNDS = tuple(accumulate(int(step.barrier) for step in STEPS))
 """For each step the number of its round: steps between which there is no barrier share one."""
