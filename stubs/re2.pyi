@@ -1,9 +1,23 @@
 """The part of google-re2 that ``kube/regex.py`` uses; the package ships no types."""
 
+from collections.abc import Iterator
+
 class error(Exception): ...
 
 class Options:
     log_errors: bool
+    max_mem: int
+
+class _Match:
+    def start(self) -> int: ...
+    def end(self) -> int: ...
+    def group(self, group: int) -> str | None: ...
+
+class _Regexp:
+    groups: int
+    def finditer(self, text: str) -> Iterator[_Match]: ...
+
+def compile(pattern: str, options: Options | None = None) -> _Regexp: ...
 
 class Set:
     @classmethod

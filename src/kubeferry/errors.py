@@ -29,6 +29,7 @@
     │   └── ArchiveForged       its signature is wrong
     ├── PatchFailed             a patch does not fit the document it is applied to
     │   └── PatchTestFailed     its ``test`` does not hold
+    ├── ModifierAborts          a modifier's rule failed that says ``onError: abort``
     ├── TaskFailed              a task ended `Failed`
     ├── TaskIncomplete          a task ended `PartiallyFailed`
     └── Interrupted             the lease was lost or the task was cancelled
@@ -322,6 +323,12 @@ class PatchTestFailed(PatchFailed):
     """A ``test`` of a JSON patch does not hold."""
 
     reason = "PatchTestFailed"
+
+
+class ModifierAborts(FerryError):
+    """A modifier's rule that says ``onError: abort`` failed; the restore goes no further."""
+
+    reason = "ModifierAborts"
 
 
 class TaskFailed(FerryError):

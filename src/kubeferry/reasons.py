@@ -38,6 +38,12 @@ OF_TASKS = (
         "correct the rule it names: [modifiers](modifiers.md)",
     ),
     Reason(
+        "ModifierAborts",
+        "",
+        "a modifier's rule failed that says `onError: abort`; the object is named",
+        "correct the rule or the object: [modifiers](modifiers.md#when-a-rule-fails)",
+    ),
+    Reason(
         "InvalidConfiguration",
         "",
         "no usable kubeconfig, a wrong `KUBEFERRY_` variable, or kubeferry is not installed",
@@ -424,6 +430,12 @@ OF_OBJECTS = (
         "ModifierFailed",
         "error",
         "a rule did not apply; the object is created without it",
+        "correct the rule or narrow its conditions",
+    ),
+    Reason(
+        "ModifierSkipsObject",
+        "error",
+        "a rule did not apply that says `onError: skipObject`; the object is not created",
         "correct the rule or narrow its conditions",
     ),
     Reason(

@@ -1,7 +1,7 @@
 """A change: one field's edit and its cause. Every step of the pipeline returns these."""
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -18,6 +18,7 @@ __all__ = [
     "Mechanism",
     "Note",
     "Outcome",
+    "RuleRun",
     "apply_changes",
     "removals",
 ]
@@ -30,12 +31,25 @@ class Note(NamedTuple):
     message: str
 
 
+class RuleRun(NamedTuple):
+    """A modifier's rule, by its number, whose conditions held for an object, or could not be
+    evaluated (it ``failed``).
+
+    ``skipped``: a ``test`` of it did not hold. ``operations`` is how many were applied.
+    """
+
+    rule: int
+    ended: Literal["applied", "failed", "skipped"]
+    operations: int
+
+
 class Outcome(msgspec.Struct):
     """What the pipeline made of one object.
 
     ``object`` is the object to create, None when it is skipped or refused. ``skipped`` and
     ``refused`` say why it is not created; ``errors`` are recorded against it although it is created
-    (velero.md §3.12). It shares what did not change with the object that went in: read-only.
+    (velero.md §3.12). ``runs`` are the modifier rules that met it, each with what came of it. It
+    shares what did not change with the object that went in: read-only.
     """
 
     object: Object | None
@@ -44,6 +58,7 @@ class Outcome(msgspec.Struct):
     errors: list[Note]
     skipped: Note | None = None
     refused: Note | None = None
+    runs: Sequence[RuleRun] = ()
 
 
 STRIPPED = Change("", MISSING, MISSING, Cause("automatic", "server-fields"))

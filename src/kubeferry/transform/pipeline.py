@@ -24,13 +24,15 @@ from kubeferry.transform.change import (
     Change,
     Note,
     Outcome,
+    RuleRun,
     apply_changes,
 )
 from kubeferry.transform.facts import Facts
 from kubeferry.transform.init_hooks import InitHook, InitHooks, init_changes, init_errors
-from kubeferry.transform.modifiers.apply import apply_rules, matching_rules
+from kubeferry.transform.modifiers.apply import Applier, Task
+from kubeferry.transform.modifiers.matching import KindRules
 from kubeferry.transform.modifiers.protected import Guard
-from kubeferry.transform.modifiers.rules import Modifiers, Rule
+from kubeferry.transform.modifiers.rule import Modifiers
 from kubeferry.transform.parameters import namespaces
 from kubeferry.transform.parameters.images import ImageMap
 from kubeferry.transform.parameters.table import Parameters
@@ -45,7 +47,10 @@ _LABELS = Cause("automatic", "restore-labels")
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Everything that decides what a restore makes of an object; checked before it gets here."""
+    """Everything that decides what a restore makes of an object; checked before it gets here.
+
+    ``task`` is what variables in modifiers stand for.
+    """
 
     namespaces: Mapping[str, str] = field(default_factory=dict)
     images: ImageMap = field(default_factory=lambda: ImageMap({}))
@@ -54,6 +59,7 @@ class Rules:
     labels: Mapping[str, str] = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)
     init_hooks: tuple[InitHook, ...] = ()
+    task: Task = field(default_factory=Task)
 
 
 def restore_labels(backup: str, restore: str) -> dict[str, str]:
@@ -73,7 +79,7 @@ class _Kind:
     warns: tuple[Callable[[Object], Iterable[Note]], ...]
     concerns: tuple[Callable[[Object], Iterable[Note]], ...]
     steps: tuple[Step, ...]
-    rules: tuple[Rule, ...]
+    rules: KindRules
     guard: Guard
     place: Callable[[Object, list[Change]], Object]
 
@@ -86,6 +92,7 @@ class Pipeline:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._kinds: dict[str, _Kind] = {}
+        self._applier = Applier(rules.task, rules.namespaces)
         self._labels = dict(rules.labels)
         self._label_keys = frozenset(rules.labels)
         self._added = [
@@ -99,7 +106,9 @@ class Pipeline:
         }
 
     def __call__(self, obj: Object, group_resource: str) -> Outcome:
-        """What becomes of the object. Never raises for what an object holds."""
+        """What becomes of the object. Never raises for what an object holds, other than
+        ``ModifierAborts`` where a modifier's rule asks for that.
+        """
         if not _is_sound(obj):
             return Outcome(None, [], [], [], refused=_MALFORMED)
         doing: object = "selection"
@@ -143,22 +152,24 @@ class Pipeline:
 
             # 4. Modifiers: they see the source namespace; what they must not change is compared.
             doing = "modifiers"
-            matching = kind.rules and matching_rules(result, kind.rules, errors)
+            runs: list[RuleRun] = []
+            matching = kind.rules and kind.rules.matching(result, errors, runs)
             if matching:
                 entered = result
-                result = apply_rules(entered, matching, changes, errors)
-                refused = kind.guard.refuse(entered, result)
+                result, refused = self._applier.apply(entered, matching, changes, errors, runs)
+                if refused is None:
+                    refused = kind.guard.refuse(entered, result)
                 if refused is None and not _is_still_sound(entered, result):
                     refused = _MALFORMED_BY_MODIFIER
                 if refused is not None:
-                    return Outcome(None, changes, warnings, errors, refused=refused)
+                    return Outcome(None, changes, warnings, errors, refused=refused, runs=runs)
 
             # 5. Target namespace and labels.
             doing = "placing"
             result = kind.place(result, changes)
         except _ODD as error:
             return Outcome(None, [], [], [], refused=_unforeseen(doing, error))
-        return Outcome(result, changes, warnings, errors)
+        return Outcome(result, changes, warnings, errors, runs=runs)
 
     def own(self, obj: Object) -> Object:
         """An object that the restore adds by itself, already in its target namespace."""
@@ -194,7 +205,7 @@ class Pipeline:
             warns=tuple(warnings_for(group_resource, facts)),
             concerns=tuple(concerns),
             steps=tuple(steps),
-            rules=modifiers.for_kind(group_resource, formerly) if modifiers else (),
+            rules=KindRules(modifiers.for_kind(group_resource, formerly) if modifiers else ()),
             guard=Guard(group_resource),
             place=self._place_namespace if is_namespace else self._place,
         )

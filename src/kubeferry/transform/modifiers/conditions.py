@@ -12,6 +12,7 @@ from kubeferry.kube.globs import Glob
 from kubeferry.kube.objects import Object
 from kubeferry.kube.regex import Regex
 from kubeferry.kube.selectors import LabelSelector
+from kubeferry.transform.modifiers.paths import PathPattern
 from kubeferry.transform.patch.json_patch import Operation
 from kubeferry.transform.patch.pointer import child, equal, lookup
 
@@ -37,7 +38,7 @@ class Conditions:
     """Compiled conditions; None or an empty tuple means that there is none of that kind.
 
     ``group_resource`` is a glob whose separator is the dot. ``name`` is searched for, not anchored.
-    ``matches`` are test operations.
+    ``matches`` are test operations; of ``places``, which stand for many, one must have the value.
     """
 
     group_resource: Glob
@@ -45,6 +46,7 @@ class Conditions:
     name: Regex | None = None
     labels: LabelSelector | None = None
     matches: tuple[Operation, ...] = ()
+    places: tuple[tuple[PathPattern, Any], ...] = ()
 
     def hold(self, obj: Object, metadata: Mapping[str, Any]) -> bool:
         """Whether they hold for an object of a kind that ``group_resource`` matches.
@@ -57,7 +59,9 @@ class Conditions:
             return False
         if self.name is not None and not self.name.search(metadata["name"]):
             return False
-        return not self.matches or self._matches(obj)
+        if self.matches and not self._matches(obj):
+            return False
+        return all(_is_at(obj, path, value) for path, value in self.places)
 
     def _matches(self, obj: Object) -> bool:
         """As ``test`` in a patch, but what is missing on the way is no match instead of a
@@ -77,3 +81,13 @@ class Conditions:
             if not equal(value, test.value):
                 return False
         return True
+
+
+def _is_at(obj: Object, path: PathPattern, value: Any) -> bool:
+    """Whether one of the places of a path has a value; what is missing on the way has none."""
+    try:
+        return any(
+            equal(lookup(obj, place.tokens), value) for place in path.places(obj, there=True)
+        )
+    except PatchFailed:
+        return False

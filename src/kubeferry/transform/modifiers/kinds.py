@@ -61,6 +61,20 @@ volumeattachments.storage.k8s.io
 
 BUILT_IN: tuple[str, ...] = tuple(line.split()[0] for line in _BUILT_IN.strip().splitlines())
 CORE = frozenset(name for name in BUILT_IN if "." not in name)
+_OTHER_GROUPS = ("extensions", "events.k8s.io", "resource.k8s.io")
+_GROUPS = frozenset(
+    (*(split_group_resource(name)[1] for name in BUILT_IN if "." in name), *_OTHER_GROUPS)
+)
+_LIKE_BUILT_IN = frozenset({"snapshot.storage.k8s.io", "groupsnapshot.storage.k8s.io"})
+"""Groups of custom resources whose types Velero knows: for it strategic patches fit them too."""
+
+
+def is_built_in(group_resource: str) -> bool:
+    """Whether Kubernetes itself defines the kind, so that a strategic merge patch fits it."""
+    plural, group = split_group_resource(group_resource)
+    if not group:
+        return plural in CORE
+    return group in _GROUPS or group in _LIKE_BUILT_IN
 
 
 def _written_instead() -> dict[str, str]:

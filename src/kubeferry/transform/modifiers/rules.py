@@ -2,55 +2,37 @@
 
 Everything is checked here, before a restore starts: a rule that could never work is refused with
 its number, the field, the reason and what would be right. Velero's reader is followed: field names
-in any case, scalars turned into texts, JSON as well as YAML.
+in any case, scalars turned into texts, JSON as well as YAML. Version v2 is read the same way, but
+its values are what YAML has.
 """
 
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from kubeferry import codec
-from kubeferry.errors import InvalidInput, InvalidModifier
+from kubeferry.errors import InvalidModifier
 from kubeferry.kube.globs import Glob, compile_glob
 from kubeferry.kube.regex import compile_regex
 from kubeferry.kube.selectors import LabelSelector, parse_selector
-from kubeferry.transform.change import Cause, Note
+from kubeferry.transform.change import RuleRun
 from kubeferry.transform.modifiers.conditions import Conditions, Namespaces
-from kubeferry.transform.modifiers.kinds import matches_nothing
-from kubeferry.transform.modifiers.values import scalar_text, typed_value, whole_numbers
-from kubeferry.transform.patch.json_patch import OPERATIONS, Operation, compile_operation
+from kubeferry.transform.modifiers.kinds import is_built_in, matches_nothing
+from kubeferry.transform.modifiers.patches import Format, document_patches, json_patch, path_text
+from kubeferry.transform.modifiers.paths import PathPattern, compile_path
+from kubeferry.transform.modifiers.reading import fields, items, modifier_errors
+from kubeferry.transform.modifiers.rule import Modifiers, OnError, Rule
+from kubeferry.transform.modifiers.schema import (
+    ON_ERROR,
+    PATCH_KINDS,
+    VERSIONS,
+    Version,
+    fields_of,
+)
+from kubeferry.transform.modifiers.values import scalar_text
+from kubeferry.transform.modifiers.variables import has_variables
+from kubeferry.transform.patch.json_patch import Operation, compile_operation
 
-_PATCH_KINDS = ("patches", "mergePatches", "strategicPatches")
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One compiled rule; ``title`` names it in messages and causes."""
-
-    title: str
-    conditions: Conditions
-    operations: tuple[Operation, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Modifiers:
-    """The rules of one ConfigMap, and what there is to say of them (once, not for each object)."""
-
-    rules: tuple[Rule, ...]
-    notes: tuple[Note, ...] = ()
-
-    def for_kind(self, group_resource: str, formerly: str = "") -> tuple[Rule, ...]:
-        """The rules whose groupResource matches, or matches what the kind was called before an
-        API upgrade.
-        """
-        names = [name for name in (group_resource, formerly) if name]
-        return tuple(
-            rule
-            for rule in self.rules
-            if any(rule.conditions.group_resource.matches(name) for name in names)
-        )
+__all__ = ["Modifiers", "Rule", "parse_modifiers"]
 
 
 def parse_modifiers(
@@ -69,74 +51,142 @@ def parse_modifiers(
             remedy="put all rules under exactly one key, such as modifier",
         )
     (text,) = data.values()
-    with _modifier_errors():
-        document = _fields(
-            codec.load_yaml(text, place=place), ("version", "resourceModifierRules"), place
-        )
-        version = scalar_text(document.get("version"), place=f"{place} version")
-        if version.lower() != "v1":
-            raise InvalidModifier(
-                f"version {version!r} is not known", place=place, remedy="write version: v1"
-            )
-        listed = _items(document.get("resourceModifierRules"), f"{place} resourceModifierRules")
+    with modifier_errors():
+        document = fields(codec.load_yaml(text, place=place), fields_of("document", "v1"), place)
+        format_ = Format(_version(document.get("version"), place))
+        listed = items(document.get("resourceModifierRules"), f"{place} resourceModifierRules")
         if not listed:
             raise InvalidModifier("has no rules", place=place, remedy="add resourceModifierRules")
-        notes: list[Note] = []
         rules = tuple(
-            _rule(number, rule, f"{place} rule {number}", known, notes)
+            _rule(number, rule, f"{place} rule {number}", known, format_)
             for number, rule in enumerate(listed, 1)
         )
-    return Modifiers(rules, tuple(notes))
+        _check_names(listed, place)
+    return Modifiers(rules, tuple(format_.notes), format_.version)
 
 
-def _rule(number: int, value: Any, place: str, known: Collection[str], notes: list[Note]) -> Rule:
-    fields = _fields(value, ("conditions", *_PATCH_KINDS), place)
-    given = [kind for kind in _PATCH_KINDS if fields.get(kind)]
-    for kind in given:
-        if kind != "patches":
-            raise InvalidModifier(
-                f"{kind} are not supported yet",
-                place=place,
-                remedy="write the same as patches (add, remove, replace)",
-            )
-    if not given:
+def _version(value: Any, place: str) -> Version:
+    text = scalar_text(value, place=f"{place} version")
+    for version in VERSIONS:
+        if text.lower() == version:
+            return version
+    raise InvalidModifier(
+        f"version {text!r} is not known", place=place, remedy="write version: v1, or v2"
+    )
+
+
+def _rule(number: int, value: Any, place: str, known: Collection[str], format_: Format) -> Rule:
+    given = fields(value, fields_of("rule", format_.version), place)
+    kinds = [kind for kind in PATCH_KINDS if given.get(kind)]
+    if not kinds:
         raise InvalidModifier("changes nothing", place=place, remedy="add patches")
-    conditions = _conditions(fields.get("conditions"), f"{place} conditions", known)
-    title = f"rule {number} ({conditions.group_resource.pattern})"
-    operations = tuple(
-        _operation(index + 1, patch, title, f"{place} patches[{index}]", notes)
-        for index, patch in enumerate(_items(fields["patches"], f"{place} patches"))
+    if len(kinds) > 1:
+        raise InvalidModifier(
+            f"has {' and '.join(kinds)}", place=place, remedy="make a rule of each"
+        )
+    conditions = _conditions(given.get("conditions"), f"{place} conditions", known, format_)
+    name = scalar_text(given.get("name"), place=f"{place} name")
+    pattern = conditions.group_resource.pattern
+    title = f"rule {number} {name} ({pattern})" if name else f"rule {number} ({pattern})"
+    where = f"{place} {kinds[0]}"
+    operations: tuple[Operation, ...]
+    if kinds[0] == "patches":
+        operations = json_patch(given["patches"], title, where, format_)
+    else:
+        operations = document_patches(kinds[0], given[kinds[0]], title, where, format_)
+    if kinds[0] == "strategicPatches":
+        _check_strategic(conditions.group_resource, where)
+    return Rule(
+        title,
+        conditions,
+        operations,
+        number,
+        _on_error(given.get("onError"), f"{place} onError"),
+        any(has_variables(one.value) for one in operations),
+        RuleRun(number, "applied", sum(one.name != "test" for one in operations)),
     )
-    return Rule(title, conditions, operations)
 
 
-def _conditions(value: Any, place: str, known: Collection[str]) -> Conditions:
-    fields = _fields(
-        value,
-        ("groupResource", "namespaces", "resourceNameRegex", "labelSelector", "matches"),
-        place,
-    )
-    regex = scalar_text(fields.get("resourceNameRegex"), place=f"{place}.resourceNameRegex")
+def _check_strategic(group_resource: Glob, place: str) -> None:
+    """A custom resource's lists have no merge keys that anybody knows."""
+    if group_resource.literal and not is_built_in(group_resource.pattern):
+        raise InvalidModifier(
+            f"{group_resource.pattern} is a custom resource, which knows no strategic patches",
+            place=place,
+            remedy="write mergePatches or patches",
+        )
+
+
+def _on_error(value: Any, place: str) -> OnError:
+    text = scalar_text(value, place=place)
+    choices: tuple[OnError, ...] = ("record", "skipObject", "abort")
+    for one in choices:
+        if text.lower() == one.lower():
+            return one
+    if text:
+        raise InvalidModifier(
+            f"{text!r} is none", place=place, remedy=f"use one of {', '.join(ON_ERROR)}"
+        )
+    return "record"
+
+
+def _check_names(listed: list[Any], place: str) -> None:
+    """Two rules of one name could not be told apart in a report."""
+    first: dict[str, int] = {}
+    for number, rule in enumerate(listed, 1):
+        for key, value in rule.items():
+            if key.lower() != "name" or value is None:
+                continue
+            name = scalar_text(value, place=place)
+            if name in first:
+                raise InvalidModifier(
+                    f"rule {first[name]} has the name {name!r} too", place=f"{place} rule {number}"
+                )
+            first[name] = number
+
+
+def _conditions(value: Any, place: str, known: Collection[str], format_: Format) -> Conditions:
+    given = fields(value, fields_of("conditions", format_.version), place)
+    regex = scalar_text(given.get("resourceNameRegex"), place=f"{place}.resourceNameRegex")
+    tests = []
+    places: list[tuple[PathPattern, Any]] = []
+    for index, match in enumerate(items(given.get("matches"), f"{place}.matches")):
+        one = _match(index + 1, match, f"{place}.matches[{index}]", format_)
+        if isinstance(one, Operation):
+            tests.append(one)
+        else:
+            places.append(one)
     return Conditions(
         group_resource=_group_resource(
-            scalar_text(fields.get("groupResource"), place=f"{place}.groupResource"),
+            scalar_text(given.get("groupResource"), place=f"{place}.groupResource"),
             f"{place}.groupResource",
             known,
         ),
-        namespaces=_namespaces(fields.get("namespaces"), f"{place}.namespaces"),
+        namespaces=_namespaces(given.get("namespaces"), f"{place}.namespaces"),
         name=compile_regex(regex, place=f"{place}.resourceNameRegex") if regex else None,
-        labels=_selector(fields.get("labelSelector"), f"{place}.labelSelector"),
-        matches=tuple(
-            _match(index + 1, match, f"{place}.matches[{index}]")
-            for index, match in enumerate(_items(fields.get("matches"), f"{place}.matches"))
-        ),
+        labels=_selector(given.get("labelSelector"), f"{place}.labelSelector", format_.version),
+        matches=tuple(tests),
+        places=tuple(places),
     )
+
+
+def _match(
+    number: int, value: Any, place: str, format_: Format
+) -> Operation | tuple[PathPattern, Any]:
+    given = fields(value, fields_of("match", format_.version), place)
+    path = path_text(given.get("path"), f"{place}.path")
+    wanted = format_.value(given, f"{place}.value")
+    if format_.version != "v1":
+        compiled = compile_path(path, place=f"{place}.path")
+        if isinstance(compiled, PathPattern):
+            return compiled, wanted
+    return compile_operation(number, "test", path, value=wanted, place=place)
 
 
 def _namespaces(value: Any, place: str) -> Namespaces | None:
     globs = [
         compile_glob(scalar_text(text, place=f"{place}[{index}]"), place=f"{place}[{index}]")
-        for index, text in enumerate(_items(value, place))
+        for index, text in enumerate(items(value, place))
     ]
     if not globs:
         return None
@@ -164,112 +214,22 @@ def _group_resource(text: str, place: str, known: Collection[str]) -> Glob:
     return glob
 
 
-def _selector(value: Any, place: str) -> LabelSelector | None:
+def _selector(value: Any, place: str, version: Version) -> LabelSelector | None:
     if not value:
         return None
-    fields = _fields(value, ("matchLabels", "matchExpressions"), place)
-    labels = fields.get("matchLabels") or {}
+    given = fields(value, fields_of("labelSelector", version), place)
+    labels = given.get("matchLabels") or {}
     if isinstance(labels, dict):
-        fields["matchLabels"] = {
+        given["matchLabels"] = {
             key: scalar_text(text, place=f"{place}.matchLabels.{key}")
             for key, text in labels.items()
         }
     expressions = []
-    for index, one in enumerate(
-        _items(fields.get("matchExpressions"), f"{place}.matchExpressions")
-    ):
+    for index, one in enumerate(items(given.get("matchExpressions"), f"{place}.matchExpressions")):
         where = f"{place}.matchExpressions[{index}]"
-        expression = _fields(one, ("key", "operator", "values"), where)
-        values = _items(expression.get("values"), f"{where}.values")
+        expression = fields(one, fields_of("matchExpression", version), where)
+        values = items(expression.get("values"), f"{where}.values")
         expression["values"] = [scalar_text(text, place=f"{where}.values") for text in values]
         expressions.append(expression)
-    fields["matchExpressions"] = expressions
-    return parse_selector(fields, place=place)
-
-
-def _match(number: int, value: Any, place: str) -> Operation:
-    fields = _fields(value, ("path", "value"), place)
-    path = _path(fields.get("path"), f"{place}.path")
-    text = scalar_text(fields.get("value"), place=f"{place}.value")
-    wanted = typed_value(text, place=f"{place}.value").value
-    return compile_operation(number, "test", path, value=wanted, place=place)
-
-
-def _operation(number: int, value: Any, title: str, place: str, notes: list[Note]) -> Operation:
-    fields = _fields(value, ("operation", "path", "from", "value"), place)
-    name = scalar_text(fields.get("operation"), place=f"{place}.operation").lower()
-    if name not in OPERATIONS:
-        raise InvalidModifier(
-            f"{name!r} is no operation" if name else "is missing",
-            place=f"{place}.operation",
-            remedy=f"use one of {', '.join(OPERATIONS)}",
-        )
-    typed = typed_value(
-        scalar_text(fields.get("value"), place=f"{place}.value"), place=f"{place}.value"
-    )
-    if typed.note and name in ("add", "replace", "test"):
-        notes.append(Note("ValueNotForVelero", f"{place}.value: {typed.note}"))
-    return compile_operation(
-        number,
-        name,
-        _path(fields.get("path"), f"{place}.path"),
-        source=scalar_text(fields.get("from"), place=f"{place}.from"),
-        value=typed.value if name == "test" else whole_numbers(typed.value),
-        cause=Cause("modifier", f"{title}: patch {number} {name}"),
-        place=place,
-    )
-
-
-def _path(value: Any, place: str) -> str:
-    path = scalar_text(value, place=place)
-    if not path:
-        raise InvalidModifier(
-            "is missing", place=place, remedy="write a JSON pointer, such as /spec/replicas"
-        )
-    return path
-
-
-def _fields(value: Any, names: tuple[str, ...], place: str) -> dict[str, Any]:
-    """A map's fields under their right names; None is an empty map."""
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise InvalidModifier(f"must be a map with {', '.join(names)}", place=place)
-    right = {name.lower(): name for name in names}
-    fields: dict[str, Any] = {}
-    for key, inner in value.items():
-        name = right.get(key.lower())
-        if name is None:
-            close = get_close_matches(key.lower(), right, n=1) or [
-                one for one in right if one.startswith(key.lower())
-            ]
-            raise InvalidModifier(
-                f"unknown field {key!r}",
-                place=place,
-                remedy=f"did you mean {right[close[0]]}?"
-                if close
-                else f"it has {', '.join(names)}",
-            )
-        if name in fields:
-            raise InvalidModifier(f"field {name!r} is there twice", place=place)
-        fields[name] = inner
-    return fields
-
-
-def _items(value: Any, place: str) -> list[Any]:
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise InvalidModifier("must be a list", place=place)
-    return value
-
-
-@contextmanager
-def _modifier_errors() -> Iterator[None]:
-    """What the parts of a rule refuse is refused as the modifier's."""
-    try:
-        yield
-    except InvalidModifier:
-        raise
-    except InvalidInput as error:
-        raise InvalidModifier(error.problem, place=error.place, remedy=error.remedy) from error
+    given["matchExpressions"] = expressions
+    return parse_selector(given, place=place)

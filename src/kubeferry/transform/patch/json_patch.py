@@ -7,7 +7,7 @@ input is never changed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any
 
 import msgspec
 
@@ -26,21 +26,27 @@ from kubeferry.transform.patch.pointer import (
     parse_pointer,
 )
 
-OperationName = Literal["add", "remove", "replace", "test", "move", "copy"]
-OPERATIONS: tuple[OperationName, ...] = get_args(OperationName)
+OPERATIONS = ("add", "remove", "replace", "test", "move", "copy")
 _NO_CAUSE = Cause("modifier", "")
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """One operation with its pointers parsed; made by ``compile_operation``."""
+    """One operation with its pointers parsed; made by ``compile_operation``.
+
+    ``run`` gives the document after the operation and appends what it did to the changes; ``name``
+    is one of ``OPERATIONS``, or that of another kind of operation which runs beside these.
+    """
 
     number: int
-    name: OperationName
+    name: str
     path: Pointer
     source: Pointer
     value: Any
     cause: Cause
-    run: Callable[[Any, "Operation", list[Change]], Any]
+    run: "Run"
+
+
+Run = Callable[[Any, Operation, list[Change]], Any]
 
 
 def compile_operation(
@@ -117,7 +123,8 @@ def apply_operations(
             document = operation.run(document, operation, record)
         except PatchFailed as error:
             del record[before:]
-            where = f"patch {operation.number} ({operation.name} {operation.path.text})"
+            what = f"{operation.name} {operation.path.text}".rstrip()
+            where = f"patch {operation.number} ({what})"
             raise type(error)(error.problem, place=where) from error
     return document
 
@@ -131,11 +138,13 @@ def apply_json_patch(document: Any, operations: Sequence[Mapping[str, Any]]) -> 
 
 
 def _add(document: Any, operation: Operation, changes: list[Change]) -> Any:
-    return _put(document, operation, operation.value, changes)
+    return put(document, operation, operation.value, changes)
 
 
-def _put(document: Any, operation: Operation, value: Any, changes: list[Change]) -> Any:
-    """``add``, and the second half of ``move`` and ``copy``."""
+def put(document: Any, operation: Operation, value: Any, changes: list[Change]) -> Any:
+    """``add``, and the second half of ``move`` and ``copy``: the value at the operation's path.
+    Raises ``PatchFailed``.
+    """
     path = operation.path
     if not path.text:
         return _whole(document, value, changes, operation.cause)
@@ -153,11 +162,11 @@ def _put(document: Any, operation: Operation, value: Any, changes: list[Change])
 
 
 def _remove(document: Any, operation: Operation, changes: list[Change]) -> Any:
-    return _take(document, operation.path, changes, operation.cause)[0]
+    return take(document, operation.path, changes, operation.cause)[0]
 
 
-def _take(document: Any, path: Pointer, changes: list[Change], cause: Cause) -> tuple[Any, Any]:
-    """The document without what is at the path, and that."""
+def take(document: Any, path: Pointer, changes: list[Change], cause: Cause) -> tuple[Any, Any]:
+    """The document without what is at the path, and that. Raises ``PatchFailed``."""
     if not path.text:
         raise PatchFailed("the whole document cannot be taken out")
     document, container = open_path(document, path.parents)
@@ -206,13 +215,13 @@ def _test(document: Any, operation: Operation, changes: list[Change]) -> Any:
 
 
 def _move(document: Any, operation: Operation, changes: list[Change]) -> Any:
-    document, value = _take(document, operation.source, changes, operation.cause)
-    return _put(document, operation, value, changes)
+    document, value = take(document, operation.source, changes, operation.cause)
+    return put(document, operation, value, changes)
 
 
 def _copy(document: Any, operation: Operation, changes: list[Change]) -> Any:
     value = lookup(document, operation.source.tokens)
-    return _put(document, operation, value, changes)
+    return put(document, operation, value, changes)
 
 
 def _record(changes: list[Change], pointer: str, old: Any, new: Any, cause: Cause) -> None:
@@ -228,7 +237,7 @@ def _whole(document: Any, value: Any, changes: list[Change], cause: Cause) -> An
     return value
 
 
-_RUN: Mapping[OperationName, Callable[[Any, Operation, list[Change]], Any]] = {
+_RUN: Mapping[str, Run] = {
     "add": _add,
     "remove": _remove,
     "replace": _replace,

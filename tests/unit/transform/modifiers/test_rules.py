@@ -21,6 +21,14 @@ def rule(conditions: str = "groupResource: pods", patches: str = "") -> str:
     )
 
 
+def document_patch(kind: str, data: str, group_resource: str = "pods") -> str:
+    return (
+        "version: v1\nresourceModifierRules:\n"
+        f"- conditions: {{groupResource: {group_resource}}}\n"
+        f"  {kind}:\n  - patchData: |\n      {data}\n"
+    )
+
+
 def test_a_rule_is_compiled() -> None:
     (one,) = parse(
         rule(
@@ -147,11 +155,36 @@ def test_accepted(text: str) -> None:
             "is not JSON",
             id="bad JSON",
         ),
-        pytest.param(rule().replace("patches", "mergePatches"), "mergePatches are not", id="merge"),
         pytest.param(
-            rule().replace("patches", "strategicPatches"),
-            "strategicPatches are not",
-            id="strategic",
+            document_patch("mergePatches", "[1]"), "a patch of a whole object is a map", id="list"
+        ),
+        pytest.param(
+            document_patch("mergePatches", ""), "a patch of a whole object is a map", id="no data"
+        ),
+        pytest.param(
+            document_patch("mergePatches", "a: b: c"),
+            r"rule 1 mergePatches\[0\].patchData: does not parse",
+            id="a patch that is no YAML",
+        ),
+        pytest.param(
+            document_patch("strategicPatches", "a: 1", "foos.example.com"),
+            "foos.example.com is a custom resource, which knows no strategic patches",
+            id="a strategic patch of a custom resource",
+        ),
+        pytest.param(
+            rule() + "\n  mergePatches: [{patchData: 'a: 1'}]",
+            "rule 1: has patches and mergePatches; make a rule of each",
+            id="two kinds of patches",
+        ),
+        pytest.param(
+            rule(patches="- {operation: substitute, path: /a}"),
+            "it is one of version v2",
+            id="an operation of v2",
+        ),
+        pytest.param(
+            rule().replace("- conditions", "- name: x\n  conditions"),
+            "unknown field 'name'",
+            id="a field of v2",
         ),
         pytest.param(
             "version: v1\nresourceModifierRules: [{conditions: {groupResource: pods}}]",

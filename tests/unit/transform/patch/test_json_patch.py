@@ -95,7 +95,8 @@ def test_operation_fails(operation: dict[str, Any]) -> None:
     with pytest.raises(PatchFailed) as caught:
         apply_json_patch(DOCUMENT, [operation])
     assert not isinstance(caught.value, PatchTestFailed)
-    assert caught.value.place == f"patch 1 ({operation['op']} {operation['path']})"
+    what = f"{operation['op']} {operation['path']}".rstrip()
+    assert caught.value.place == f"patch 1 ({what})"
 
 
 @pytest.mark.parametrize(
