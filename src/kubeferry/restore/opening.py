@@ -13,7 +13,6 @@ from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import Identity, Resource
 from kubeferry.report import Problem, Reporter
 from kubeferry.restore.aborting import check_aborts
-from kubeferry.restore.aborting import check_aborts
 from kubeferry.restore.archive import open_archive
 from kubeferry.restore.definitions import defined_resources
 from kubeferry.restore.owners import Owners, find_owners
@@ -30,7 +29,6 @@ from kubeferry.settings import Settings
 from kubeferry.transform.automatic.upgrades.conversion import ServedKind
 from kubeferry.transform.change import Note
 from kubeferry.transform.facts import Facts
-from kubeferry.transform.modifiers.apply import Task
 from kubeferry.transform.modifiers.apply import Task
 from kubeferry.transform.parameters.claim_conversions import check_claims
 from kubeferry.transform.parameters.namespaces import (
@@ -129,7 +127,6 @@ async def open_plan(
             owners=_owners(request, spool, discovery, defined, later.kinds),
             later=later,
         )
-        check_aborts(planner, request.modifiers)
         check_aborts(planner, request.modifiers)
         reporter.phase("asking the target what is there already")
         for told in await target.survey(planner):
