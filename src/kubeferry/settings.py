@@ -34,6 +34,8 @@ class Settings:
         max_tasks: how many backups and restores run at once in one controller.
         memory: bytes that the process may use; None: what its control group allows, else any.
         cluster_name: what people call this cluster; empty: by its kubeconfig or its uid.
+        fallback_storage_class: what a restored claim gets whose storage class is missing.
+        fallback_shared_storage_class: the same of claims that several nodes mount.
     """
 
     namespace: str = "csdr"
@@ -46,6 +48,8 @@ class Settings:
     max_tasks: int = 4
     memory: int | None = None
     cluster_name: str = ""
+    fallback_storage_class: str = ""
+    fallback_shared_storage_class: str = ""
 
     @property
     def allowance(self) -> Allowance:

@@ -21,6 +21,7 @@ from kubeferry.transform.automatic.upgrades.conversion import ServedKind, group_
 from kubeferry.transform.automatic.upgrades.table import CONVERSIONS, REMOVED
 from kubeferry.transform.change import MISSING, STRIPPED, Change, Outcome, apply_changes
 from kubeferry.transform.facts import Facts
+from kubeferry.transform.modifiers.apply import Task
 from kubeferry.transform.modifiers.rules import parse_modifiers
 from kubeferry.transform.parameters.annotation_overwrites import compile_overwrites
 from kubeferry.transform.parameters.claim_conversions import Conversion, compile_conversions
@@ -66,6 +67,7 @@ def pipeline(case: Path) -> Pipeline:
             labels=restore_labels("nginx-backup", "nginx-restore"),
             facts=facts(rules),
             init_hooks=compile_hooks(hooks).init,
+            task=Task("nginx-backup", "nginx-restore"),
         )
     )
 
@@ -118,6 +120,8 @@ def facts(rules: dict[str, Any]) -> Facts:
         classes=rules.get("storageClasses"),
         class_mapping=rules.get("storageClassMapping", {}),
         converted_claims=parameters(rules).conversions,
+        fallback_class=rules.get("fallbackStorageClass", ""),
+        fallback_shared_class=rules.get("fallbackSharedStorageClass", ""),
     )
 
 

@@ -10,6 +10,7 @@ from kubeferry.kube.client import Client
 from kubeferry.kube.names import Identity, Resource
 from kubeferry.restore.spool import Spool
 from kubeferry.restore.survey import UNREAD
+from kubeferry.transform.automatic.disks import KINDS
 from kubeferry.transform.automatic.flexvolume import DRIVERS
 from kubeferry.transform.change import Note
 from kubeferry.transform.parameters.claim_conversions import PLACE as CONVERSIONS
@@ -55,7 +56,7 @@ async def read_classes(client: Client, spool: Spool) -> Mapping[str, str] | None
     """The storage classes that the target has or gets, each with its provisioner as it will be;
     None where they may not be read, or no claim needs one.
     """
-    if next(iter(spool.names("persistentvolumeclaims")), None) is None:
+    if not any(next(iter(spool.names(kind)), None) for kind in KINDS):
         return None
     found: dict[str, str] = {}
     for spooled in spool.walk(CLASSES.group_resource):

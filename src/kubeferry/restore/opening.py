@@ -103,6 +103,8 @@ async def open_plan(
                 classes=await target.classes(spool),
                 class_mapping=request.parameters.storage_classes,
                 converted_claims=request.parameters.conversions,
+                fallback_class=settings.fallback_storage_class,
+                fallback_shared_class=settings.fallback_shared_storage_class,
             ),
             init_hooks=request.hooks.init,
             task=Task(request.backup, request.name),

@@ -19,7 +19,9 @@ class Facts:
     of and the target is not; ``node_labels`` those that the target's nodes have, each with its
     values, None where that is not known. ``classes`` are the storage classes that the target has
     or gets, each with its provisioner, None where they are not known; ``class_mapping`` the
-    restore's ``storageClassMapping`` and ``converted_claims`` those of its ``convertedarg``.
+    restore's ``storageClassMapping`` and ``converted_claims`` those of its ``convertedarg``;
+    ``fallback_class`` and ``fallback_shared_class`` are the administrator's, for claims whose class
+    is missing: for one node at a time, and for many.
     """
 
     restored_volumes: frozenset[str] = frozenset()
@@ -31,3 +33,5 @@ class Facts:
     classes: Mapping[str, str] | None = None
     class_mapping: Mapping[str, str] = field(default_factory=dict)
     converted_claims: Collection[tuple[str, str]] = frozenset()
+    fallback_class: str = ""
+    fallback_shared_class: str = ""

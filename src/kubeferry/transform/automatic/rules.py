@@ -41,11 +41,13 @@ RULES: Mapping[str, str] = {
     "claim-binding": "what binds a claim to a volume, a node and a provisioner goes",
     "claim-volume": "a claim gets a new volume, unless its own is restored",
     "volume-binding": "a restored PersistentVolume waits for its claim",
-    "disk-size": "a claim that gets a disk of Alibaba Cloud asks for 20Gi at least (`DiskSize`)",
+    "disk-size": "a claim that gets a disk of Alibaba Cloud asks for 20Gi at least (`DiskSize`); "
+    "this and the next two also in claim templates of StatefulSets",
     "disk-access-mode": "a claim that gets a disk of Alibaba Cloud asks for `ReadWriteOnce` "
     "(`DiskAccessMode`)",
     "missing-class": "a claim whose storage class neither target nor backup has gets one that ACK "
-    "makes, if the target has that; else that is told (`StorageClassMissing`)",
+    "makes, if the target has that, else the one that a [setting](settings.md) of the controller "
+    "names; that is told (`StorageClassMissing`)",
     "flexvolume-to-csi": "[FlexVolume to CSI](#flexvolume-to-csi); a disk's zone label becomes "
     "node affinity (`flexvolume-zone`)",
     "flexvolume-claim": "a FlexVolume without a PersistentVolume gets a claim",

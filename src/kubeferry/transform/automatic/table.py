@@ -146,7 +146,7 @@ FIXES = (
     Fix(_on("ingresses.networking.k8s.io"), ingresses.ingress_class, "ingress-class"),
     # Before ``claim-volume``: a claim's own volume tells whether it gets a new one.
     *(
-        Fix(_on("persistentvolumeclaims"), fix, rule, _knows_classes)
+        Fix(_on(*disks.KINDS), fix, rule, _knows_classes)
         for rule, fix in (
             ("disk-size", disks.size),
             ("disk-access-mode", disks.access_modes),
@@ -186,7 +186,7 @@ FIXES = (
 
 WARNINGS = (
     *(
-        Warn(_on("persistentvolumeclaims"), partial(disks.told, rule=rule), rule, _knows_classes)
+        Warn(_on(*disks.KINDS), partial(disks.told, rule=rule), rule, _knows_classes)
         for rule in ("disk-size", "disk-access-mode", "missing-class")
     ),
     *(
