@@ -6,6 +6,7 @@ and ``changes.yaml`` are compared; ``make golden`` writes them anew, to be read 
 committed.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from kubeferry.api.metadata import convert
 from kubeferry.api.restore_hooks import RestoreHooks
 from kubeferry.restore.hooks import compile_hooks
 from kubeferry.sandbox.kinds import builtin_kinds
-from kubeferry.transform.automatic.rules import switched_off
+from kubeferry.transform.automatic.rules import RULES, switched_off
 from kubeferry.transform.automatic.upgrades.conversion import ServedKind, group_resource_of
 from kubeferry.transform.automatic.upgrades.table import CONVERSIONS, REMOVED
 from kubeferry.transform.change import MISSING, STRIPPED, Change, Outcome, apply_changes
@@ -182,3 +183,16 @@ def test_before_becomes_after(case: Path, update_golden: bool) -> None:
         if outcome.object is not None:
             assert outcome.changes[0] is STRIPPED
             assert apply_changes(obj, outcome.changes) == outcome.object
+
+
+TOLD = {"old-api-named": "OldApiNamed", "cloud-specific": "ProviderSpecific"}
+"""Rules that change nothing: the warnings they give."""
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_automatic_rule_has_a_golden_folder(rule: str) -> None:
+    if rule in TOLD:
+        assert any(f"{TOLD[rule]}: " in (case / "after.yaml").read_text() for case in CASES)
+    else:
+        cause = re.compile(rf"automatic: {rule}(?![-\w])")
+        assert any(cause.search((case / "changes.yaml").read_text()) for case in CASES)
