@@ -324,6 +324,14 @@ OF_OBJECTS = (
         "",
     ),
     Reason(
+        "VolumeTaken",
+        "error",
+        "the claim's own volume is in the target already and belongs to another claim: it was not "
+        "created, for it would wait for ever",
+        "leave the claim out, or make its data part of the backup; or create a claim of its name "
+        "with a new volume by hand and copy the data",
+    ),
+    Reason(
         "OwnerNotRestored",
         "warning",
         "the object that it belonged to was to be restored and is not there: it belongs to nobody",

@@ -25,6 +25,7 @@ from kubeferry.restore.rollouts import Archive, rollout
 from kubeferry.restore.served_later import ServedLater
 from kubeferry.restore.spool import Spool, Spooled
 from kubeferry.restore.statuses import status_change, upgraded
+from kubeferry.restore.taken_volumes import taken_volume
 from kubeferry.restore.waves import (
     DEFINITIONS,
     LAST_STEP,
@@ -358,6 +359,9 @@ class Planner:
             status.new if status is not None else None,
             obj,
         )
+        taken = taken_volume(self.spool, target, outcome.object)
+        if taken is not None:
+            return replace(planned, action="fail", object=None, archived=None, why=taken)
         return self._foretold(self._beside_live(self._linked(planned)))
 
     def _linked(self, planned: PlanItem) -> PlanItem:

@@ -575,3 +575,28 @@ def test_a_rollout_is_foretold_where_a_deployment_changes_and_its_pods_do_not(
     [deployment] = [one for one in items(plan) if one.source.group_resource == "deployments.apps"]
     assert [note.reason for note in deployment.notes] == expected
     assert (deployment.warnings, deployment.errors) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("claim", "action"),
+    [("shop/data", "fail"), ("shop2/data", "create"), (None, "create")],
+    ids=["another claim has it", "it is its own", "nobody has it"],
+)
+def test_a_claim_whose_volume_another_one_has_would_wait_for_ever(
+    spool: Spool, claim: str | None, action: str
+) -> None:
+    volume = obj("v1/PersistentVolume", "pv-1")
+    if claim is not None:
+        there, _, name = claim.partition("/")
+        volume.with_(spec={"claimRef": {"namespace": there, "name": name}})
+    archived = obj("v1/PersistentVolumeClaim", "shop/data").with_(spec={"volumeName": "pv-1"})
+    add(spool, "persistentvolumeclaims", archived)
+    live(spool, "persistentvolumes", volume.with_(spec=volume.get("spec", {})))
+    facts = Facts(restored_volumes=frozenset({"pv-1"}))
+    pipeline = Pipeline(Rules(namespaces={"shop": "shop2"}, images=ImageMap({}), facts=facts))
+    plan = Planner(spool, pipeline, SERVED, {"shop": "shop2"}, {})
+    [item] = [one for one in items(plan) if one.target.group_resource == "persistentvolumeclaims"]
+    assert item.action == action
+    if action == "fail":
+        assert item.why is not None
+        assert item.why.reason == "VolumeTaken"
