@@ -71,6 +71,13 @@ _OWN: Mapping[str, MergeKeys] = {
         }
         for kind in ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
     },
+    **{
+        f"{kind}.admissionregistration.k8s.io": {
+            "spec.matchConditions": _NAME,
+            "spec.variables": _NAME,
+        }
+        for kind in ("mutatingadmissionpolicies", "validatingadmissionpolicies")
+    },
 }
 
 
