@@ -2,9 +2,11 @@
 
 No cluster: seeded objects go through ``ArchiveWriter`` into a local vault as a backup does it, a
 page at a time, and come back as a restore reads them: verified into a spool, then walked in the
-restore's order. Each pass is a process of its own; its memory is the highest resident memory less
-what it had when its work began, its CPU time is compared with packing or unpacking and hashing the
-same bytes alone. What must hold is that memory does not grow with the archive, whatever its shape.
+restore's order; a third pass makes the whole plan of a restore of them under another namespace, for
+a target that is empty and serves them. Each pass is a process of its own; its memory is the highest
+resident memory less what it had when its work began, its CPU time is compared with packing or
+unpacking and hashing the same bytes alone. What must hold is that memory does
+not grow with the archive, whatever its shape.
 
     python -m bench.million [--only SHAPE] [--folder FOLDER] [-o passes.jsonl]
 
@@ -20,6 +22,7 @@ import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,9 +31,18 @@ from typing import Any
 
 from bench.figures import Record
 from bench.measure import ROOT, ChildFailed, cpu_seconds, memory
+from kubeferry.api.metadata import Metadata
+from kubeferry.api.restore import ApplicationRestore, RestoreSpec
 from kubeferry.clock import utc_now
+from kubeferry.kube.discovery import Discovery
+from kubeferry.kube.names import Resource
+from kubeferry.kube.saved_api import SavedApi
+from kubeferry.report import Silent
 from kubeferry.restore.archive import open_archive as spool_archive
+from kubeferry.restore.opening import open_plan
+from kubeferry.restore.prepare import prepare
 from kubeferry.restore.spool import Spool
+from kubeferry.restore.target import KnownTarget
 from kubeferry.settings import Settings
 from kubeferry.vault import gzips, layout
 from kubeferry.vault.commit import SideFiles, commit_backup
@@ -139,6 +151,45 @@ async def read(store: Store, shape: Shape) -> dict[str, Any]:
     }
 
 
+async def plan(store: Store, shape: Shape) -> dict[str, Any]:
+    """Makes each item of the plan; every object must be created by it."""
+    begun, cpu = time.perf_counter(), cpu_seconds()
+    spec = RestoreSpec(backup_name=_NAME, namespace_mapping={"team-00000": "team-x"})
+    restore = ApplicationRestore(metadata=Metadata(name="plan", namespace="csdr"), spec=spec)
+    request = await prepare(restore, client=None, namespace="csdr")
+    kinds = tuple(
+        Resource(one.partition(".")[2], "v1", one.partition(".")[0], kind, namespaced=True)
+        for one, kind in (
+            (f"things{number:04}.g{number % 40:02}.example.com", f"Thing{number:04}")
+            for number in range(shape.kinds)
+        )
+    )
+    namespaces = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+    api = SavedApi("", Discovery(all_versions=(namespaces, *kinds)))
+    settings = Settings(spool_dir=Path(store.url).parent)
+    actions: Counter[str] = Counter()
+    async with open_plan(
+        request,
+        target=KnownTarget(api),
+        store=store,
+        settings=settings,
+        reporter=Silent(),
+        clock=utc_now,
+    ) as planner:
+        opened_after = time.perf_counter() - begun
+        for _, items in planner.steps():
+            actions.update(item.action for item in items if item.source.namespace)
+    if actions != {"create": shape.objects}:
+        raise RuntimeError(f"the plan's actions: {actions}")
+    seconds = time.perf_counter() - begun
+    return {
+        "objects": shape.objects,
+        "seconds": seconds,
+        "open_seconds": opened_after,
+        "cpu": cpu_seconds() - cpu,
+    }
+
+
 async def bare(store: Store, shape: Shape) -> dict[str, Any]:
     """What no archive can do without: CPU seconds to unpack and hash the archive, and to pack and
     hash its tar.
@@ -157,7 +208,7 @@ async def bare(store: Store, shape: Shape) -> dict[str, Any]:
     return {"unpack_cpu": unpacking, "pack_cpu": packing, "objects": shape.objects}
 
 
-_WORKS = {"write": write, "read": read, "bare": bare}
+_WORKS = {"write": write, "read": read, "plan": plan, "bare": bare}
 
 
 async def _work(what: str, folder: Path, shape: Shape) -> dict[str, Any]:
@@ -209,8 +260,13 @@ def main() -> None:
         with TemporaryDirectory(prefix="kubeferry-million-", dir=options.folder) as folder:
             written = child("write", Path(folder), shape, record)
             came = child("read", Path(folder), shape, record)
+            planned = child("plan", Path(folder), shape, record)
             least = child("bare", Path(folder), shape, record)
-            for what, found, cpu in (("write", written, "pack_cpu"), ("read", came, "unpack_cpu")):
+            for what, found, cpu in (
+                ("write", written, "pack_cpu"),
+                ("read", came, "unpack_cpu"),
+                ("plan", planned, "unpack_cpu"),
+            ):
                 peaks[shape.name, what] = found["above_mib"]
                 print(_line(f"{what:<5} {shape.name}", found, bare=least[cpu]), flush=True)
     sys.exit(_verdict(peaks))
@@ -232,7 +288,7 @@ def _verdict(peaks: dict[tuple[str, str], float]) -> int:
         if peak > PEAK_GOAL
     ]
     small, large = SHAPES[0].name, SHAPES[1].name
-    for what in ("write", "read"):
+    for what in ("write", "read", "plan"):
         if {(small, what), (large, what)} <= peaks.keys():
             growth = peaks[large, what] - peaks[small, what]
             if growth > GROWTH_GOAL:
