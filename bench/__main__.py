@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import backup, restore, transform, velero, velero_restore
+from bench import backup, modifiers, restore, transform, velero, velero_restore
 from bench.cluster import fresh_cluster
 from bench.figures import Figure, Record, print_table
 from tests import s3server
@@ -25,7 +25,8 @@ def main() -> None:
         "--objects", type=int, action="append", help="how many (default: 10000 and 100000)"
     )
     parser.add_argument(
-        "--only", choices=("restore", "backup", "transform", "velero", "velero-restore")
+        "--only",
+        choices=("restore", "backup", "transform", "modifiers", "velero", "velero-restore"),
     )
     parser.add_argument(
         "--rounds", type=int, help="passes of kubeferry (default: 3, from 100000 1)"
@@ -37,7 +38,9 @@ def main() -> None:
     figures: list[Figure] = []
     if options.only in (None, "transform"):
         figures += transform.figures()
-    if options.only != "transform":
+    if options.only in (None, "modifiers"):
+        figures += modifiers.figures()
+    if options.only not in ("transform", "modifiers"):
         figures += _cluster_figures(options, record)
     print_table(figures)
     for figure in figures:
