@@ -273,6 +273,7 @@ def workloads() -> list[Built]:
             }
         ),
         obj("v1/Pod", f"{SHOP}/alone").with_(spec=pod_spec()),
+        obj("v1/PodTemplate", f"{SHOP}/left").with_(template=template("left")),
         obj("policy/v1/PodDisruptionBudget", f"{SHOP}/web").with_(
             spec={"minAvailable": 1, "selector": {"matchLabels": {"app": "web"}}}
         ),
@@ -351,7 +352,7 @@ def apply(cluster: Cluster, objects: list[Built]) -> None:
 PARAMETERS: Mapping[str, Any] = {
     "includedNamespaces": ["mx-*"],
     "excludedNamespaces": [OTHER],
-    "excludedResources": ["leases.coordination.k8s.io"],
+    "excludedResources": ["podtemplates"],
     "includeClusterResources": True,
     "labelSelector": {"matchLabels": PART},
     "namespaceMapping": {SHOP: SHOP_2, DB: DB_2},
