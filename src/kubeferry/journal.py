@@ -79,6 +79,16 @@ class HookRun(
     message: str = ""
 
 
+class Replaced(msgspec.Struct, rename="camel", frozen=True, tag_field="type", tag="replaced"):
+    """What a restore is about to delete, to make it anew: identities as an ``Item`` has them, and
+    the whole object. It is in files of its own: ``Item`` lines hold no values of Secrets.
+    """
+
+    source: tuple[str, str, str]
+    target: tuple[str, str, str]
+    object: dict[str, Any]
+
+
 class Journal:
     """Collects lines and stores them file by file, one after the other; the caller gives the time.
 
@@ -99,10 +109,10 @@ class Journal:
         self._bytes = 0
         self._due = math.inf
 
-    def add(self, item: Item | HookRun) -> None:
+    def add(self, item: Item | HookRun | Replaced) -> None:
         """Adds a line."""
         line = _line(item)
-        age = MAX_AGE if isinstance(item, Item) else HOOK_AGE
+        age = HOOK_AGE if isinstance(item, HookRun) else MAX_AGE
         self._due = min(self._due, self._now() + age)
         self._bytes += len(line)
         part = self._gzip.compress(line)
@@ -155,11 +165,11 @@ class Journal:
             return
 
 
-def _line(item: Item | HookRun) -> bytes:
+def _line(item: Item | HookRun | Replaced) -> bytes:
     try:
         return codec.encode(item) + b"\n"
     except InvalidInput:
-        if isinstance(item, HookRun):
+        if not isinstance(item, Item):
             raise
         # So the object could not be created either: that is what to tell.
         bare = msgspec.structs.replace(item, changes=[], differences=[])
@@ -175,3 +185,15 @@ _IS_HOOK = b'{"type":"hook",'
 def read_line(line: bytes) -> Item | HookRun:
     """One line of a stored file, unpacked. Raises ``msgspec.DecodeError`` if it is none."""
     return _HOOKS.decode(line) if line.startswith(_IS_HOOK) else _ITEMS.decode(line)
+
+
+class _Subject(msgspec.Struct, tag_field="type", tag="replaced"):
+    source: tuple[str, str, str]
+
+
+_SUBJECTS = codec.Decoder(_Subject)
+
+
+def read_replaced(line: bytes) -> tuple[str, str, str]:
+    """Whose place a ``Replaced`` line is about: its ``source``. Raises ``msgspec.DecodeError``."""
+    return _SUBJECTS.decode(line).source

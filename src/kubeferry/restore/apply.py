@@ -34,7 +34,7 @@ from kubeferry.restore.existing import DIFFERS, Policy
 from kubeferry.restore.heirs import is_heir, is_made_by
 from kubeferry.restore.held import Held
 from kubeferry.restore.node_ports import without_taken
-from kubeferry.restore.overwrite import Overwriter
+from kubeferry.restore.overwrite import Keep, Overwriter
 from kubeferry.restore.owners import MISSING_OWNER, Owners, Pending
 from kubeferry.restore.plan import WRITING, PlanItem, judge_item
 from kubeferry.restore.refusals import Backend, refusal
@@ -76,7 +76,7 @@ class Applier:
     ``on_result`` is called for every item, in the order in which they end. ``policy`` and ``homes``
     are what the plan was made by (``judge_item``), ``owners`` says who owns what; ``brings``
     whether the restore brings a Service, whose webhook is waited for then, for ``webhook_seconds``
-    at most.
+    at most. ``keep`` stores a copy of what is deleted.
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class Applier:
         *,
         field_manager: str,
         on_result: Callable[[Result], Awaitable[None]],
+        keep: Keep,
         policy: Policy = "none",
         homes: frozenset[str] = RESERVED_NAMESPACES,
         brings: Callable[[Backend], bool] = lambda backend: False,
@@ -98,6 +99,7 @@ class Applier:
         self._client = client
         self._field_manager = field_manager
         self._policy = policy
+        self._keep = keep
         self._homes = homes
         self._on_result = on_result
         self._workers = workers
@@ -303,7 +305,9 @@ class Applier:
         return Result(item, "skipped", why, differences=verdict.changes)
 
     def _overwriter(self, policy: Policy) -> Overwriter:
-        return Overwriter(self._client, self._field_manager, policy=policy, homes=self._homes)
+        return Overwriter(
+            self._client, self._field_manager, policy=policy, keep=self._keep, homes=self._homes
+        )
 
     async def _is_heir(self, item: PlanItem, live: Object) -> bool:
         if item.owner is None:

@@ -91,7 +91,6 @@ class Recorder:
         self._reporter = reporter
         self._total = total
         self._done = 0
-        self._has_hints = False
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[tuple[str, str]] = Counter()
         self.grants: Counter[str] = Counter()
@@ -104,8 +103,7 @@ class Recorder:
         """Records one result; stores the journal's file when that is due."""
         line = journal_item(result)
         self._count(line)
-        if line.action == "failed" or not self._is_told(line):
-            self._journal.add(line)
+        self._journal.add(line)
         self._tell(line)
         await self.store_due()
 
@@ -115,14 +113,12 @@ class Recorder:
         return self._done
 
     def confirm(self, result: Result) -> None:
-        """Counts what an earlier run's line says of an object and the target confirms."""
+        """Counts what an earlier run's line says of an object and the target confirms; the line
+        stands. What is done again is told again: a line without proof does not stand for it.
+        """
         line = journal_item(result)
         self._count(line)
         self._tell(line)
-
-    def _is_told(self, line: Item) -> bool:
-        """Whether the journal has a line that says the same."""
-        return self._has_hints and self._spool.hinted(Identity(*line.source)) == line.action
 
     async def correct(self, line: Item, *, was: str) -> None:
         """Tells anew what became of an object of which ``was`` was told before."""
@@ -156,7 +152,6 @@ class Recorder:
 
     def hint(self, line: Item) -> None:
         """Takes an earlier run's line for what it is without proof: a hint."""
-        self._has_hints = True
         self._spool.hint(Identity(*line.source), line.action)
 
     def _count(self, line: Item) -> None:

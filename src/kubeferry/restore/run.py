@@ -2,8 +2,9 @@
 
 1. read the archive into the spool, verified; check the mapping against what is in it
 2. plan each object, in the order of the waves
-3. apply the plan, wave by wave, writing each result into the vault's journal; meanwhile the hooks
-   of pods that are there are run, at the end those that are left are waited for
+3. apply the plan, wave by wave, writing each result into the vault's journal, and before anything
+   is deleted a copy of it; meanwhile the hooks of pods that are there are run, at the end those
+   that are left are waited for
 4. store results, log and resource list beside the journal
 
 Killed at any instant and run again, it reads its journal and goes on (``resuming``): what is done
@@ -28,6 +29,7 @@ from kubeferry.restore.plan import PlanItem, Planner
 from kubeferry.restore.posthooks import PostHooks
 from kubeferry.restore.presence import verify
 from kubeferry.restore.readiness import MAX_TOLD, NOT_READY, wait_until_ready
+from kubeferry.restore.replaced import Copies
 from kubeferry.restore.report import Recorder
 from kubeferry.restore.request import RestoreRequest, RestoreResult
 from kubeferry.restore.resuming import MADE, left_to_do, note_lost, resume
@@ -86,6 +88,8 @@ async def run_restore(
                 several.phase("resuming from the journal")
                 files = items_files(store, folder, uid=request.uid)
                 await resume(files, recorder, planner, reporter=several)
+            copies = Copies(store, folder, uid=request.uid, spool=planner.spool)
+            await copies.resume(reporter=several)
 
             hooks = PostHooks(
                 client,
@@ -99,6 +103,7 @@ async def run_restore(
                     planner,
                     recorder,
                     hooks,
+                    copies,
                     client=client,
                     field_manager=request.field_manager,
                     policy=request.policy,
@@ -149,6 +154,7 @@ async def _apply(
     planner: Planner,
     recorder: Recorder,
     hooks: PostHooks,
+    copies: Copies,
     *,
     client: Client,
     field_manager: str,
@@ -164,6 +170,7 @@ async def _apply(
             hooks.add(item.source, item.target, item.hooks, owner=item.owner, done=done)
 
     async def record(result: Result) -> None:
+        result = copies.explained(result)
         note_lost(planner, result.item.source, result.action, result.why)
         await recorder(result)
         if result.action in MADE:
@@ -173,6 +180,7 @@ async def _apply(
         client,
         field_manager=field_manager,
         on_result=record,
+        keep=copies.keep,
         policy=policy,
         homes=planner.reserved,
         brings=planner.brings,

@@ -39,6 +39,9 @@ create table done (
 create table hints (
   kind text, namespace text, name text, action text not null, primary key (kind, namespace, name)
 ) without rowid;
+create table replaced (
+  kind text, namespace text, name text, primary key (kind, namespace, name)
+) without rowid;
 create table hooks (
   namespace text, name text, number integer, primary key (namespace, name, number)
 ) without rowid;
@@ -235,6 +238,19 @@ class Spool:
         left = {row[0] for row in self._index.execute("select distinct kind from objects")}
         self._kinds = {name: number for name, number in self._kinds.items() if number in left}
         return told
+
+    def note_replaced(self, identity: Identity) -> None:
+        """Notes an object in whose way an earlier run of the same task has deleted another one.
+
+        Raises as ``add``.
+        """
+        self.room.take(_ROW_BYTES)
+        self._index.execute("insert or ignore into replaced values (?, ?, ?)", identity)
+
+    def is_replaced(self, identity: Identity) -> bool:
+        """Whether ``note_replaced`` was told of an object."""
+        query = "select 1 from replaced where kind = ? and namespace = ? and name = ?"
+        return self._index.execute(query, identity).fetchone() is not None
 
     def note_hook(self, pod: Identity, number: int) -> bool:
         """Notes a hook that an earlier run of the same task is through with; whether it is new."""

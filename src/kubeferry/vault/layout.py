@@ -5,6 +5,8 @@ Directly below the prefix only the names of ``TOP_LEVEL`` may exist: with any ot
 vault unavailable. ``check_key`` guards each write.
 """
 
+from typing import Literal
+
 from kubeferry.errors import InvalidInput
 from kubeferry.kube.names import is_dns_subdomain
 
@@ -67,14 +69,20 @@ def restore_file(folder: str, kind: str) -> str:
     return f"{restore_folder(folder)}restore-{folder}-{kind}"
 
 
-def restore_items_prefix(folder: str) -> str:
+Lines = Literal["items", "replaced"]
+"""A restore's files of JSON lines: a line for each object (design.md, The flow); a copy of each
+that it deletes.
+"""
+
+
+def restore_items_prefix(folder: str, lines: Lines = "items") -> str:
     """Begins the keys of a restore's item files."""
-    return f"{restore_folder(folder)}{folder}-items-"
+    return f"{restore_folder(folder)}{folder}-{lines}-"
 
 
-def restore_items(folder: str, number: int) -> str:
-    """The item file of a number, from 1: a line for each object (design.md, The flow)."""
-    return f"{restore_items_prefix(folder)}{number:06}.jsonl.gz"
+def restore_items(folder: str, number: int, lines: Lines = "items") -> str:
+    """The item file of a number, from 1."""
+    return f"{restore_items_prefix(folder, lines)}{number:06}.jsonl.gz"
 
 
 def restore_owner(folder: str) -> str:

@@ -85,16 +85,24 @@ async def find_restore_folder(store: Store, name: str, uid: str) -> str | None:
     return None
 
 
-def items_sink(store: Store, folder: str, *, uid: str) -> Callable[[int, bytes], Awaitable[None]]:
+def items_sink(
+    store: Store, folder: str, *, uid: str, lines: layout.Lines = "items"
+) -> Callable[[int, bytes], Awaitable[None]]:
     """What ``journal.Journal`` stores its files with, sealed where the vault has a key."""
 
     async def sink(number: int, data: bytes) -> None:
         ring = store.trust.ring
         if ring is not None:
-            data = sealed(data, ring.newest, uid=uid, folder=folder, number=number)
-        await store.put(layout.restore_items(folder, number), data, create=True)
+            place = _sealed_folder(folder, lines)
+            data = sealed(data, ring.newest, uid=uid, folder=place, number=number)
+        await store.put(layout.restore_items(folder, number, lines), data, create=True)
 
     return sink
+
+
+def _sealed_folder(folder: str, lines: layout.Lines) -> str:
+    """What a seal calls the folder, so that none of one kind of files proves another's."""
+    return folder if lines == "items" else f"{folder}/{lines}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +139,10 @@ class ItemFile:
             raise ArchiveDamaged("its last line is cut short", place=self.place)
 
 
-async def items_numbers(store: Store, folder: str) -> list[int]:
+async def items_numbers(store: Store, folder: str, lines: layout.Lines = "items") -> list[int]:
     """The numbers of a restore's item files, from 1, in the order written."""
-    begin, names = layout.restore_items_prefix(folder), re.compile(r"([0-9]{6,9})\.jsonl\.gz")
+    begin = layout.restore_items_prefix(folder, lines)
+    names = re.compile(r"([0-9]{6,9})\.jsonl\.gz")
     found = [
         names.fullmatch(one.key.removeprefix(begin))
         async for one in store.list(layout.restore_folder(folder))
@@ -142,18 +151,21 @@ async def items_numbers(store: Store, folder: str) -> list[int]:
     return sorted({int(name[1]) for name in found if name is not None})
 
 
-async def items_files(store: Store, folder: str, *, uid: str) -> AsyncIterator[ItemFile]:
+async def items_files(
+    store: Store, folder: str, *, uid: str, lines: layout.Lines = "items"
+) -> AsyncIterator[ItemFile]:
     """Each item file of the restore with this uid, in order.
 
     Raises ``ArchiveDamaged`` for one that is larger than any such file.
     """
     ring = store.trust.ring
-    for number in await items_numbers(store, folder):
-        key = layout.restore_items(folder, number)
+    for number in await items_numbers(store, folder, lines):
+        key = layout.restore_items(folder, number, lines)
         data = await store.get(key, limit=MAX_PACKED_BYTES)
         proof: Literal["proven", "missing", "unknown"] = "unknown"
         if ring is not None:
-            is_proven = is_sealed(data, ring, uid=uid, folder=folder, number=number)
+            place = _sealed_folder(folder, lines)
+            is_proven = is_sealed(data, ring, uid=uid, folder=place, number=number)
             proof = "proven" if is_proven else "missing"
         yield ItemFile(f"{store.url}/{key}", proof, data)
 

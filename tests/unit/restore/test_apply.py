@@ -78,6 +78,10 @@ def map_item(name: str) -> PlanItem:
     return item(MAPS, config_map(f"default/{name}", k="v").label(velero_io__restore_name="r"))
 
 
+async def no_copy(item: PlanItem, live: Object) -> str:
+    raise AssertionError(f"{item.target} is to be deleted")
+
+
 class Results:
     def __init__(self) -> None:
         self.by_name: dict[str, tuple[str, str]] = {}
@@ -92,7 +96,7 @@ async def applied(
     client: Client, *items: PlanItem, manager: str = MANAGER
 ) -> dict[str, tuple[str, str]]:
     results = Results()
-    applier = Applier(client, field_manager=manager, on_result=results, workers=8)
+    applier = Applier(client, field_manager=manager, on_result=results, keep=no_copy, workers=8)
     await applier.run(items)
     return results.by_name
 
@@ -216,7 +220,7 @@ async def test_a_service_whose_ports_others_have_gets_new_ones_and_that_is_told(
     async def note(result: Result) -> None:
         results.append(result)
 
-    await Applier(client, field_manager=MANAGER, on_result=note).run([service])
+    await Applier(client, field_manager=MANAGER, on_result=note, keep=no_copy).run([service])
     [result] = results
     assert result.action == "created"
     assert [one.reason for one in result.warnings] == ["NodePortTaken", "NodePortTaken"]
@@ -282,7 +286,7 @@ async def test_what_stops_the_task_is_raised_by_itself(client: Seam, error: Exce
 
     if isinstance(error, ApiLost):
         client.before = raising(error, times=10)
-    applier = Applier(client, field_manager=MANAGER, on_result=told, workers=4)
+    applier = Applier(client, field_manager=MANAGER, on_result=told, keep=no_copy, workers=4)
     with pytest.raises(type(error)) as raised:
         await applier.run(map_item(f"m-{number}") for number in range(20))
     assert raised.value is error
@@ -393,7 +397,7 @@ async def test_what_is_in_flight_is_bounded_by_its_bytes() -> None:
             yield replace(map_item(f"m-{number}"), size=size if number else 9 * size)
 
     async with Held(ClusterConfig(server="http://127.0.0.1:1")) as client:
-        applier = Applier(client, field_manager=MANAGER, on_result=told)
+        applier = Applier(client, field_manager=MANAGER, on_result=told, keep=no_copy)
         async with asyncio.timeout(10):
             await applier.run(items())
     assert in_flight == 0
@@ -435,6 +439,7 @@ async def test_a_webhook_whose_service_is_restored_too_is_waited_for(
         client,
         field_manager=MANAGER,
         on_result=results,
+        keep=no_copy,
         brings=lambda backend: backend == ("default", "hook"),
         webhook_seconds=2.0,
     )

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from kubeferry.errors import ApiError, Forbidden
 from kubeferry.kube.names import Identity
 from kubeferry.restore.held import HELD_BYTES, Held
@@ -40,6 +42,13 @@ def test_what_a_webhook_of_the_restore_could_not_judge_is_held_until_all_is_over
 
 def test_nothing_else_is_held() -> None:
     assert not held().take(item("a"), Forbidden("no"))
+
+
+def test_what_was_to_be_made_anew_is_never_held() -> None:
+    anew = replace(item("a"), action="recreate")  # what it was to replace may be deleted by now
+    some = held()
+    assert not some.take(anew, QUOTA)
+    assert not some.take(anew, DOWN)
 
 
 def test_what_is_held_is_bounded_by_its_bytes() -> None:

@@ -4,17 +4,26 @@ seam.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from kubeferry.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
+from kubeferry.errors import (
+    ApiError,
+    ApiUnreachable,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    VaultUnavailable,
+)
 from kubeferry.kube.client import Client
 from kubeferry.kube.config import ClusterConfig
 from kubeferry.kube.names import Identity, Resource
 from kubeferry.kube.objects import Object
 from kubeferry.restore.existing import Policy, Verdict, judge
-from kubeferry.restore.overwrite import Overwriter, _is_its_own
+from kubeferry.restore.overwrite import FINISH_SECONDS, Keep, Overwriter, _is_its_own
 from kubeferry.restore.plan import PlanItem
 from kubeferry.sandbox import Sandbox
 from tests.builders import Built, config_map
@@ -26,10 +35,20 @@ Between = Callable[[Client], Awaitable[None]]
 
 
 class Seam(Client):
-    """A client before whose first patch or last create something happens."""
+    """A client before whose first patch, or one of its last creates, something happens; after whose
+    create or delete an answer is lost.
+    """
 
     before_patch: Between | None = None
     before_create: Between | None = None
+    after_create: Between | None = None
+    after_delete: Between | None = None
+
+    async def delete(self, resource: Resource, name: str, **more: Any) -> None:
+        await super().delete(resource, name, **more)
+        happens, self.after_delete = self.after_delete, None
+        if happens is not None:
+            await happens(self)
 
     async def patch(self, resource: Resource, name: str, body: Any, **more: Any) -> Object:
         happens, self.before_patch = self.before_patch, None
@@ -41,7 +60,11 @@ class Seam(Client):
         if not more.get("dry_run") and self.before_create is not None:
             happens, self.before_create = self.before_create, None
             await happens(self)
-        return await super().create(resource, body, **more)
+        made = await super().create(resource, body, **more)
+        if not more.get("dry_run") and self.after_create is not None:
+            happens, self.after_create = self.after_create, None
+            await happens(self)
+        return made
 
 
 @pytest.fixture
@@ -81,18 +104,25 @@ def judged(item: PlanItem, live: Object) -> Verdict:
     )
 
 
+async def kept(item: PlanItem, live: Object) -> str:
+    return f"the vault, as {live['metadata']['name']}"
+
+
 async def update(client: Client, item: PlanItem) -> bool:
     assert item.resource is not None
     assert item.present is not None
-    return await Overwriter(client, MANAGER, policy="update").update(
-        item, item.resource, item.present
-    )
+    overwriter = Overwriter(client, MANAGER, policy="update", keep=kept)
+    return await overwriter.update(item, item.resource, item.present)
 
 
-async def recreate(client: Client, item: PlanItem, **more: Any) -> bool:
+async def recreate(
+    client: Client, item: PlanItem, *, keep: Keep = kept, gone_seconds: float = 300.0
+) -> bool:
     assert item.resource is not None
     assert item.present is not None
-    overwriter = Overwriter(client, MANAGER, policy="recreate", **more)
+    overwriter = Overwriter(
+        client, MANAGER, policy="recreate", keep=keep, gone_seconds=gone_seconds
+    )
     return await overwriter.recreate(item, item.resource, item.present)
 
 
@@ -141,6 +171,15 @@ async def test_an_update_whose_answer_was_lost_is_made(client: Seam) -> None:
     assert await update(client, item)
     assert await update(client, item)
     assert await data(client) == {"a": "ours"}
+
+
+async def test_what_an_earlier_run_updated_is_to_be_created_if_it_is_gone(client: Seam) -> None:
+    item = await planned(client, MAPS, LIVE, OURS, "update")
+    assert item.present is not None
+    done = replace(item, present=replace(item.present, patch=None))
+    assert await update(client, done)
+    await vanish(client)
+    assert not await update(client, done)
 
 
 async def test_a_server_that_calls_a_field_immutable_is_understood(client: Seam) -> None:
@@ -268,6 +307,150 @@ async def test_what_goes_by_itself_is_not_put_back(client: Seam) -> None:
     assert "put back" not in str(caught.value)
     with pytest.raises(NotFound):
         await client.get(MAPS, "a", namespace="default")
+
+
+REFUSAL = Forbidden("no")
+
+
+def raising(error: Exception) -> Between:
+    async def happens(client: Client) -> None:
+        raise error
+
+    return happens
+
+
+async def test_a_copy_is_kept_before_anything_is_deleted(client: Seam) -> None:
+    copies: list[Object] = []
+
+    async def keep(item: PlanItem, live: Object) -> str:
+        assert await client.get(MAPS, "a", namespace="default") == live
+        copies.append(live)
+        return "there"
+
+    item = await planned(client, MAPS, SEALED, OURS, "recreate")
+    assert await recreate(client, item, keep=keep)
+    assert [one["data"] for one in copies] == [{"a": "theirs"}]
+
+
+async def test_without_a_copy_nothing_is_deleted(client: Seam) -> None:
+    async def keep(item: PlanItem, live: Object) -> str:
+        raise VaultUnavailable("away")
+
+    item = await planned(client, MAPS, SEALED, OURS, "recreate")
+    with pytest.raises(VaultUnavailable):
+        await recreate(client, item, keep=keep)
+    assert await data(client) == {"a": "theirs"}
+
+
+async def test_whoever_is_told_of_a_deletion_is_told_of_the_copy(client: Seam) -> None:
+    item = await planned(client, MAPS, SEALED, OURS, "recreate")
+    client.before_create = raising(REFUSAL)
+    with pytest.raises(Forbidden) as caught:
+        await recreate(client, item)
+    assert caught.value.problem.endswith("its copy is in the vault, as a")
+
+
+async def test_a_quota_that_others_count_at_the_same_time_is_no_conflict_of_names(
+    client: Seam,
+) -> None:
+    item = await planned(client, MAPS, SEALED, OURS, "recreate")
+    client.before_create = raising(Conflict("on resourcequotas", kubernetes_reason="Conflict"))
+    with pytest.raises(Conflict, match="what was there was put back"):
+        await recreate(client, item)
+    assert await data(client) == {"a": "theirs"}
+
+
+async def test_what_is_put_back_is_held_by_nobody(client: Seam) -> None:
+    async def let_go() -> None:
+        await asyncio.sleep(0.3)
+        release = {"metadata": {"finalizers": []}}
+        await client.patch(MAPS, "a", release, kind="merge", namespace="default")
+
+    held = config_map("default/a", a="theirs").with_(immutable=True).meta(finalizers=["x.io/hold"])
+    item = await planned(client, MAPS, held, OURS, "recreate")
+    client.before_create = raising(REFUSAL)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(let_go())
+        with pytest.raises(Forbidden, match="put back"):
+            await recreate(client, item)
+    found = await client.get(MAPS, "a", namespace="default")
+    assert "finalizers" not in found["metadata"]
+
+
+async def test_an_api_server_that_is_lost_for_a_moment_gets_the_old_one_back(
+    client: Seam,
+) -> None:
+    item = await planned(client, MAPS, SEALED, OURS, "recreate")
+    client.before_create = raising(ApiUnreachable("no answer"))
+    with pytest.raises(ApiUnreachable, match="no answer; configmaps default/a was put back"):
+        await recreate(client, item)
+    assert await data(client) == {"a": "theirs"}
+
+
+async def test_an_api_server_that_stays_lost_is_told_with_what_is_deleted(client: Seam) -> None:
+    async def lost(client: Client) -> None:
+        assert isinstance(client, Seam)
+        client.before_create = raising(ApiUnreachable("no answer"))
+        raise ApiUnreachable("no answer")
+
+    item = await planned(client, MAPS, SEALED, OURS, "recreate")
+    client.before_create = lost
+    with pytest.raises(ApiUnreachable) as caught:
+        await recreate(client, item)
+    told = str(caught.value)
+    assert "configmaps default/a is deleted and could not be put back" in told
+    assert "its copy is in the vault, as a" in told
+
+
+async def test_a_deletion_whose_answer_is_lost_is_told(client: Seam) -> None:
+    item = await planned(client, MAPS, SEALED, OURS, "recreate")
+    client.after_delete = raising(ApiUnreachable("no answer"))
+    with pytest.raises(ApiUnreachable, match="default/a may have been deleted; its copy is in"):
+        await recreate(client, item)
+
+
+async def test_a_create_whose_answer_is_lost_is_made(client: Seam) -> None:
+    async def comes(client: Client) -> None:  # what a client that sends it again meets
+        await client.create(MAPS, OURS, namespace="default", field_manager=MANAGER)
+
+    item = await planned(client, MAPS, SEALED, OURS, "recreate")
+    client.before_create = comes
+    assert await recreate(client, item)
+    assert await data(client) == {"a": "ours"}
+
+
+async def test_a_cancellation_lets_what_begins_with_a_deletion_end(client: Seam) -> None:
+    is_deleted = asyncio.Event()
+
+    async def waits(client: Client) -> None:
+        is_deleted.set()
+        await asyncio.sleep(FINISH_SECONDS / 3)
+
+    item = await planned(client, MAPS, SEALED, OURS, "recreate")
+    client.before_create = waits
+    task = asyncio.create_task(recreate(client, item))
+    await is_deleted.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await data(client) == {"a": "ours"}
+
+
+async def test_a_cancellation_does_not_wait_for_ever(client: Seam) -> None:
+    is_deleted = asyncio.Event()
+
+    async def waits(client: Client) -> None:
+        is_deleted.set()
+        await asyncio.sleep(300)
+
+    item = await planned(client, MAPS, SEALED, OURS, "recreate")
+    client.before_create = waits
+    task = asyncio.create_task(recreate(client, item))
+    await is_deleted.wait()
+    task.cancel()
+    async with asyncio.timeout(FINISH_SECONDS + 2):
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
 
 @pytest.mark.parametrize(

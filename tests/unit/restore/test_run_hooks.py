@@ -184,7 +184,9 @@ async def test_an_interrupted_restore_runs_the_hooks_that_are_left_and_no_other(
     keys = [(line["target"][2], line["number"]) for line in cluster.hooks()]
     assert len(keys) == len(set(keys)) == 9
     objects = [tuple(line["source"]) for line in cluster.ground.lines() if "action" in line]
-    assert len(objects) == len(set(objects)) == 5
+    assert len(set(objects)) == 5
+    # Without a key the line of what is done again does not stand for it.
+    assert {one[0] for one in objects if objects.count(one) > 1} <= {"namespaces"}
 
 
 def slow_journal(cluster: Cluster) -> tuple[asyncio.Event, asyncio.Event]:
