@@ -447,6 +447,19 @@ OF_OBJECTS = (
         "correct the rule or narrow its conditions",
     ),
     Reason(
+        "PodsRuleMissing",
+        "warning",
+        "a rule changes the pods' template of workloads, and none changes their archived pods so",
+        "add a rule for `pods` that does the same: "
+        "[pods and their workloads](modifiers.md#pods-and-their-workloads)",
+    ),
+    Reason(
+        "RuleKindUnknown",
+        "warning",
+        "a rule is for a kind that neither the backup nor the target has",
+        "correct its `groupResource`, if it is not meant for another backup",
+    ),
+    Reason(
         "ProtectedField",
         "error",
         "a rule changes a protected field; not created",

@@ -21,6 +21,7 @@ from kubeferry.transform.automatic.rules import RULES
 from kubeferry.transform.automatic.upgrades.table import CONVERSIONS
 from kubeferry.transform.automatic.upgrades.table import REMOVED as GONE
 from kubeferry.transform.modifiers import protected
+from kubeferry.transform.modifiers.schema import Version, json_schema
 from kubeferry.transform.parameters.reference_places import REFERENCES
 
 WIDTH = 100
@@ -41,6 +42,11 @@ def commands_page() -> str:
         title = " ".join(("kubeferry", *path))
         lines += [f"## {title}", "", "```text", help_text(path).rstrip(), "```", ""]
     return "\n".join(lines)
+
+
+def modifier_schema(version: Version) -> str:
+    """docs/schemas/modifier-v1.json and its like: what the rules of a version look like."""
+    return f"{json.dumps(json_schema(version), indent=2)}\n"
 
 
 def plan_schema() -> str:

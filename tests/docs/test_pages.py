@@ -4,6 +4,7 @@ import ast
 import re
 import shlex
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import click
@@ -25,8 +26,10 @@ from kubeferry.kube.names import RESERVED_NAMESPACES
 from kubeferry.settings import Settings
 from kubeferry.transform.automatic.finished import NEVER_RESTORED
 from kubeferry.transform.automatic.rules import RULES
+from kubeferry.transform.modifiers.operations import OPERATIONS_V2
 from kubeferry.transform.modifiers.rules import parse_modifiers
-from kubeferry.transform.patch.json_patch import OPERATIONS
+from kubeferry.transform.modifiers.schema import VERSIONS
+from kubeferry.transform.modifiers.variables import NAMES as VARIABLES
 from tests.docs import generate, pages
 
 SOURCE = pages.ROOT / "src" / "kubeferry"
@@ -69,6 +72,14 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
     [
         pytest.param("commands.md", generate.commands_page, id="commands"),
         pytest.param("custom-resources.md", generate.resources_page, id="custom resources"),
+        *(
+            pytest.param(
+                f"schemas/modifier-{version}.json",
+                partial(generate.modifier_schema, version),
+                id=f"the schema of modifiers {version}",
+            )
+            for version in VERSIONS
+        ),
         pytest.param("plan.schema.json", generate.plan_schema, id="the schema of a plan"),
     ],
 )
@@ -266,7 +277,8 @@ def test_every_automatic_cause_is_documented() -> None:
         pytest.param("selection.md", CONDITIONS, id="conditions of a volume policy"),
         pytest.param("backups.md", [f"{EXCLUDE_LABEL}=true"], id="the excluding label"),
         pytest.param("restores.md", NEVER_RESTORED, id="kinds never restored"),
-        pytest.param("modifiers.md", OPERATIONS, id="operations"),
+        pytest.param("modifiers.md", OPERATIONS_V2, id="operations"),
+        pytest.param("modifiers.md", [f"${{{one}}}" for one in VARIABLES], id="variables"),
         pytest.param("vaults.md", CREDENTIAL_SECRETS, id="Secrets with keys"),
         pytest.param("vaults.md", [ANNOTATION], id="the vault's annotation"),
     ],

@@ -111,6 +111,18 @@ class Reason(_Line):
     count: int
 
 
+class Rule(_Line):
+    """What came of a modifier rule: ``objects`` met its conditions, it ``failed`` for some and was
+    ``skipped`` by a ``test`` for some; ``operations`` were applied.
+    """
+
+    title: str
+    objects: int
+    operations: int
+    failed: int
+    skipped: int
+
+
 class Summary(_Line, tag_field="type", tag="summary"):
     """The last line. ``images`` must be there before; ``grants`` counts what is granted, by sort;
     ``rollouts`` those that will follow.
@@ -123,6 +135,7 @@ class Summary(_Line, tag_field="type", tag="summary"):
     images: list[str]
     hooks: int
     reasons: list[Reason]
+    rules: list[Rule]
     grants: dict[str, int]
     rollouts: int
 

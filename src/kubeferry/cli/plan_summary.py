@@ -12,6 +12,7 @@ from typing import Any
 from kubeferry import codec
 from kubeferry.cli.output import counted, printable, table
 from kubeferry.cli.plan_view import Look, draw, marked_lines
+from kubeferry.cli.rule_lines import rule_lines
 from kubeferry.kube.names import Identity
 from kubeferry.restore.existing import PRESENT
 from kubeferry.restore.granted import TITLES, Granted, grants
@@ -21,6 +22,8 @@ from kubeferry.restore.report import change_line, is_secret, is_told
 from kubeferry.restore.rollouts import ROLLOUT
 from kubeferry.restore.waves import Step
 from kubeferry.transform.hook_annotations import ANNOTATION
+from kubeferry.transform.modifiers.counts import RuleCount, RuleTally
+from kubeferry.transform.modifiers.rule import Modifiers
 
 _NAMES = {
     "create": "to create",
@@ -40,7 +43,7 @@ _KEPT = 10_000
 
 @dataclass(slots=True)
 class Tally:
-    """Counts the items that pass through it."""
+    """Counts the items that pass through it; ``modifiers`` are the rules they went through."""
 
     actions: Counter[str] = field(default_factory=Counter)
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -53,10 +56,18 @@ class Tally:
     hooks: int = 0
     warnings: int = 0
     errors: int = 0
+    rules: RuleTally = field(default_factory=RuleTally)
+    modifiers: Modifiers | None = None
+
+    @property
+    def rule_counts(self) -> tuple[RuleCount, ...]:
+        """What came of each modifier rule."""
+        return self.rules.counts(self.modifiers)
 
     def count(self, item: PlanItem) -> None:
         """Counts one item."""
         self.actions[item.action] += 1
+        self.rules.count(item.rules)
         if item.why is not None:
             self.reasons[item.action, item.why.reason] += 1
         self.warnings += len(item.warnings) + (item.action == "skip" and is_told(item, item.why))
@@ -127,6 +138,7 @@ def summary_lines(tally: Tally, look: Look) -> Iterator[str]:
             for (mechanism, rule), count in sorted(tally.causes.items(), key=_order)
         ]
         yield from table(rows)
+    yield from rule_lines(tally.rule_counts, look)
     if tally.hooks:
         yield ""
         yield f"{counted(tally.hooks, 'hook')} to run in restored pods"
@@ -211,6 +223,7 @@ def json_lines(steps: Iterable[tuple[Step, Iterable[PlanItem]]], tally: Tally) -
                 {"action": action, "reason": reason, "count": count}
                 for (action, reason), count in sorted(tally.reasons.items())
             ],
+            "rules": [one._asdict() for one in tally.rule_counts],
             "grants": dict(tally.grants),
             "rollouts": tally.notes[ROLLOUT],
         }

@@ -93,6 +93,7 @@ async def plan(
             archive_of(around, sources, backup=request.backup, task=restore.metadata)
         )
         request = replace(request, backup=archive.backup)
+        tally.modifiers = request.modifiers
         with view(f"plan of backup {archive.backup}") as shown:
             planner = await stack.enter_async_context(
                 open_plan(

@@ -19,6 +19,7 @@ from kubeferry.restore.owners import Owners, find_owners
 from kubeferry.restore.plan import Planner
 from kubeferry.restore.request import RestoreRequest
 from kubeferry.restore.retrying import keep_undone
+from kubeferry.restore.rule_notes import rule_notes
 from kubeferry.restore.selecting import select
 from kubeferry.restore.selection import kinds_meant
 from kubeferry.restore.served_later import served_later
@@ -129,6 +130,9 @@ async def open_plan(
             owners=_owners(request, spool, discovery, defined, later.kinds),
             later=later,
         )
+        served = {one.group_resource for one in (*discovery.resources, *defined.values())}
+        for told in rule_notes(request.modifiers, spool=spool, served=served):
+            reporter.problem(Problem("warning", told.reason, told.message))
         check_aborts(planner, request.modifiers)
         reporter.phase("asking the target what is there already")
         for told in await target.survey(planner):

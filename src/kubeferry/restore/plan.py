@@ -40,7 +40,7 @@ from kubeferry.restore.waves import (
     rank,
 )
 from kubeferry.transform.automatic import flexvolume_inline
-from kubeferry.transform.change import Change, Note, Outcome
+from kubeferry.transform.change import Change, Note, Outcome, RuleRun
 from kubeferry.transform.init_hooks import InitHooks
 from kubeferry.transform.parameters.images import target_images
 from kubeferry.transform.pipeline import Pipeline
@@ -71,7 +71,8 @@ class PlanItem:
     once it was created; ``owner`` is who gave it its name and may make it anew. ``status`` is
     written once it was created, None where it gets none. ``archived`` is the object as it was, and
     ``present`` what is to be done with the one that is there, if there is one. ``notes`` are to be
-    known and no warnings. ``pending`` are references to owners that are not there yet.
+    known and no warnings. ``pending`` are references to owners that are not there yet. ``rules``
+    are the modifier rules that met it, each with what came of it.
     """
 
     source: Identity
@@ -92,6 +93,7 @@ class PlanItem:
     present: Verdict | None = None
     notes: tuple[Note, ...] = ()
     pending: tuple[Pending, ...] = ()
+    rules: tuple[RuleRun, ...] = ()
 
 
 def judge_item(
@@ -309,7 +311,8 @@ class Planner:
             reason = outcome.refused or outcome.skipped
             changes = tuple(outcome.changes)
             kind = self._resource(_key(obj))
-            return PlanItem(source, target, kind, action, why=reason, changes=changes)
+            rules = tuple(outcome.runs)
+            return PlanItem(source, target, kind, action, why=reason, changes=changes, rules=rules)
         key = _key(outcome.object)
         resource = self._resource(key)
         if resource is None or resource.group_resource in self.lost:
@@ -358,6 +361,7 @@ class Planner:
             self._owner(obj) if is_pod else None,
             status.new if status is not None else None,
             obj,
+            rules=tuple(outcome.runs),
         )
         taken = taken_volume(self.spool, target, outcome.object)
         if taken is not None:

@@ -108,6 +108,7 @@ def test_json_is_a_line_an_object_and_a_summary_without_secrets() -> None:
         "images": [IMAGE],
         "hooks": 0,
         "reasons": [{"action": "skip", "reason": "NeverRestored", "count": 1}],
+        "rules": [],
         "grants": {},
         "rollouts": 0,
     }

@@ -65,6 +65,8 @@ _OTHER_GROUPS = ("extensions", "events.k8s.io", "resource.k8s.io")
 _GROUPS = frozenset(
     (*(split_group_resource(name)[1] for name in BUILT_IN if "." in name), *_OTHER_GROUPS)
 )
+_WHOLE_GROUPS = frozenset({"apps", "batch", "autoscaling"})
+"""Groups of which every kind there ever was is known here: another name is a slip."""
 _LIKE_BUILT_IN = frozenset({"snapshot.storage.k8s.io", "groupsnapshot.storage.k8s.io"})
 """Groups of custom resources whose types Velero knows: for it strategic patches fit them too."""
 
@@ -109,7 +111,10 @@ def matches_nothing(glob: Glob, known: Collection[str]) -> str | None:
     """
     pattern = glob.pattern
     if glob.literal:
-        if pattern in CORE or pattern in known or ("." in pattern and pattern == pattern.lower()):
+        if pattern in BUILT_IN or pattern in known:
+            return None
+        _, group = split_group_resource(pattern)
+        if group and group not in _WHOLE_GROUPS and pattern == pattern.lower():
             return None
         return f"no resource is named {pattern!r}{_suggestion(pattern, known)}"
     if "." in pattern or "**" in pattern:
