@@ -27,7 +27,7 @@ from kubeferry.errors import (
     first_error,
 )
 from kubeferry.kube.client import Client
-from kubeferry.kube.names import RESERVED_NAMESPACES, Resource
+from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, metadata
 from kubeferry.restore.definitions import served_resources
 from kubeferry.restore.existing import DIFFERS, Policy
@@ -39,6 +39,7 @@ from kubeferry.restore.owners import MISSING_OWNER, Owners, Pending
 from kubeferry.restore.plan import WRITING, PlanItem, judge_item
 from kubeferry.restore.refusals import Backend, refusal
 from kubeferry.restore.statuses import restore_status
+from kubeferry.restore.untouched import OURS, Homes
 from kubeferry.restore.waves import DEFINITIONS, NAMESPACES
 from kubeferry.transform.change import Change, Note
 
@@ -87,7 +88,7 @@ class Applier:
         on_result: Callable[[Result], Awaitable[None]],
         keep: Keep,
         policy: Policy = "none",
-        homes: frozenset[str] = RESERVED_NAMESPACES,
+        homes: Homes = OURS,
         brings: Callable[[Backend], bool] = lambda backend: False,
         owners: Owners | None = None,
         workers: int = WORKERS,

@@ -16,10 +16,9 @@ from typing import Literal
 import msgspec
 
 from kubeferry.errors import PatchFailed
-from kubeferry.kube.names import RESERVED_NAMESPACES
 from kubeferry.kube.objects import Object, at, metadata
 from kubeferry.restore.heirs import controller_of, is_made_by
-from kubeferry.restore.untouched import why_untouched
+from kubeferry.restore.untouched import OURS, Homes, why_untouched
 from kubeferry.restore.waves import NAMESPACES
 from kubeferry.transform.change import Change, Note
 from kubeferry.transform.existing import (
@@ -88,12 +87,12 @@ def judge(
     group_resource: str,
     policy: Policy,
     manager: str,
-    homes: frozenset[str] = RESERVED_NAMESPACES,
+    homes: Homes = OURS,
 ) -> Verdict:
     """What to do with an object that is there.
 
     ``ours`` is what the restore would write, made of ``archived`` by ``changes``; ``manager`` is
-    the task's field manager; ``homes`` are the namespaces of kubeferry and the cluster's own.
+    the task's field manager; ``homes`` are kubeferry's and the cluster's own.
     """
     about = metadata(live)
     if is_made_by(live, manager):
@@ -126,7 +125,7 @@ def judge(
 
 
 def _judge_going(
-    ours: Object, live: Object, group_resource: str, policy: Policy, homes: frozenset[str]
+    ours: Object, live: Object, group_resource: str, policy: Policy, homes: Homes
 ) -> Verdict:
     owner = controller_of(live)
     if owner is not None:

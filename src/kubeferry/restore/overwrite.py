@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from kubeferry import codec
 from kubeferry.errors import AlreadyExists, ApiError, ApiLost, Conflict, Invalid, NotFound
 from kubeferry.kube.client import Client
-from kubeferry.kube.names import RESERVED_NAMESPACES, Resource
+from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object, metadata
 from kubeferry.restore.existing import (
     IMMUTABLE,
@@ -26,6 +26,7 @@ from kubeferry.restore.existing import (
 )
 from kubeferry.restore.heirs import is_made_by
 from kubeferry.restore.plan import PlanItem, judge_item
+from kubeferry.restore.untouched import OURS, Homes
 from kubeferry.transform.automatic.metadata import strip_server_fields
 
 GONE_SECONDS = 300.0
@@ -69,7 +70,7 @@ class Overwriter:
         *,
         policy: Policy,
         keep: Keep,
-        homes: frozenset[str] = RESERVED_NAMESPACES,
+        homes: Homes = OURS,
         gone_seconds: float = GONE_SECONDS,
     ) -> None:
         self._client = client

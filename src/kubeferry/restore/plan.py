@@ -26,6 +26,7 @@ from kubeferry.restore.served_later import ServedLater
 from kubeferry.restore.spool import Spool, Spooled
 from kubeferry.restore.statuses import status_change, upgraded
 from kubeferry.restore.taken_volumes import taken_volume
+from kubeferry.restore.untouched import OURS, Homes
 from kubeferry.restore.waves import (
     DEFINITIONS,
     LAST_STEP,
@@ -102,7 +103,7 @@ def judge_item(
     *,
     policy: Policy,
     manager: str,
-    homes: frozenset[str] = RESERVED_NAMESPACES,
+    homes: Homes = OURS,
 ) -> Verdict:
     """``existing.judge`` of an item's object: what to do where it is there already."""
     return judge(
@@ -136,6 +137,12 @@ class Planner:
     later: ServedLater = field(default_factory=ServedLater)
     lost: dict[str, Note] = field(default_factory=dict)
     added: set[Identity] = field(default_factory=set)
+    roles: set[Identity] = field(default_factory=set)
+
+    @property
+    def homes(self) -> Homes:
+        """What is kubeferry's and the cluster's own; ``roles`` are the survey's."""
+        return Homes(self.reserved, self.roles)
 
     def lose(self, definition: str, why: Note) -> None:
         """Notes that a definition was not restored: nor can be what it defines, unless the target
@@ -443,7 +450,7 @@ class Planner:
             live,
             policy=policy or self.policy,
             manager=self.manager,
-            homes=self.reserved,
+            homes=self.homes,
         )
 
     def _left_to_its_owner(self, archived: Object, target: Identity) -> Note | None:

@@ -147,6 +147,7 @@ async def run_restore(
         grants=recorder.grants,
         granted=tuple(recorder.granted),
         rollouts=tuple(recorder.notes),
+        rules=recorder.rules.counts(request.modifiers),
     )
 
 
@@ -182,7 +183,7 @@ async def _apply(
         on_result=record,
         keep=copies.keep,
         policy=policy,
-        homes=planner.reserved,
+        homes=planner.homes,
         brings=planner.brings,
         owners=planner.owners,
     )

@@ -4,6 +4,8 @@ namespaces, in pages, and never one GET an object.
 Only objects whose names the archive has are kept, on the spool's disk. A namespace that the target
 does not have, or that is being deleted, is not asked about. Of what is in no namespace a big
 cluster may have thousands: where the archive has a few, lists of one name each find them.
+
+Before roles are changed, all bindings are read: a role that gives rights to the controller stays.
 """
 
 import asyncio
@@ -19,6 +21,7 @@ from kubeferry.kube.client import Client
 from kubeferry.kube.names import Identity, Resource
 from kubeferry.kube.pages import with_kind
 from kubeferry.restore.plan import Planner
+from kubeferry.restore.untouched import BINDINGS, ROLES, given_role
 from kubeferry.restore.waves import NAMESPACES
 from kubeferry.transform.change import Note
 
@@ -90,6 +93,8 @@ class _Surveyor:
                 for one in wanted:
                     for namespace in self._places(one, there):
                         group.create_task(self._list(one, namespace))
+                for resource in self._bindings():
+                    group.create_task(self._read_roles(resource))
         except* FerryError as errors:
             raise first_error(errors) from None
 
@@ -155,6 +160,26 @@ class _Surveyor:
             raise
         except ApiError as error:
             self.unread[name] = error.reason
+
+    def _bindings(self) -> list[Resource]:
+        """What is to be read to know which roles are the controller's."""
+        if self._planner.policy == "none" or ROLES.isdisjoint(self._spool.kinds()):
+            return []
+        found = (self._planner.discovery.find(one) for one in BINDINGS)
+        return [one for one in found if one is not None]
+
+    async def _read_roles(self, resource: Resource) -> None:
+        try:
+            async with self._gate, aclosing(self._client.pages(resource)) as pages:
+                async for page in pages:
+                    for item in page.items:
+                        role = given_role(codec.decode(item), self._planner.homes)
+                        if role is not None:
+                            self._planner.roles.add(role)
+        except ApiLost:
+            raise
+        except ApiError as error:
+            self.unread[resource.group_resource] = error.reason
 
     async def _listed(
         self, resource: Resource, namespace: str = "", names: Collection[str] = ()

@@ -5,25 +5,38 @@ and the definitions that it works with.
 """
 
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 
 from kubeferry.api.rights import CONTROLLER, OPERATOR, RBAC, VIEWER
+from kubeferry.kube.names import RESERVED_NAMESPACES, Identity
 from kubeferry.kube.objects import Object, at, metadata
 from kubeferry.restore.waves import DEFINITIONS, NAMESPACES
 
 _CLAIMS, _VOLUMES = "persistentvolumeclaims", "persistentvolumes"
 _PRIORITIES = "priorityclasses.scheduling.k8s.io"
-_BINDINGS = frozenset({f"clusterrolebindings.{RBAC}", f"rolebindings.{RBAC}"})
-_RIGHTS = _BINDINGS | {f"clusterroles.{RBAC}", f"roles.{RBAC}"}
+BINDINGS = (f"clusterrolebindings.{RBAC}", f"rolebindings.{RBAC}")
+ROLES = frozenset({f"clusterroles.{RBAC}", f"roles.{RBAC}"})
 _OURS = frozenset({CONTROLLER, OPERATOR, VIEWER})
 _EVERY_ACCOUNT = frozenset({"system:authenticated", "system:masters", "system:serviceaccounts"})
 """Groups that the controller's account is in, or that rule the cluster."""
 
 
-def why_untouched(group_resource: str, live: Object, homes: AbstractSet[str]) -> str:
-    """Why an object is left as it is whatever the policy; empty if it is not.
-
-    ``homes`` are the namespaces of kubeferry and the cluster's own.
+@dataclass(frozen=True, slots=True)
+class Homes:
+    """What is kubeferry's or the cluster's own: ``namespaces``, and the ``roles`` that bindings of
+    the target give to kubeferry's controller.
     """
+
+    namespaces: frozenset[str] = RESERVED_NAMESPACES
+    roles: AbstractSet[Identity] = field(default_factory=frozenset)
+
+
+OURS = Homes()
+"""Those of every cluster."""
+
+
+def why_untouched(group_resource: str, live: Object, homes: Homes) -> str:
+    """Why an object is left as it is whatever the policy; empty if it is not."""
     name = str(metadata(live).get("name", ""))
     if group_resource == NAMESPACES:
         return "a namespace is never changed"
@@ -39,22 +52,39 @@ def why_untouched(group_resource: str, live: Object, homes: AbstractSet[str]) ->
         return "a definition is never changed: what it defines could be lost"
     if group_resource == _PRIORITIES and name.startswith("system-"):
         return "it is the cluster's own"
-    if group_resource in _RIGHTS:
+    if group_resource in ROLES or group_resource in BINDINGS:
         return _why_right(group_resource, name, live, homes)
     return ""
 
 
-def _why_right(group_resource: str, name: str, live: Object, homes: AbstractSet[str]) -> str:
+def given_role(binding: Object, homes: Homes) -> Identity | None:
+    """The role that a binding gives to kubeferry's controller, None if it gives it none."""
+    if not _is_to_controller(binding, homes):
+        return None
+    kind, name = (at(binding, ("roleRef", key)) for key in ("kind", "name"))
+    if kind == "ClusterRole":
+        return Identity(f"clusterroles.{RBAC}", "", str(name))
+    return Identity(f"roles.{RBAC}", str(metadata(binding).get("namespace", "")), str(name))
+
+
+def _why_right(group_resource: str, name: str, live: Object, homes: Homes) -> str:
     if name in _OURS:
         return "it is kubeferry's own"
     if name.startswith("system:") or name == "cluster-admin":
         return "it is the cluster's own"
-    if group_resource in _BINDINGS:
-        subjects = live.get("subjects")
-        for subject in subjects if isinstance(subjects, list) else ():
-            if _has_controller(subject, homes):
-                return "it gives rights to kubeferry's controller"
-    return ""
+    if group_resource in BINDINGS:
+        is_given = _is_to_controller(live, homes)
+    else:
+        namespace = str(metadata(live).get("namespace", ""))
+        is_given = Identity(group_resource, namespace, name) in homes.roles
+    return "it gives rights to kubeferry's controller" if is_given else ""
+
+
+def _is_to_controller(binding: Object, homes: Homes) -> bool:
+    subjects = binding.get("subjects")
+    return isinstance(subjects, list) and any(
+        _has_controller(subject, homes.namespaces) for subject in subjects
+    )
 
 
 def _has_controller(subject: object, homes: AbstractSet[str]) -> bool:

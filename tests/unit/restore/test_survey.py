@@ -12,6 +12,7 @@ from kubeferry.kube.config import ClusterConfig
 from kubeferry.kube.names import Identity, Resource
 from kubeferry.kube.pages import Page
 from kubeferry.restore import survey as surveying
+from kubeferry.restore.existing import Policy
 from kubeferry.restore.plan import Planner
 from kubeferry.restore.spool import Spool
 from kubeferry.restore.survey import survey
@@ -23,7 +24,16 @@ NAMESPACES = Resource("", "v1", "namespaces", "Namespace", False)
 MAPS = Resource("", "v1", "configmaps", "ConfigMap", True)
 SECRETS = Resource("", "v1", "secrets", "Secret", True)
 ROLES = Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", False)
-KINDS = {"ConfigMap": MAPS, "Secret": SECRETS, "ClusterRole": ROLES, "Namespace": NAMESPACES}
+GRANTS = Resource(
+    "rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", False
+)
+KINDS = {
+    "ConfigMap": MAPS,
+    "Secret": SECRETS,
+    "ClusterRole": ROLES,
+    "ClusterRoleBinding": GRANTS,
+    "Namespace": NAMESPACES,
+}
 
 
 class Listing(Client):
@@ -79,9 +89,11 @@ def spooled(folder: Path, *objects: Built) -> Iterator[Spool]:
         yield spool
 
 
-async def planner(client: Client, spool: Spool, mapping: dict[str, str]) -> Planner:
+async def planner(
+    client: Client, spool: Spool, mapping: dict[str, str], policy: Policy = "none"
+) -> Planner:
     rules = Rules(namespaces=mapping)
-    return Planner(spool, Pipeline(rules), await client.discover(), mapping, {})
+    return Planner(spool, Pipeline(rules), await client.discover(), mapping, {}, policy=policy)
 
 
 def role(name: str) -> Built:
@@ -139,6 +151,47 @@ async def test_other_names_in_no_namespace_are_listed_once(
         await survey(await planner(client, spool, {}), client=client)
         assert client.listed == [("clusterroles", "")]
         assert all(found(spool, ROLES.group_resource, "", name) for name in names)
+
+
+def grant(name: str, role: str, *, account: str) -> Built:
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": "csdr"}
+    ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}
+    made = obj("rbac.authorization.k8s.io/v1/ClusterRoleBinding", name)
+    return made.with_(subjects=[subject], roleRef=ref)
+
+
+async def test_before_roles_are_changed_it_is_asked_which_are_the_controllers(
+    client: Listing, tmp_path: Path
+) -> None:
+    await client.make(
+        role("mine"),
+        role("other"),
+        grant("a", "mine", account="kubeferry-controller"),
+        grant("b", "other", account="web"),
+    )
+    with spooled(tmp_path, role("mine"), role("other")) as spool:
+        plan = await planner(client, spool, {}, "update")
+        assert await survey(plan, client=client) == ()
+        given = Identity(ROLES.group_resource, "", "mine")
+        assert plan.homes.roles == {given}
+
+
+@pytest.mark.parametrize("policy", ["none", "update"])
+async def test_bindings_are_read_only_if_roles_may_be_changed(
+    client: Listing, tmp_path: Path, policy: Policy
+) -> None:
+    await client.make(namespace("a"))
+    some = role("mine") if policy == "none" else config_map("a/one")
+    with spooled(tmp_path, some) as spool:
+        await survey(await planner(client, spool, {}, policy), client=client)
+        assert "clusterrolebindings" not in {plural for plural, _ in client.listed}
+
+
+async def test_whoever_may_not_read_bindings_is_told(client: Listing, tmp_path: Path) -> None:
+    client.errors = {"rolebindings": Forbidden("no")}
+    with spooled(tmp_path, role("mine")) as spool:
+        [told] = await survey(await planner(client, spool, {}, "update"), client=client)
+    assert "rolebindings.rbac.authorization.k8s.io (Forbidden)" in told.message
 
 
 async def test_many_namespaces_are_listed_at_once(client: Listing, tmp_path: Path) -> None:
