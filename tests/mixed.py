@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.builders import Built, obj
 from tests.clusters import Cluster
+from tests.waiting import until
 
 SHOP, DB, OTHER = "mx-shop", "mx-db", "mx-other"
 SHOP_2, DB_2 = "mx-shop-2", "mx-db-2"
@@ -333,6 +334,11 @@ def install(cluster: Cluster, judge: Judge, *, provisioner: str, binding: str) -
     apply(cluster, [validating(judge)])
     widget = obj(f"{GROUP}/v1/Widget", f"{SHOP}/red").with_(spec={"size": 3, "owner": "shop"})
     old = obj(f"{GROUP}/v1beta1/Widget", f"{SHOP}/blue").with_(spec={"width": "5"})
+    tried = ("create", "--dry-run=server", "-f", "-")
+    until(
+        lambda: cluster.run(*tried, input=old.json.decode()).returncode == 0,
+        what="the webhooks answer",
+    )
     apply(cluster, [widget, old])
     cluster.set_status(WIDGETS, "red", {"seen": 7}, namespace=SHOP)
     uid = cluster.get(WIDGETS, "red", "-n", SHOP)["metadata"]["uid"]

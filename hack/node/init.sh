@@ -59,6 +59,7 @@ for _ in {1..100}; do [ -e /sys/class/net/eth0 ] && break; sleep 0.05; done
 ip addr add "$ip/24" dev eth0
 ip link set eth0 up
 ip route add "$machine/32" dev eth0
+ip route add 10.96.0.0/16 dev eth0 # Services, for the API server: kube-proxy leads what is sent there to a pod
 echo 1 >/proc/sys/net/ipv4/ip_forward || fail "pods' packets cannot be passed on"
 # A pod that reaches its neighbour through a Service.
 echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables || fail "the kernel module br_netfilter is missing"

@@ -107,6 +107,8 @@ def test_its_custom_kind_is_converted_judged_and_owns_what_it_owned(
     restored: Mapping[str, Any], target: Site
 ) -> None:
     mixed_checks.custom_kind(target.cluster)
+    red = target.cluster.get(WIDGETS, "red", "-n", SHOP_2)
+    assert mixed_checks.owner_of_owned(target.cluster) == red["metadata"]["uid"]
 
 
 @pytest.mark.parametrize("policy", ["none", "update", "recreate"])
