@@ -42,7 +42,8 @@ class Item(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     old?, new?, mechanism, rule}``; ``differences``, in the same form, lead from the object that was
     there to what was to be written; ``problems`` are ``[level, reason, message]``; ``images`` must
     exist for it to run; ``grants`` are what it grants, ``[what, text]``; ``notes`` are to be known
-    and no problems, ``[reason, message]``.
+    and no problems, ``[reason, message]``; ``rules`` are
+    the modifier rules that met it, ``[number, applied | failed | skipped, operations applied]``.
     """
 
     source: tuple[str, str, str]
@@ -57,6 +58,7 @@ class Item(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     images: list[str] = []
     grants: list[tuple[str, str]] = []
     notes: list[tuple[str, str]] = []
+    rules: list[tuple[int, str, int]] = []
 
 
 class HookRun(

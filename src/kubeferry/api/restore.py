@@ -319,6 +319,16 @@ class GrantCount(Tolerant, kw_only=True, frozen=True):
     ] = field(default_factory=list)
 
 
+class RuleResult(Tolerant, kw_only=True, frozen=True):
+    """What came of one modifier rule."""
+
+    title: Annotated[str, Meta(description="The rule: its number, its name, its groupResource.")]
+    objects: Annotated[Count, Meta(description="Objects that met its conditions.")]
+    operations: Annotated[Count, Meta(description="Operations that were applied.")] = 0
+    failed: Annotated[Count, Meta(description="Objects for which it failed.")] = 0
+    skipped: Annotated[Count, Meta(description="Objects for which a test of it did not hold.")] = 0
+
+
 class RestoreStatus(Tolerant, kw_only=True, frozen=True):
     """How the restore goes, or how it ended."""
 
@@ -357,6 +367,13 @@ class RestoreStatus(Tolerant, kw_only=True, frozen=True):
         list[str], Meta(description="The first workloads whose pods will be replaced, and why.")
     ] = field(default_factory=list)
     hooks: Annotated[HookCounts | None, Meta(description=HookCounts.__doc__)] = None
+    rules: Annotated[
+        list[RuleResult],
+        Meta(
+            description="What came of the modifier's rules; of more than 100 those that failed or "
+            "that no object met come first."
+        ),
+    ] = field(default_factory=list)
     resource_modifier_digest: Annotated[
         str, Meta(description="SHA-256 of the resource modifier as it was read.")
     ] = ""

@@ -34,6 +34,7 @@ from kubeferry.cli.plan_view import Look
 from kubeferry.cli.planning import look
 from kubeferry.cli.restore_words import row_text, rows
 from kubeferry.cli.retrying import retries_of
+from kubeferry.cli.rule_lines import rule_lines
 from kubeferry.cli.stores import load_restore_file, vault_of_backup
 from kubeferry.clock import utc_now
 from kubeferry.controller.resources import RESTORES
@@ -41,6 +42,7 @@ from kubeferry.kube.names import Identity
 from kubeferry.kube.objects import Object, at, metadata
 from kubeferry.restore.chronicle import Chronicle
 from kubeferry.restore.granted import Granted
+from kubeferry.transform.modifiers.counts import RuleCount
 from kubeferry.vault.restores import find_restore_folder
 
 
@@ -131,10 +133,11 @@ def report_lines(report: Report, how: How, look: Look) -> Iterator[str]:
 
 
 def status_lines(status: RestoreStatus, look: Look) -> Iterator[str]:
-    """What the status tells beyond its fields: what to do, rollouts, grants."""
+    """What the status tells beyond its fields: what to do, rules, rollouts, grants."""
     told = {"failed", "refused", "error", "warning"}
     yield from advice_lines({one.reason for one in status.reasons if one.outcome in told})
     count = sum(one.count for one in status.reasons if one.outcome == "note")
+    yield from rule_lines([RuleCount(**codec.to_builtins(one)) for one in status.rules], look)
     yield from rollout_lines(status.rollouts, count, look)
     yield from grant_lines(
         {one.what: one.count for one in status.grants},

@@ -48,7 +48,7 @@ _ACTIONS = {
     "fail": ("fail  ", "red"),
 }
 _AMBIGUOUS = re.compile(r"|true|false|null|-?\d+(\.\d+)?([eE][-+]?\d+)?|\s.*|.*\s|[\[{\"].*")
-_MODIFIER = re.compile(r"(rule \d+) \(.*\): (patch .*)")
+_MODIFIER = re.compile(r"(rule \d+.*?) \(.*\): (patch .*)")
 
 
 @dataclass(frozen=True, slots=True)

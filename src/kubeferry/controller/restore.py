@@ -1,6 +1,7 @@
 """Reconciles `ApplicationRestore`: finds the backup, starts the restore, resumes one."""
 
 import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.api.backup import RESTORABLE_PHASES, ApplicationBackup
@@ -21,12 +22,15 @@ from kubeferry.vault.store import Store
 
 if TYPE_CHECKING:
     from kubeferry.restore.request import RestoreRequest
+    from kubeferry.transform.modifiers.counts import RuleCount
 
 MAX_IMAGES = 200
 """Target images told in a status; the vault's report has all of them."""
 
 MAX_REASONS = 50
 """Reasons told there, the worst and most frequent ones."""
+MAX_RULES = 100
+"""Modifier rules told there."""
 MAX_TEXT = 500
 """Characters of a text told there."""
 
@@ -104,6 +108,7 @@ class RestoreReconciler:
                 for what, count in result.grants.items()
             ],
             "rollouts": [one[:MAX_TEXT] for one in result.rollouts],
+            "rules": told_rules(result.rules),
             "hooks": {"attempted": result.hooks, "failed": result.failed_hooks},
             "images": list(result.target_images[:MAX_IMAGES]),
         }
@@ -172,6 +177,14 @@ class RestoreReconciler:
         if found.facts.phase in RESTORABLE_PHASES:
             await create_synced(context, found.name, found.facts)
         return found.name
+
+
+def told_rules(rules: Iterable["RuleCount"]) -> list[dict[str, Any]]:
+    """The rules of a status: those of interest, where they are too many, in their order."""
+    numbered = list(enumerate(rules))
+    numbered.sort(key=lambda one: (not one[1].failed, one[1].objects > 0))
+    told = sorted(numbered[:MAX_RULES])
+    return [{**one._asdict(), "title": one.title[:MAX_TEXT]} for _, one in told]
 
 
 def _check_unchanged(digest: str, before: str) -> None:

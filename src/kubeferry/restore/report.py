@@ -18,6 +18,7 @@ from kubeferry.restore.plan import PlanItem
 from kubeferry.restore.spool import Spool
 from kubeferry.transform.automatic.upgrades.conversion import REMOVED
 from kubeferry.transform.change import MISSING, Change, Note
+from kubeferry.transform.modifiers.counts import RuleTally
 
 MASKED = "(masked)"
 WRITTEN = frozenset({"created", "updated", "recreated"})
@@ -79,6 +80,7 @@ def journal_item(result: Result) -> Item:
         images=list(item.images) if is_written else [],
         grants=[(one.what, one.text) for one in granted],
         notes=[(one.reason, one.message) for one in item.notes] if is_written else [],
+        rules=list(item.rules),
     )
 
 
@@ -97,6 +99,7 @@ class Recorder:
         self.granted: list[Granted] = []
         self.notes: list[str] = []
         self.hooks: Counter[str] = Counter()
+        self.rules = RuleTally()
         self.target_images: set[str] = set()
 
     async def __call__(self, result: Result) -> None:
@@ -169,6 +172,7 @@ class Recorder:
             self.reasons["note", reason] += 1
             if len(self.notes) < KEPT:
                 self.notes.append(f"{subject}: {message}")
+        self.rules.count(line.rules)
         self.target_images.update(line.images)
         if line.kind:
             self._spool.note_result(line.kind, _where(line), line.action)

@@ -11,6 +11,7 @@ from kubeferry.restore.hooks import HookRules
 from kubeferry.restore.retrying import Retried
 from kubeferry.restore.selection import KindWords, Selection
 from kubeferry.transform.change import Note
+from kubeferry.transform.modifiers.counts import RuleCount
 from kubeferry.transform.modifiers.rules import Modifiers
 from kubeferry.transform.parameters.images import ImageMap
 from kubeferry.transform.parameters.table import Parameters
@@ -93,7 +94,8 @@ class RestoreResult:
     ``target_images`` those images of restored pods that the image mapping produced: they must
     exist; ``hooks`` and ``failed_hooks`` count those of restored pods; ``reasons`` say why objects
     were not written and what problems there were; ``grants`` counts what was granted by what it is
-    (``granted.TITLES``), ``granted`` are the first of that, ``rollouts`` the first that follow.
+    (``granted.TITLES``), ``granted`` are the first of that, ``rollouts`` the first that follow;
+    ``rules`` are the modifier rules, each with what came of it.
     """
 
     phase: str
@@ -110,3 +112,4 @@ class RestoreResult:
     grants: Mapping[str, int] = field(default_factory=dict)
     granted: tuple[Granted, ...] = ()
     rollouts: tuple[str, ...] = ()
+    rules: tuple[RuleCount, ...] = ()

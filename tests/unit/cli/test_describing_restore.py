@@ -121,6 +121,7 @@ FAILED = told(
         "grants": [
             {"what": "binding", "count": 2, "first": ["rolebindings x/a: Role r to User u"]}
         ],
+        "rules": [{"title": "rule 1 (pods)", "objects": 2, "operations": 1, "failed": 1}],
         "rollouts": ["statefulsets.apps x/web: web-0 is replaced"],
     }
 )
@@ -141,6 +142,9 @@ def test_the_status_tells_what_to_do_which_rollouts_follow_and_what_was_granted(
         "  Differs     existingResourcePolicy: update, or map to another namespace: what exists "
         "already",
         "  Forbidden   kubectl auth can-i; ask for the right",
+        "",
+        "Modifier rules",
+        "  rule 1 (pods): 2 objects, 1 operation applied, failed for 1",
         "",
         "Rollouts that will follow: 3",
         "  i statefulsets.apps x/web: web-0 is replaced",

@@ -7,12 +7,13 @@ import pytest
 from kubeferry.api.definition import SYNCED_FROM
 from kubeferry.controller.location import LocationReconciler
 from kubeferry.controller.resources import BACKUPS, LOCATIONS, NAMESPACES, RESTORES
-from kubeferry.controller.restore import RestoreReconciler
+from kubeferry.controller.restore import MAX_RULES, RestoreReconciler, told_rules
 from kubeferry.controller.vaultkeys import load_keys, save_ring
 from kubeferry.errors import NotFound
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Resource
 from kubeferry.kube.objects import Object
+from kubeferry.transform.modifiers.counts import RuleCount
 from kubeferry.vault import layout
 from kubeferry.vault.writer import Entry
 from tests.builders import Built, config_map, obj, pod
@@ -136,8 +137,41 @@ async def test_rules_are_applied_and_their_digest_is_told(ground: Ground) -> Non
     status = await restored(ground, resourceModifier=REFERENCE)
     assert status["phase"] == "Completed", status
     assert len(status["resourceModifierDigest"]) == 64
+    assert status["rules"] == [
+        {"title": "rule 1 (pods)", "objects": 1, "operations": 1, "failed": 0, "skipped": 0}
+    ]
     made = await ground.client.get(PODS, "web", namespace="default")
     assert made["metadata"]["annotations"] == {"by": "rule"}
+
+
+async def test_a_rule_that_aborts_ends_the_restore_before_anything_is_written(
+    ground: Ground,
+) -> None:
+    rules = """version: v2
+resourceModifierRules:
+- name: strict
+  conditions: {groupResource: pods}
+  patches: [{operation: remove, path: /spec/missing}]
+  onError: abort
+"""
+    await vaults(ground, "vault")
+    await write_backup(ground.store(), "nightly", [WEB])
+    await ground.client.create(MAPS, modifier(rules), namespace="csdr")
+    status = await restored(ground, resourceModifier=REFERENCE)
+    assert status["phase"] == "Failed"
+    assert status["message"].startswith(
+        "ModifierAborts: Pod default/web: rule 1 strict (pods): patch 1 (remove /spec/missing)"
+    )
+    assert await ground.client.list(PODS, namespace="default") == []
+
+
+def test_of_many_rules_those_of_interest_are_told() -> None:
+    rules = [RuleCount(f"rule {n}", 1, 1) for n in range(1, 200)]
+    rules[150] = RuleCount("rule 151")
+    rules[160] = RuleCount("rule 161", 2, 1, failed=1)
+    told = [one["title"] for one in told_rules(rules)]
+    assert len(told) == MAX_RULES
+    assert told[-2:] == ["rule 151", "rule 161"]
 
 
 async def test_an_interrupted_restore_does_not_go_on_by_other_rules(ground: Ground) -> None:

@@ -12,11 +12,19 @@ from kubeferry.restore.apply import Result
 from kubeferry.restore.plan import PlanItem
 from kubeferry.restore.report import KEPT, Recorder, change_line, journal_item
 from kubeferry.restore.spool import Spool
-from kubeferry.transform.change import MISSING, Cause, Change, Mechanism, Note
+from kubeferry.transform.change import MISSING, Cause, Change, Mechanism, Note, RuleRun
+from kubeferry.transform.modifiers.counts import RuleCount
+from kubeferry.transform.modifiers.rules import parse_modifiers
 
 SECRETS = Resource("", "v1", "secrets", "Secret", True)
 MAPS = Resource("", "v1", "configmaps", "ConfigMap", True)
 LAST_APPLIED = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration"
+
+RULES = """version: v1
+resourceModifierRules:
+- conditions: {groupResource: configmaps}
+  patches: [{operation: remove, path: /data/a}]
+"""
 
 
 def change(
@@ -151,6 +159,15 @@ class Stored:
     def recorder(self, spool: Spool, findings: Findings, *, total: int = 3) -> Recorder:
         journal = Journal(self.put, first=1, now=lambda: self.time)
         return Recorder(journal=journal, spool=spool, reporter=findings, total=total)
+
+
+async def test_what_came_of_rules_is_counted_from_an_earlier_runs_lines_too(spool: Spool) -> None:
+    modifiers = parse_modifiers({"m": RULES}, place="m")
+    recorder = Stored().recorder(spool, Findings())
+    await recorder(Result(item(rules=(RuleRun(1, "applied", 2),)), "created"))
+    earlier = journal_item(Result(item(name="b", rules=(RuleRun(1, "failed", 0),)), "created"))
+    recorder.resume(msgspec.json.decode(msgspec.json.encode(earlier), type=Item))
+    assert recorder.rules.counts(modifiers) == (RuleCount("rule 1 (configmaps)", 2, 2, 1, 0),)
 
 
 async def test_results_are_counted_and_told(spool: Spool) -> None:

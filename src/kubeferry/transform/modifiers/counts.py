@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from kubeferry.kube.objects import POD_SPEC_PATHS
-from kubeferry.transform.change import Note, RuleRun
+from kubeferry.transform.change import Note
 from kubeferry.transform.modifiers.rule import Modifiers, Rule
 from kubeferry.transform.patch.json_patch import Operation
 from kubeferry.transform.patch.pointer import escape
@@ -35,8 +35,8 @@ class RuleTally:
     def __init__(self) -> None:
         self._counts: dict[int, list[int]] = {}
 
-    def count(self, runs: Iterable[RuleRun]) -> None:
-        """Counts one object's."""
+    def count(self, runs: Iterable[tuple[int, str, int]]) -> None:
+        """Counts one object's: ``RuleRun``, or what a journal made of it."""
         for rule, ended, operations in runs:
             numbers = self._counts.setdefault(rule, [0, 0, 0, 0])
             numbers[0] += 1
