@@ -29,12 +29,16 @@ def unpacked(path: Path) -> Any:
     return json.loads(gzip.decompress(path.read_bytes()))
 
 
-def restore_items(bucket: Path, name: str, prefix: str = "subpath") -> list[dict[str, Any]]:
-    """The journal of a restore: a line for each object, in the order written."""
+def restore_items(
+    bucket: Path, name: str, prefix: str = "subpath", *, lines: str = "items"
+) -> list[dict[str, Any]]:
+    """The journal of a restore: a line for each object, in the order written. Or, as
+    ``replaced``, the copies of what it deleted.
+    """
     folder = bucket / prefix / "restores" / name
     return [
         json.loads(line)
-        for path in sorted(folder.glob(f"{name}-items-*.jsonl.gz"))
+        for path in sorted(folder.glob(f"{name}-{lines}-*.jsonl.gz"))
         for line in gzip.decompress(path.read_bytes()).splitlines()
     ]
 

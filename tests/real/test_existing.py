@@ -464,6 +464,10 @@ def test_what_no_update_can_change_is_made_anew_where_that_is_safe(
     assert made == STUCK - CLAIM, reasons(status)
     assert status["told"]["persistentvolumeclaims/files"]["reason"] == "Differs"
     assert status["phase"] == "Completed"
+    copies = archives.restore_items(s3.folder / "cnfs-oss-test", "ex-anew", VAULT, lines="replaced")
+    old = {f"{one['target'][0]}/{one['target'][2]}": one["object"] for one in copies}
+    assert set(old) == made
+    assert old["statefulsets.apps/db"]["spec"]["serviceName"] == "other"
     assert target.cluster.get("statefulset", "db", "-n", COPY)["spec"]["serviceName"] == "db"
     assert target.cluster.get("pod", "db-0", "-n", COPY)["metadata"]["uid"] == pod
     assert target.cluster.get("pvc", "files", "-n", COPY)["metadata"]["uid"] == claim

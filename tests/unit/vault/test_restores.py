@@ -52,6 +52,18 @@ async def lines(store: Store) -> list[bytes]:
     return [line async for file in items_files(store, "r", uid="u") for line in file.lines()]
 
 
+async def test_copies_are_in_files_of_their_own_with_seals_of_their_own(store: Store) -> None:
+    store.trust = Trust(KeyRing((new_key(clock=utc_now),)))
+    await items_sink(store, "r", uid="u")(1, gzip.compress(b"a line\n"))
+    await items_sink(store, "r", uid="u", lines="replaced")(1, gzip.compress(b"a copy\n"))
+    assert await lines(store) == [b"a line"]
+    [copy] = [one async for one in items_files(store, "r", uid="u", lines="replaced")]
+    assert (copy.proof, list(copy.lines())) == ("proven", [b"a copy"])
+    await store.put("restores/r/r-items-000001.jsonl.gz", copy.packed)
+    [swapped] = [one async for one in items_files(store, "r", uid="u")]
+    assert swapped.proof == "missing"
+
+
 async def test_item_files_are_read_in_their_order(store: Store) -> None:
     sink = items_sink(store, "r", uid="u")
     assert await items_numbers(store, "r") == []
