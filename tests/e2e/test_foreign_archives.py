@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from tests.builders import config_map, obj
 from tests.e2e.machine import Machine
 from tests.foreign import shop, writer
 from tests.foreign.writer import Backup, Item, Volume
+from tests.unit.vault import hostile
 
 SERVER_FIELDS = {"uid", "resourceVersion", "creationTimestamp", "managedFields", "generation"}
 PLURALS = {
@@ -200,7 +202,8 @@ def test_an_entry_of_velero_s_that_nobody_expects_is_told_and_nothing_else(
 ) -> None:
     done = synced.ferry(
         "restore", "restore", "create", "told", "--from-backup", "strays",
-        "--namespace-mapping", "shop=told", "--wait", "--timeout", "60s",
+        "--namespace-mapping", "shop=told", "--exclude-resources", "pv,pvc",
+        "--wait", "--timeout", "60s",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     folder = synced.folder / "vaults/velero/restores/told"
@@ -208,6 +211,74 @@ def test_an_entry_of_velero_s_that_nobody_expects_is_told_and_nothing_else(
     assert results["errors"] == {}
     [odd] = [one for one in results["warnings"]["velero"] if "passed over" in one]
     assert "2 files that are no objects were passed over: resources/README, x/y.json" in odd
+
+
+def damaged(machine: Machine, name: str, content: bytes) -> dict[str, Any]:
+    """The status of a restore of a backup of Velero's with this archive."""
+    bucket = machine.folder / "vaults" / "velero"
+    folder = writer.write(bucket, backup(name, writer.NOW))
+    (folder / f"{name}.tar.gz").write_bytes(content)
+    until = time.monotonic() + 20
+    while name not in listed(machine):
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    machine.ferry(
+        "restore", "restore", "create", name, "--from-backup", name,
+        "--namespace-mapping", f"shop={target(name)}", "--wait", "--timeout", "60s",
+    )  # fmt: skip
+    done = machine.ferry("restore", "restore", "get", name, "-o", "json")
+    status: dict[str, Any] = json.loads(done.stdout)["status"]
+    return status
+
+
+GOOD = writer.archive(VARIANTS["now"])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        pytest.param("half", GOOD[: len(GOOD) // 2], "is cut short", id="half of it"),
+        pytest.param("flipped", GOOD[:-8] + b"0000" + GOOD[-4:], "damaged", id="another CRC"),
+        pytest.param(
+            "escaping",
+            hostile.archive(hostile.file("../../etc/x.json"), hostile.file(hostile.GOOD)),
+            "'../../etc/x.json' leads out of the archive",
+            id="a path that leads out",
+        ),
+        pytest.param("empty", hostile.archive(), "holds no objects", id="nothing in it"),
+    ],
+)
+def test_a_damaged_archive_is_failed_and_nothing_is_written(
+    synced: Machine, name: str, content: bytes, said: str
+) -> None:
+    status = damaged(synced, name, content)
+    assert status["phase"] == "Failed", status
+    assert said in status["message"]
+    assert target(name) not in synced.objects("restore", "namespaces", "")
+
+
+def test_an_object_that_lies_fails_by_itself(synced: Machine) -> None:
+    liar = config_map("elsewhere/liar")
+    rights = obj("rbac.authorization.k8s.io/v1/ClusterRole", "rights")
+    honest = config_map("shop/honest", value="last")
+    first = config_map("shop/honest", value="first")
+    folder = "resources/configmaps/namespaces/shop"
+    content = hostile.archive(
+        hostile.file(f"{folder}/liar.json", liar.json),
+        hostile.file("resources/configmaps/cluster/rights.json", rights.json),
+        hostile.file(f"{folder}/broken.json", b'{"apiVersion":'),
+        hostile.file(f"{folder}/nested.json", b"[" * 100_000),
+        hostile.file(f"{folder}/binary.json", b"\xff\xfe"),
+        hostile.file(f"{folder}/honest.json", first.json),
+        hostile.file(f"{folder}/honest.json", honest.json),
+    )
+    status = damaged(synced, "liars", content)
+    assert status["phase"] == "PartiallyFailed", status
+    assert status["counts"]["failed"] == 5
+    found = synced.objects("restore", "configmaps", target("liars"))
+    assert found.keys() - {"kube-root-ca.crt"} == {"honest"}
+    assert found["honest"]["data"] == {"value": "last"}
+    assert "rights" not in synced.objects("restore", "clusterroles", "")
 
 
 def test_nothing_of_velero_s_is_touched(synced: Machine) -> None:
