@@ -36,6 +36,7 @@ class Settings:
         cluster_name: what people call this cluster; empty: by its kubeconfig or its uid.
         fallback_storage_class: what a restored claim gets whose storage class is missing.
         fallback_shared_storage_class: the same of claims that several nodes mount.
+        unguarded_modifiers: whether modifiers are used where servers cannot guard them.
     """
 
     namespace: str = "csdr"
@@ -50,6 +51,7 @@ class Settings:
     cluster_name: str = ""
     fallback_storage_class: str = ""
     fallback_shared_storage_class: str = ""
+    unguarded_modifiers: bool = False
 
     @property
     def allowance(self) -> Allowance:
@@ -134,6 +136,10 @@ def _value(name: str, text: str, *, place: str) -> object:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if name in ("spool_limit", "memory"):
         return read_size(text, place=place)
+    if name == "unguarded_modifiers":
+        if text not in ("true", "false"):
+            raise ConfigError(f"{text!r} is neither true nor false", place=place)
+        return text == "true"
     if name == "max_tasks":
         if not text.isdecimal() or int(text) < 1:
             raise ConfigError(f"{text!r} is no positive number", place=place)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from kubeferry import reasons
-from kubeferry.api import crd, restore, rights
+from kubeferry.api import crd, guard, restore, rights
 from kubeferry.api.definition import GROUP, VERSION, Definition
 from kubeferry.backup import related
 from kubeferry.backup.generated import GENERATED, Generated
@@ -233,6 +233,17 @@ def waves() -> str:
         f"| {wave} | {title} | {', '.join(found)} |\n" for (wave, title), found in kinds.items()
     )
     return "| wave | what | kinds |\n|---|---|---|\n" + "".join(rows)
+
+
+def guarded() -> str:
+    """The table of what the guard keeps to administrators."""
+    rows = [
+        f"| `{one.plural}`{' in its namespace' if one.at_home else ''} | {door.said} | "
+        f"{door.instead} |\n"
+        for one in guard.GUARDED
+        for door in one.doors
+    ]
+    return "| of | guarded, for | who is no administrator |\n|---|---|---|\n" + "".join(rows)
 
 
 def generated_objects() -> str:

@@ -106,6 +106,7 @@ def test_a_generated_page_is_up_to_date(
         pytest.param("restores.md", "references", generate.references, id="references"),
         pytest.param("modifiers.md", "protected", generate.protected_fields, id="protected fields"),
         pytest.param("permissions.md", "controller", generate.controller_rights, id="its rights"),
+        pytest.param("security.md", "guard", generate.guarded, id="the guard"),
         pytest.param("permissions.md", "people", generate.rights_of_people, id="people's rights"),
     ],
 )

@@ -365,7 +365,8 @@ def test_the_parameters_of_a_restore_are_kept_whole(cluster, namespace, how):
     switches = spec.pop("references")
     assert [name for name, is_on in switches.items() if not is_on] == ["webhooks"]
     given = {key: value for key, value in obj["spec"].items() if key != "references"}
-    assert spec == {"existingResourcePolicy": "none", **given}
+    defaults = {"existingResourcePolicy": "none", "ownerReferences": "Restore"}
+    assert spec == {**defaults, **given}
 
 
 def hooks(*post_hooks: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kubeferry.api import crd
+from kubeferry.api import crd, guard
 from kubeferry.api.definition import NAMESPACE
 from kubeferry.api.rights import AT_HOME, CONTROLLER, EVERYWHERE, PEOPLE, RBAC, Rule
 from kubeferry.settings import Settings, read_size
@@ -54,6 +54,7 @@ class Installation:
         memory: the container's limit, at least ``LEAST_MEMORY``.
         spool: how much of the node's disk one restore's spool may take.
         environ: more variables of the controller, such as its settings by their names.
+        guarded: whether the guard comes, which servers before 1.30 do not know.
     """
 
     image: str
@@ -64,6 +65,7 @@ class Installation:
     memory: str = "1Gi"
     spool: str = "10Gi"
     environ: Mapping[str, str] = field(default_factory=dict)
+    guarded: bool = True
 
 
 def manifests(installation: Installation) -> list[Manifest]:
@@ -77,6 +79,7 @@ def manifests(installation: Installation) -> list[Manifest]:
         _rbac("Role", CONTROLLER, installation.namespace, rules=_rules(AT_HOME)),
         _binding("Role", installation, namespace=installation.namespace),
         *(_role_for_people(name, rules) for name, rules in PEOPLE.items()),
+        *_guard(installation),
         _deployment(installation),
     ]
 
@@ -94,6 +97,13 @@ def _namespace(installation: Installation) -> Manifest:
         label = f"pod-security.kubernetes.io/{mode}"
         namespace["metadata"]["labels"] |= {label: _SECURITY, f"{label}-version": _SECURITY_VERSION}
     return namespace
+
+
+def _guard(installation: Installation) -> Iterable[Manifest]:
+    """Before the controller begins: nobody may be faster."""
+    for manifest in guard.manifests(installation.namespace) if installation.guarded else ():
+        manifest["metadata"]["labels"] = dict(LABELS)
+        yield manifest
 
 
 def _rbac(kind: str, name: str, namespace: str = "", **rest: Any) -> Manifest:

@@ -10,6 +10,8 @@ from msgspec import Struct
 from kubeferry.api import metadata as api_metadata
 from kubeferry.api.backup import ApplicationBackup
 from kubeferry.api.definition import API_VERSION
+from kubeferry.api.restore import ApplicationRestore
+from kubeferry.cli.administrator import leave_out_privileged
 from kubeferry.cli.command import Flags
 from kubeferry.cli.connection import Session, connect, settings_of
 from kubeferry.cli.manifests import DryRun, load, placed, refuse_beside_file, send, show
@@ -79,6 +81,10 @@ async def run(
         if creation.type is ApplicationBackup and not ending.dry_run:
             backup = api_metadata.read(manifest.body, ApplicationBackup)
             await check_vault(session, backup.metadata, backup.spec.storage_location)
+        spec = manifest.body.get("spec")
+        is_built = creation.type is ApplicationRestore and file is None
+        if is_built and isinstance(spec, dict) and not spec.get("retryOf"):
+            await leave_out_privileged(session, spec)
         created = await send(session, manifest, dry_run=ending.dry_run, output=ending.output)
         if ending.wait:
             await creation.wait(session, creation.resource, created, timeout=ending.timeout)

@@ -130,9 +130,17 @@ def _variables(
     callback=_variables,
     help="Another setting by its variable, or a proxy; may be given several times.",
 )
+@click.option(
+    "--no-guard",
+    "guarded",
+    is_flag=True,
+    flag_value=False,
+    default=True,
+    help="Leave the admission policies out: for servers before 1.30, which do not know them.",
+)
 @output_option("yaml", "json", text=_TEXT)
 def install(output: str, **options: Any) -> None:
-    """Print what a cluster needs: namespace, definitions, account, rights, Deployment.
+    """Print what a cluster needs: namespace, definitions, account, rights, guard, Deployment.
 
     The same command upgrades an installation: vaults and tasks stay. Not for a cluster with the ACK
     backup center: applied over its definitions, it takes them over.
@@ -155,6 +163,7 @@ def _installation(
     endpoint: Mapping[str, str],
     allow_endpoint: tuple[str, ...],
     set_env: Mapping[str, str],
+    guarded: bool,
 ) -> "Installation":
     """What the options say. Raises ``InvalidInput`` for what cannot be."""
     from kubeferry.api.definition import NAMESPACE
@@ -188,6 +197,7 @@ def _installation(
         memory=memory,
         spool=spool,
         environ=_environ(endpoint, allow_endpoint, cluster_name, set_env),
+        guarded=guarded,
     )
 
 

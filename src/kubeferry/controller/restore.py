@@ -17,6 +17,7 @@ from kubeferry.controller.status import ProgressWriter, patch_status
 from kubeferry.controller.sync import create_synced
 from kubeferry.controller.task import keep_running, wait_for_vault
 from kubeferry.errors import Interrupted, InvalidInput, NotFound
+from kubeferry.kube.discovery import ServerVersion
 from kubeferry.kube.objects import Object
 from kubeferry.vault.store import Store
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from kubeferry.restore.request import RestoreRequest
     from kubeferry.transform.modifiers.counts import RuleCount
 
+_GUARDABLE = (1, 30)
+"""Since then ValidatingAdmissionPolicy is ``v1`` (KEP-3488)."""
 MAX_IMAGES = 200
 """Target images told in a status; the vault's report has all of them."""
 
@@ -60,6 +63,8 @@ class RestoreReconciler:
             client=context.client,
             namespace=context.namespace,
         )
+        if request.modifiers is not None and not context.settings.unguarded_modifiers:
+            check_guardable(await context.client.version())
         _check_unchanged(request.modifier_digest, restore.status.resource_modifier_digest)
         if request.modifier_digest:
             await self._tell_digest(request)
@@ -177,6 +182,20 @@ class RestoreReconciler:
         if found.facts.phase in RESTORABLE_PHASES:
             await create_synced(context, found.name, found.facts)
         return found.name
+
+
+def check_guardable(version: ServerVersion) -> None:
+    """A modifier is for administrators, which admission policies see to, since 1.30.
+
+    Raises ``InvalidInput`` for an older server.
+    """
+    if (version.major, version.minor) < _GUARDABLE:
+        raise InvalidInput(
+            f"{version.git_version} has no admission policies that keep modifiers to "
+            "administrators",
+            place="spec.resourceModifier",
+            remedy="the administrator allows it by KUBEFERRY_UNGUARDED_MODIFIERS=true",
+        )
 
 
 def told_rules(rules: Iterable["RuleCount"]) -> list[dict[str, Any]]:

@@ -7,6 +7,8 @@ and the definitions that it works with.
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
+from kubeferry.api.guard import ADMISSION
+from kubeferry.api.guard import PREFIX as GUARD
 from kubeferry.api.rights import CONTROLLER, OPERATOR, RBAC, VIEWER
 from kubeferry.kube.names import RESERVED_NAMESPACES, Identity
 from kubeferry.kube.objects import Object, at, metadata
@@ -16,6 +18,9 @@ _CLAIMS, _VOLUMES = "persistentvolumeclaims", "persistentvolumes"
 _PRIORITIES = "priorityclasses.scheduling.k8s.io"
 BINDINGS = (f"clusterrolebindings.{RBAC}", f"rolebindings.{RBAC}")
 ROLES = frozenset({f"clusterroles.{RBAC}", f"roles.{RBAC}"})
+_POLICIES = frozenset(
+    f"validatingadmissionpolic{ending}.{ADMISSION}" for ending in ("ies", "ybindings")
+)
 _OURS = frozenset({CONTROLLER, OPERATOR, VIEWER})
 _EVERY_ACCOUNT = frozenset({"system:authenticated", "system:masters", "system:serviceaccounts"})
 """Groups that the controller's account is in, or that rule the cluster."""
@@ -52,6 +57,8 @@ def why_untouched(group_resource: str, live: Object, homes: Homes) -> str:
         return "a definition is never changed: what it defines could be lost"
     if group_resource == _PRIORITIES and name.startswith("system-"):
         return "it is the cluster's own"
+    if group_resource in _POLICIES and name.startswith(GUARD):
+        return "it is kubeferry's own"
     if group_resource in ROLES or group_resource in BINDINGS:
         return _why_right(group_resource, name, live, homes)
     return ""

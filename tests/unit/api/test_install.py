@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from kubeferry.api import crd
+from kubeferry.api import crd, guard
 from kubeferry.api.install import (
     LEAST_MEMORY,
     PART_OF,
@@ -46,6 +46,7 @@ def test_what_is_needed_comes_before_what_needs_it():
         ("RoleBinding", "kubeferry-controller"),
         ("ClusterRole", "kubeferry-viewer"),
         ("ClusterRole", "kubeferry-operator"),
+        *((obj["kind"], obj["metadata"]["name"]) for obj in guard.manifests("ns")),
         ("Deployment", "kubeferry-controller"),
     ]
 
@@ -161,3 +162,8 @@ def test_several_controllers_are_spread_over_nodes():
     assert "topologySpreadConstraints" not in pod()
     [spread] = pod(replicas=2)["topologySpreadConstraints"]
     assert spread["labelSelector"] == one("Deployment")["spec"]["selector"]
+
+
+def test_servers_that_know_no_guard_are_installed_without() -> None:
+    made = manifests(Installation(image="i", guarded=False))
+    assert not [one for one in made if "AdmissionPolicy" in one["kind"]]

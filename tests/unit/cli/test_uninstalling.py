@@ -144,6 +144,14 @@ To be removed from cluster c:
   rolebinding.rbac.authorization.k8s.io/kubeferry-controller
   clusterrole.rbac.authorization.k8s.io/kubeferry-viewer
   clusterrole.rbac.authorization.k8s.io/kubeferry-operator
+  validatingadmissionpolicy.admissionregistration.k8s.io/kubeferry-guard-vaults
+  validatingadmissionpolicybinding.admissionregistration.k8s.io/kubeferry-guard-vaults
+  validatingadmissionpolicy.admissionregistration.k8s.io/kubeferry-guard-backups
+  validatingadmissionpolicybinding.admissionregistration.k8s.io/kubeferry-guard-backups
+  validatingadmissionpolicy.admissionregistration.k8s.io/kubeferry-guard-restores
+  validatingadmissionpolicybinding.admissionregistration.k8s.io/kubeferry-guard-restores
+  validatingadmissionpolicy.admissionregistration.k8s.io/kubeferry-guard-configmaps
+  validatingadmissionpolicybinding.admissionregistration.k8s.io/kubeferry-guard-configmaps
   namespace/csdr
 What stays:
   all backups in vault v (aws bucket/sub)"""
