@@ -7,6 +7,8 @@ of these the reference goes, as before. All else that names an owner which is re
   before everything that may belong to them, owners of owners first
 * what is owned by a workload (a Service of a Deployment, a Job of a CronJob) is created after it;
   not what the workload's pods may need before (waves 1 to 5): there the reference goes
+* what is owned by a kind that comes last (``served_later``) is created before it: the reference
+  goes, and a warning says so
 
 An owner that is there already owns what is restored by its uid there. The index is on the spool's
 disk: memory does not grow with the owners.
@@ -25,7 +27,7 @@ from kubeferry.kube.objects import Object, metadata
 from kubeferry.restore.spool import Spool, Spooled
 from kubeferry.restore.waves import NAMESPACES, OTHERS, OWNERS, rank
 from kubeferry.transform.automatic.upgrades.table import successor
-from kubeferry.transform.change import MISSING, Cause, Change
+from kubeferry.transform.change import MISSING, Cause, Change, Note
 
 CAUSE = Cause("automatic", "owner-references")
 POINTER = "/metadata/ownerReferences"
@@ -96,11 +98,15 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """An object with those of its references whose owners are there, the change, and the others."""
+    """An object with those of its references whose owners are there, the change, the references
+    that wait for their owners, and what is told of those that go. Without any that stays there is
+    no change.
+    """
 
     object: Object
-    change: Change
+    change: Change | None
     pending: tuple[Pending, ...]
+    lost: tuple[Note, ...] = ()
 
 
 class Owners:
@@ -128,7 +134,8 @@ class Owners:
             (*dependent, number, *owner),
         )
         place = rank(owner.group_resource)
-        is_early = owner.group_resource not in _WORKLOADS and OWNERS <= place <= OTHERS
+        has_step = owner.group_resource not in _WORKLOADS | self._last
+        is_early = has_step and OWNERS <= place <= OTHERS
         self._index.execute(
             "insert or ignore into owners values (?, ?, ?, 0, ?)", (*owner, is_early)
         )
@@ -211,7 +218,7 @@ class Owners:
     def link(
         self, source: Identity, archived: Object, obj: Object, discovery: Discovery
     ) -> Linked | None:
-        """An object of the plan with its references; None where it has none that stay.
+        """An object of the plan with its references; None where nothing is to be said of any.
 
         An owner is named in a version that ``discovery``, the target's, has.
         """
@@ -222,6 +229,7 @@ class Owners:
         known: list[Object] = []
         told: list[Any] = []
         pending: list[Pending] = []
+        lost: list[Note] = []
         for number, owner in links:
             reference = {key: value for key, value in listed[number].items() if key != "uid"}
             upgraded = discovery.find(successor(owner.group_resource))
@@ -232,15 +240,20 @@ class Owners:
             uid = self.uid(target)
             if uid:
                 known.append(reference | {"uid": uid})
+            elif owner.group_resource in self._last:
+                text = f"{target}, which it belonged to, comes after it: it belongs to nobody"
+                lost.append(Note(MISSING_OWNER, text))
+                continue
             else:
                 pending.append(Pending(reference, target))
             told.append(reference | {"uid": uid or f"(the new uid of {target})"})
-        if not told:
+        if not told and not lost:
             return None
         made = obj
         if known:
             made = {**obj, "metadata": {**obj["metadata"], "ownerReferences": known}}
-        return Linked(made, Change(POINTER, MISSING, told, CAUSE), tuple(pending))
+        change = Change(POINTER, MISSING, told, CAUSE) if told else None
+        return Linked(made, change, tuple(pending), tuple(lost))
 
     def _target(self, owner: Identity) -> Identity:
         """What an owner is called in the target."""
@@ -308,7 +321,7 @@ def find_owners(
     """Finds what is owned by something that is restored, in the spool after the selection.
 
     ``defined`` finds a resource of the target or of the archive by ``apiVersion`` and kind;
-    ``last`` are kinds that come after all others, and own nothing in time.
+    ``last`` are kinds that come after all others.
     """
     owners = Owners(spool, namespaces, last)
     kinds = _Kinds(spool, defined)
@@ -321,7 +334,7 @@ def find_owners(
             continue  # the plan says what is wrong with it
         for number, one in enumerate(references):
             owner = kinds.owner(identity, one)
-            if owner is None or owner.group_resource in last or not _stays(owner, identity):
+            if owner is None or not _stays(owner, identity):
                 continue
             if _is(spool, owner, one.uid):
                 owners.add(identity, number, owner)

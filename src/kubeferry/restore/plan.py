@@ -383,8 +383,14 @@ class Planner:
         linked = self.owners.link(planned.source, archived, obj, self.discovery)
         if linked is None:
             return planned
-        changes = (*planned.changes, linked.change)
-        return replace(planned, object=linked.object, changes=changes, pending=linked.pending)
+        changes = planned.changes if linked.change is None else (*planned.changes, linked.change)
+        return replace(
+            planned,
+            object=linked.object,
+            changes=changes,
+            pending=linked.pending,
+            warnings=(*planned.warnings, *linked.lost),
+        )
 
     def _foretold(self, planned: PlanItem) -> PlanItem:
         """The item with the rollout that follows it."""

@@ -49,14 +49,14 @@ def of(built: Built, *owners: Built, **changed: Any) -> Built:
     )
 
 
-def put(spool: Spool, **kinds: list[Built]) -> Owners:
+def put(spool: Spool, *, last: frozenset[str] = frozenset(), **kinds: list[Built]) -> Owners:
     """The owners of what is put there, kinds named by their plurals, ``__`` for a dot."""
     for name, objects in kinds.items():
         for one in objects:
             meta = one["metadata"]
             kind = name.replace("__", ".")
             spool.add(Identity(kind, meta.get("namespace", ""), meta["name"]), one.json)
-    return find_owners(spool, namespaces={"shop": "shop2"}, defined=DISCOVERY.for_kind)
+    return find_owners(spool, namespaces={"shop": "shop2"}, last=last, defined=DISCOVERY.for_kind)
 
 
 def steps(owners: Owners) -> list[list[str]]:
@@ -146,3 +146,30 @@ def test_an_owner_is_named_in_a_version_that_is_served(spool: Spool) -> None:
     linked = owners.link(Identity(MAPS, "shop", "a"), mine, config_map("shop2/a"), DISCOVERY)
     assert linked is not None
     assert linked.pending[0].reference["apiVersion"] == "example.com/v1"
+
+
+def test_what_comes_before_its_owner_loses_it_with_a_warning(spool: Spool) -> None:
+    mine = of(config_map("shop/a"), WIDGET)
+    owners = put(
+        spool, last=frozenset({WIDGETS}), configmaps=[mine], widgets__example__com=[WIDGET]
+    )
+    assert steps(owners) == []
+    bare = config_map("shop2/a")
+    linked = owners.link(Identity(MAPS, "shop", "a"), mine, bare, DISCOVERY)
+    assert linked is not None
+    assert (linked.object, linked.change, linked.pending) == (bare, None, ())
+    [told] = linked.lost
+    assert told.reason == "OwnerNotRestored"
+    assert "shop2/blue, which it belonged to, comes after it" in told.message
+
+
+def test_an_owner_that_comes_last_and_is_there_already_keeps_what_it_owns(spool: Spool) -> None:
+    mine = of(config_map("shop/a"), WIDGET)
+    owners = put(
+        spool, last=frozenset({WIDGETS}), configmaps=[mine], widgets__example__com=[WIDGET]
+    )
+    owners.learn(Identity(WIDGETS, "shop2", "blue"), b'{"metadata":{"uid":"new"}}')
+    linked = owners.link(Identity(MAPS, "shop", "a"), mine, config_map("shop2/a"), DISCOVERY)
+    assert linked is not None
+    [reference] = linked.object["metadata"]["ownerReferences"]
+    assert (reference["uid"], linked.lost) == ("new", ())
