@@ -18,7 +18,7 @@ from kubeferry.cli.command import Flags
 from kubeferry.cli.connection import Session, connect
 from kubeferry.cli.live import ViewReporter, view
 from kubeferry.cli.manifests import load, placed
-from kubeferry.cli.masking import is_secret, masked
+from kubeferry.cli.masking import masked_planned, masked_saved
 from kubeferry.cli.output import say
 from kubeferry.cli.stores import Opened, vault_of_backup
 from kubeferry.clock import utc_now
@@ -143,21 +143,20 @@ def _as_restored(planner: Planner, how: How) -> Iterator[Shown]:
     left = 0
     for _, items in planner.steps():
         for item in items:
-            obj = item.object
-            if obj is None:
-                live = planner.spool.live(item.target)
-                obj = codec.decode(live) if live is not None else None
-            if obj is None:
-                left += 1
+            live = planner.spool.live(item.target) if item.object is None else None
+            if item.object is not None:
+                obj = item.object if how.show_secrets else masked_planned(item, item.object)
+                yield Shown(item.target, obj)
+            elif live is not None:
+                yield _shown_as(item.target, codec.decode(live), how)
             else:
-                yield _shown_as(item.target, obj, how)
+                left += 1
     if left:
         say(f"{left} objects are not shown: the restore would leave them out (see restore plan)")
 
 
 def _shown_as(identity: Identity, obj: dict[str, object], how: How) -> Shown:
-    hidden = not how.show_secrets and is_secret(identity, obj)
-    return Shown(identity, masked(identity, obj) if hidden else obj)
+    return Shown(identity, obj if how.show_secrets else masked_saved(identity, obj))
 
 
 async def _run(command: Sequence[str], kubeconfig: Path) -> int:

@@ -60,6 +60,11 @@ def masked_planned(item: PlanItem, obj: Object, *, before: Object | None = None)
     return {key: _without_keys(value) for key, value in shown.items()}
 
 
+def masked_saved(identity: Identity, obj: Object) -> Object:
+    """An object as it is, as it may be shown: without keys of object storages, too."""
+    return {key: _without_keys(value) for key, value in masked(identity, obj).items()}
+
+
 def holds_keys(obj: Object) -> bool:
     """Whether it has keys of an object storage in it, as volumes may."""
     return bool(_without_keys(obj) != obj)
