@@ -8,7 +8,7 @@ from typing import Any
 from kubeferry.errors import PatchFailed
 from kubeferry.kube.names import Identity
 from kubeferry.kube.objects import Object, annotations, metadata
-from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.plan_item import PlanItem
 from kubeferry.restore.report import MASKED
 from kubeferry.transform.change import Change, apply_changes
 from kubeferry.transform.patch.differences import Difference

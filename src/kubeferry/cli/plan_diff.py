@@ -21,7 +21,7 @@ from kubeferry.cli.plan_summary import Tally
 from kubeferry.cli.plan_view import Look, identity_text
 from kubeferry.kube.names import Identity
 from kubeferry.kube.objects import Object, labels, metadata
-from kubeferry.restore.plan import WRITING, PlanItem
+from kubeferry.restore.plan_item import WRITING, PlanItem
 from kubeferry.restore.waves import Step
 from kubeferry.transform.automatic.metadata import strip_server_fields
 from kubeferry.transform.patch.merge_patch import apply_merge_patch

@@ -6,7 +6,7 @@ from itertools import groupby
 from kubeferry import codec
 from kubeferry.cli.output import printable, say, table
 from kubeferry.cli.plan_summary import Tally
-from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.plan_item import PlanItem
 from kubeferry.restore.waves import Step
 
 

@@ -13,7 +13,7 @@ from kubeferry.cli.plan_summary import Tally
 from kubeferry.errors import InvalidInput
 from kubeferry.kube.names import Identity
 from kubeferry.kube.objects import Object
-from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.plan_item import PlanItem
 from kubeferry.restore.report import is_secret
 from kubeferry.restore.waves import Step
 

@@ -22,7 +22,8 @@ from kubeferry.errors import InvalidInput
 from kubeferry.kube.near_names import did_you_mean
 from kubeferry.kube.objects import Object
 from kubeferry.restore import report
-from kubeferry.restore.plan import PlanItem, Planner
+from kubeferry.restore.plan import Planner
+from kubeferry.restore.plan_item import PlanItem
 from kubeferry.restore.selecting import labels_in
 from kubeferry.restore.selection import KindWords, Selection, kinds_meant
 from kubeferry.restore.spool import Spooled

@@ -17,7 +17,7 @@ from kubeferry.kube.names import Identity
 from kubeferry.restore.existing import PRESENT
 from kubeferry.restore.granted import TITLES, Granted, grants
 from kubeferry.restore.hooks import InitWait, PodHook
-from kubeferry.restore.plan import WRITING, PlanItem
+from kubeferry.restore.plan_item import WRITING, PlanItem
 from kubeferry.restore.report import change_line, is_secret, is_told
 from kubeferry.restore.rollouts import ROLLOUT
 from kubeferry.restore.waves import Step

@@ -24,7 +24,7 @@ from kubeferry.cli.output import cells, pad, printable
 from kubeferry.durations import format_duration
 from kubeferry.restore.heirs import Owner
 from kubeferry.restore.hooks import InitWait, PodHook
-from kubeferry.restore.plan import WRITING, PlanItem
+from kubeferry.restore.plan_item import WRITING, PlanItem
 from kubeferry.restore.report import change_line, is_secret
 from kubeferry.restore.waves import Step
 from kubeferry.transform.change import Note

@@ -26,7 +26,7 @@ from kubeferry.kube.objects import Object, at
 from kubeferry.local.cluster import LocalCluster, load_manifests, local_cluster
 from kubeferry.report import Silent
 from kubeferry.restore.opening import open_plan
-from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.plan_item import PlanItem
 from kubeferry.restore.prepare import prepare
 from kubeferry.restore.target import LiveTarget
 from kubeferry.restore.waves import Step

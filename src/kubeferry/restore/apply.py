@@ -36,7 +36,7 @@ from kubeferry.restore.held import Held
 from kubeferry.restore.node_ports import without_taken
 from kubeferry.restore.overwrite import Keep, Overwriter
 from kubeferry.restore.owners import MISSING_OWNER, Owners, Pending
-from kubeferry.restore.plan import WRITING, PlanItem, judge_item
+from kubeferry.restore.plan_item import WRITING, PlanItem, judge_item
 from kubeferry.restore.refusals import Backend, refusal
 from kubeferry.restore.statuses import restore_status
 from kubeferry.restore.untouched import OURS, Homes

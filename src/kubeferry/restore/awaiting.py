@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from kubeferry import codec
 from kubeferry.errors import ApiError, ApiLost
 from kubeferry.kube.client import Client
-from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.plan_item import PlanItem
 from kubeferry.restore.refusals import unreachable_backend
 
 SERVED_SECONDS = 120.0

@@ -8,7 +8,7 @@ behind it needs its time. All else is told at once.
 from collections.abc import Callable
 
 from kubeferry.errors import ApiError
-from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.plan_item import PlanItem
 from kubeferry.restore.refusals import Backend, is_over_quota, unreachable_backend
 
 HELD_BYTES = 8 << 20

@@ -25,7 +25,7 @@ from kubeferry.restore.existing import (
     update_manager,
 )
 from kubeferry.restore.heirs import is_made_by
-from kubeferry.restore.plan import PlanItem, judge_item
+from kubeferry.restore.plan_item import PlanItem, judge_item
 from kubeferry.restore.untouched import OURS, Homes
 from kubeferry.transform.automatic.metadata import strip_server_fields
 

@@ -8,7 +8,6 @@ executes these items and nothing else; ``kubeferry restore plan`` prints them.
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
-from typing import Any, Literal
 
 import msgspec
 
@@ -16,17 +15,18 @@ from kubeferry import codec
 from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import RESERVED_NAMESPACES, Identity, Resource
 from kubeferry.kube.objects import POD_SPEC_PATHS, Object
-from kubeferry.restore.existing import OWNER_THERE, Policy, Verdict, judge
+from kubeferry.restore.existing import OWNER_THERE, Policy, Verdict
 from kubeferry.restore.heirs import Owner, controller_of, is_made_by, named_by
-from kubeferry.restore.hooks import NO_HOOKS, HookRules, PodHook, PodHooks, pod_hooks
-from kubeferry.restore.owners import Owners, Pending
+from kubeferry.restore.hooks import NO_HOOKS, HookRules, PodHooks, pod_hooks
+from kubeferry.restore.owners import Owners
+from kubeferry.restore.plan_item import WRITING, Action, PlanItem, judge_item
 from kubeferry.restore.refusals import Backend
 from kubeferry.restore.rollouts import Archive, rollout
 from kubeferry.restore.served_later import ServedLater
 from kubeferry.restore.spool import Spool, Spooled
 from kubeferry.restore.statuses import status_change, upgraded
 from kubeferry.restore.taken_volumes import taken_volume
-from kubeferry.restore.untouched import OURS, Homes
+from kubeferry.restore.untouched import Homes
 from kubeferry.restore.waves import (
     DEFINITIONS,
     LAST_STEP,
@@ -41,15 +41,12 @@ from kubeferry.restore.waves import (
     rank,
 )
 from kubeferry.transform.automatic import flexvolume_inline
-from kubeferry.transform.change import Change, Note, Outcome, RuleRun
+from kubeferry.transform.change import Note, Outcome
 from kubeferry.transform.init_hooks import InitHooks
 from kubeferry.transform.parameters.images import target_images
 from kubeferry.transform.pipeline import Pipeline
 from kubeferry.vault.reader import disagreement
 
-Action = Literal["create", "update", "recreate", "skip", "refuse", "fail"]
-WRITING = frozenset({"create", "update", "recreate"})
-"""The actions that write something."""
 _OWNED = frozenset({"pods", "replicasets.apps", "jobs.batch", "controllerrevisions.apps"})
 """Kinds of which a workload makes as many as it needs."""
 _OWNERS = frozenset(
@@ -59,63 +56,6 @@ _OWNERS = frozenset(
 _EMPTY = "VolumeDataNotRestored"
 _TRIED = 20
 """Objects of a kind that are looked at to find its version in the target."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlanItem:
-    """What would be done with one object.
-
-    ``target`` is the object to write, by what its kind is called there; ``object`` its content,
-    None unless ``action`` writes it; ``why`` says why it is not written. ``errors`` are
-    recorded although it is written. ``images`` are those that the image mapping gave it: they must
-    exist. ``size`` is what its JSON has in the archive, in bytes. ``hooks`` are run in it, a pod,
-    once it was created; ``owner`` is who gave it its name and may make it anew. ``status`` is
-    written once it was created, None where it gets none. ``archived`` is the object as it was, and
-    ``present`` what is to be done with the one that is there, if there is one. ``notes`` are to be
-    known and no warnings. ``pending`` are references to owners that are not there yet. ``rules``
-    are the modifier rules that met it, each with what came of it.
-    """
-
-    source: Identity
-    target: Identity
-    resource: Resource | None
-    action: Action
-    object: Object | None = None
-    why: Note | None = None
-    changes: tuple[Change, ...] = ()
-    warnings: tuple[Note, ...] = ()
-    errors: tuple[Note, ...] = ()
-    images: tuple[str, ...] = ()
-    size: int = 0
-    hooks: tuple[PodHook, ...] = ()
-    owner: Owner | None = None
-    status: Any = None
-    archived: Object | None = None
-    present: Verdict | None = None
-    notes: tuple[Note, ...] = ()
-    pending: tuple[Pending, ...] = ()
-    rules: tuple[RuleRun, ...] = ()
-
-
-def judge_item(
-    item: PlanItem,
-    live: Object,
-    *,
-    policy: Policy,
-    manager: str,
-    homes: Homes = OURS,
-) -> Verdict:
-    """``existing.judge`` of an item's object: what to do where it is there already."""
-    return judge(
-        item.object or {},
-        live,
-        archived=item.archived or {},
-        changes=item.changes,
-        group_resource=item.target.group_resource,
-        policy=policy,
-        manager=manager,
-        homes=homes,
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from kubeferry.kube.names import Identity
 from kubeferry.kube.objects import Object
 from kubeferry.report import Problem, Reporter
 from kubeferry.restore.apply import Result
-from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.plan_item import PlanItem
 from kubeferry.restore.resuming import UNPROVEN
 from kubeferry.restore.spool import Spool
 from kubeferry.vault import layout

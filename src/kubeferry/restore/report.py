@@ -14,7 +14,7 @@ from kubeferry.report import Level, Problem, Reporter
 from kubeferry.restore.apply import Result
 from kubeferry.restore.existing import DIFFERS, EXISTS, TERMINATING
 from kubeferry.restore.granted import Granted, grants
-from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.plan_item import PlanItem
 from kubeferry.restore.spool import Spool
 from kubeferry.transform.automatic.upgrades.conversion import REMOVED
 from kubeferry.transform.change import MISSING, Change, Note

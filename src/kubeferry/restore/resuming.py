@@ -18,7 +18,8 @@ from kubeferry.kube.names import Identity
 from kubeferry.report import Problem, Reporter
 from kubeferry.restore.apply import Result
 from kubeferry.restore.existing import PRESENT
-from kubeferry.restore.plan import PlanItem, Planner
+from kubeferry.restore.plan import Planner
+from kubeferry.restore.plan_item import PlanItem
 from kubeferry.restore.report import WRITTEN, Recorder
 from kubeferry.restore.waves import DEFINITIONS
 from kubeferry.transform.change import Note

@@ -25,7 +25,8 @@ from kubeferry.restore.apply import Applier, Result
 from kubeferry.restore.awaiting import wait_until_served
 from kubeferry.restore.existing import Policy
 from kubeferry.restore.opening import open_plan
-from kubeferry.restore.plan import PlanItem, Planner
+from kubeferry.restore.plan import Planner
+from kubeferry.restore.plan_item import PlanItem
 from kubeferry.restore.posthooks import PostHooks
 from kubeferry.restore.presence import verify
 from kubeferry.restore.readiness import MAX_TOLD, NOT_READY, wait_until_ready

@@ -9,7 +9,7 @@ from kubeferry.cli.plan_view import Look
 from kubeferry.journal import HookRun, Item
 from kubeferry.kube.names import Identity, Resource
 from kubeferry.restore.apply import Result
-from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.plan_item import PlanItem
 from kubeferry.restore.report import journal_item
 from kubeferry.restore.waves import STEPS
 from kubeferry.transform.change import STRIPPED, Cause, Change, Note

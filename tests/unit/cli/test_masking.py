@@ -14,7 +14,7 @@ from kubeferry.cli.masking import (
     masked_planned,
 )
 from kubeferry.kube.names import Identity, Resource
-from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.plan_item import PlanItem
 from kubeferry.transform.change import Cause, Change
 from kubeferry.transform.comparison import compare
 from kubeferry.transform.patch.differences import Difference

@@ -13,7 +13,7 @@ from kubeferry.cli.plan_summary import Tally
 from kubeferry.cli.plan_view import Look
 from kubeferry.kube.names import Identity, Resource
 from kubeferry.restore.existing import Verdict
-from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.plan_item import PlanItem
 from kubeferry.restore.waves import STEPS
 from kubeferry.transform.change import MISSING, Cause, Change, Note
 from kubeferry.transform.pipeline import RESTORE_LABEL

@@ -7,7 +7,7 @@ import pytest
 from kubeferry.cli.plan_images import image_lines
 from kubeferry.cli.plan_summary import Tally
 from kubeferry.kube.names import Identity, Resource
-from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.plan_item import PlanItem
 from kubeferry.restore.waves import STEPS
 from kubeferry.transform.change import Cause, Change
 from tests.builders import pod

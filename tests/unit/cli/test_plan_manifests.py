@@ -8,7 +8,7 @@ from kubeferry.cli.plan_manifests import file_of, manifest_lines, write_manifest
 from kubeferry.cli.plan_summary import Tally
 from kubeferry.errors import InvalidInput
 from kubeferry.kube.names import Identity, Resource
-from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.plan_item import PlanItem
 from kubeferry.restore.waves import STEPS
 from tests.builders import Built, config_map, obj
 

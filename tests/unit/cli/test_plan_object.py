@@ -15,7 +15,8 @@ from kubeferry.cli.plan_view import Look
 from kubeferry.errors import InvalidInput
 from kubeferry.kube.names import Identity
 from kubeferry.restore.definitions import defined_resources
-from kubeferry.restore.plan import PlanItem, Planner
+from kubeferry.restore.plan import Planner
+from kubeferry.restore.plan_item import PlanItem
 from kubeferry.restore.selecting import select
 from kubeferry.restore.selection import compile_selection
 from kubeferry.restore.spool import Spool

@@ -9,7 +9,7 @@ from kubeferry.kube.names import Identity, Resource
 from kubeferry.restore.existing import Verdict
 from kubeferry.restore.heirs import Owner
 from kubeferry.restore.hooks import ExecHook, InitWait
-from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.plan_item import PlanItem
 from kubeferry.restore.waves import STEPS
 from kubeferry.transform.change import Note
 from kubeferry.transform.hook_annotations import ANNOTATION

@@ -7,7 +7,7 @@ from kubeferry.cli.plan_view import Look
 from kubeferry.kube.names import Identity, Resource
 from kubeferry.restore.heirs import Owner
 from kubeferry.restore.hooks import ExecHook, InitWait
-from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.plan_item import PlanItem
 from kubeferry.restore.waves import STEPS, Step
 from kubeferry.transform.change import STRIPPED, Cause, Change, Note
 from kubeferry.transform.hook_annotations import ANNOTATION

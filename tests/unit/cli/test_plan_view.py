@@ -8,7 +8,7 @@ from kubeferry.kube.names import Identity, Resource
 from kubeferry.restore.existing import Verdict
 from kubeferry.restore.heirs import Owner
 from kubeferry.restore.hooks import ExecHook, InitWait, PodHook
-from kubeferry.restore.plan import Action, PlanItem
+from kubeferry.restore.plan_item import Action, PlanItem
 from kubeferry.restore.waves import STEPS
 from kubeferry.transform.change import MISSING, STRIPPED, Cause, Change, Note
 from kubeferry.transform.existing import CAUSE

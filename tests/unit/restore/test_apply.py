@@ -24,7 +24,7 @@ from kubeferry.kube.names import Identity, Resource
 from kubeferry.kube.objects import Object
 from kubeferry.restore.apply import Applier, Result
 from kubeferry.restore.heirs import Owner
-from kubeferry.restore.plan import Action, PlanItem
+from kubeferry.restore.plan_item import Action, PlanItem
 from kubeferry.sandbox import Sandbox
 from kubeferry.transform.change import Note
 from tests.builders import Built, config_map, namespace, obj, pod

@@ -3,7 +3,7 @@ from dataclasses import replace
 from kubeferry.errors import ApiError, Forbidden
 from kubeferry.kube.names import Identity
 from kubeferry.restore.held import HELD_BYTES, Held
-from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.plan_item import PlanItem
 from kubeferry.restore.refusals import Backend
 
 QUOTA = Forbidden("exceeded quota: all")

@@ -24,7 +24,7 @@ from kubeferry.kube.names import Identity, Resource
 from kubeferry.kube.objects import Object
 from kubeferry.restore.existing import Policy, Verdict, judge
 from kubeferry.restore.overwrite import FINISH_SECONDS, Keep, Overwriter, _is_its_own
-from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.plan_item import PlanItem
 from kubeferry.sandbox import Sandbox
 from tests.builders import Built, config_map
 

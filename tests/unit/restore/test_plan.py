@@ -13,7 +13,8 @@ from kubeferry.restore.definitions import defined_resources
 from kubeferry.restore.existing import Policy
 from kubeferry.restore.heirs import Owner
 from kubeferry.restore.hooks import ExecHook, compile_hooks
-from kubeferry.restore.plan import WRITING, PlanItem, Planner
+from kubeferry.restore.plan import Planner
+from kubeferry.restore.plan_item import WRITING, PlanItem
 from kubeferry.restore.refusals import Backend
 from kubeferry.restore.report import problems
 from kubeferry.restore.spool import Spool

@@ -14,7 +14,7 @@ from kubeferry.errors import ApiUnreachable, ArchiveDamaged
 from kubeferry.kube.names import Identity
 from kubeferry.report import Findings
 from kubeferry.restore.apply import Result
-from kubeferry.restore.plan import Action, PlanItem
+from kubeferry.restore.plan_item import Action, PlanItem
 from kubeferry.restore.replaced import Copies
 from kubeferry.restore.spool import Spool
 from kubeferry.settings import Settings

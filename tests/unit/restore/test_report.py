@@ -9,7 +9,7 @@ from kubeferry.journal import HookRun, Item, Journal
 from kubeferry.kube.names import Identity, Resource
 from kubeferry.report import Findings
 from kubeferry.restore.apply import Result
-from kubeferry.restore.plan import PlanItem
+from kubeferry.restore.plan_item import PlanItem
 from kubeferry.restore.report import KEPT, Recorder, change_line, journal_item
 from kubeferry.restore.spool import Spool
 from kubeferry.transform.change import MISSING, Cause, Change, Mechanism, Note, RuleRun
