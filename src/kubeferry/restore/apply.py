@@ -105,9 +105,9 @@ class Applier:
         self._on_result = on_result
         self._workers = workers
 
-    async def run(self, items: Iterable[PlanItem]) -> None:
+    async def run(self, items: Iterable[PlanItem | None]) -> None:
         """Applies the items of one round; returns when every one of them is through, or held for
-        ``finish``.
+        ``finish``. Where one is None others have their turn.
 
         Raises what stops the whole task: ``ApiLost``, or what ``on_result`` raises.
         """
@@ -136,16 +136,19 @@ class Applier:
             await self._run(self._held.unjudged())
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    async def _run(self, items: Iterable[PlanItem]) -> None:
+    async def _run(self, items: Iterable[PlanItem | None]) -> None:
         planned, taking, room = _ahead(items), asyncio.Lock(), self._client.outgoing
 
         async def work() -> None:
             while True:
                 async with taking:  # one worker at a time may hold an item back
-                    item = next(planned, None)
-                    taken = await room.take(item.size) if item is not None else 0
-                if item is None:
-                    return
+                    for item in planned:
+                        if item is not None:
+                            break
+                        await asyncio.sleep(0)
+                    else:
+                        return
+                    taken = await room.take(item.size)
                 try:
                     result = await self._apply(item)
                     if result is not None:
@@ -390,13 +393,16 @@ def _unowned(pending: Pending) -> Note:
 _PASSIVE = {"skip": "skipped", "refuse": "refused", "fail": "failed"}
 
 
-def _ahead(items: Iterable[PlanItem]) -> Iterator[PlanItem]:
+def _ahead(items: Iterable[PlanItem | None]) -> Iterator[PlanItem | None]:
     """The items, planned a few at a time: one by one, between requests, each would find code and
     data gone from the processor's cache.
     """
     batch: deque[PlanItem] = deque()
     size = 0
     for item in items:
+        if item is None:
+            yield None
+            continue
         batch.append(item)
         size += item.size
         del item

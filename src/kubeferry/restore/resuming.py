@@ -28,6 +28,8 @@ from kubeferry.vault.restores import ItemFile
 MADE = frozenset({"created", "recreated"})
 """What became of objects that are this task's."""
 UNPROVEN = "JournalUnproven"
+TURN = 256
+"""Items after which others have their turn."""
 
 
 class _Entry(msgspec.Struct):
@@ -84,11 +86,14 @@ def left_to_do(
     planner: Planner,
     recorder: Recorder,
     schedule: Callable[[PlanItem], None],
-) -> Iterator[PlanItem]:
+) -> Iterator[PlanItem | None]:
     """The items that no earlier run of the task is through with; of the others, those that it
-    made are handed to ``schedule``.
+    made are handed to ``schedule``. Now and then, while it passes over items, it yields None: a
+    hundred thousand in a row would cost the controller its lease.
     """
-    for item in items:
+    for number, item in enumerate(items):
+        if number % TURN == 0:
+            yield None
         action = planner.spool.done(item.source)
         if action is None:
             action = _confirmed(item, planner)

@@ -292,6 +292,33 @@ async def test_what_stops_the_task_is_raised_by_itself(client: Seam, error: Exce
     assert raised.value is error
 
 
+async def test_where_there_is_none_others_have_their_turn(client: Seam) -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    seen: list[int] = []
+
+    def items() -> Iterator[PlanItem | None]:
+        for _ in range(10):
+            seen.append(turns)
+            yield None
+        yield map_item("a")
+
+    results = Results()
+    applier = Applier(client, field_manager=MANAGER, on_result=results, keep=no_copy)
+    async with asyncio.TaskGroup() as group:
+        other = group.create_task(others())
+        await applier.run(items())
+        other.cancel()
+    assert results.by_name == {"a": ("created", "")}
+    assert len(set(seen)) == len(seen)
+
+
 async def test_a_namespace_that_is_there_is_used(client: Seam) -> None:
     assert await applied(client, item(NAMESPACES, namespace("default"))) == {
         "default": ("skipped", "Identical")

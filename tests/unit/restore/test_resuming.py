@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,18 @@ import pytest
 
 from kubeferry.clock import utc_now
 from kubeferry.errors import ApiUnreachable, ArchiveDamaged
+from kubeferry.journal import Journal
 from kubeferry.kube.client import Client
 from kubeferry.kube.config import ClusterConfig
+from kubeferry.kube.discovery import Discovery
+from kubeferry.kube.names import Identity
+from kubeferry.report import Silent
+from kubeferry.restore.plan import Planner
+from kubeferry.restore.plan_item import PlanItem
+from kubeferry.restore.report import Recorder
+from kubeferry.restore.resuming import TURN, left_to_do
+from kubeferry.restore.spool import Spool
+from kubeferry.transform.pipeline import Pipeline, Rules
 from kubeferry.vault.keys import KeyRing, Trust, new_key
 from tests.unit.restore import test_run
 from tests.unit.restore.test_run import COUNT, MAPS, OBJECTS, REQUEST, Ground, stored
@@ -20,6 +31,10 @@ from tests.unit.restore.test_run import COUNT, MAPS, OBJECTS, REQUEST, Ground, s
 ground = test_run.ground
 
 WITH_KEY = Trust(KeyRing((new_key(clock=utc_now),)))
+
+
+async def nowhere(number: int, data: bytes) -> None:
+    raise AssertionError("nothing is told")
 
 
 def item(number: int, action: str = "created") -> dict[str, Any]:
@@ -99,6 +114,29 @@ async def test_what_the_key_has_proven_is_not_made_again(ground: Ground) -> None
     result = await ground.run()
     assert result.counts == {"created": COUNT, "failed": 1}  # it is gone, which is told
     assert len(await ground.maps()) == COUNT - 1
+
+
+def test_what_is_passed_over_leaves_others_their_turn(tmp_path: Path) -> None:
+    passed: list[int] = []
+
+    def items() -> Iterator[PlanItem]:
+        for number in range(3 * TURN):
+            passed.append(number)
+            yield PlanItem(Identity("configmaps", "shop", f"m-{number}"), *rest)
+
+    rest = (Identity("configmaps", "shop", "m"), MAPS, "create", {})
+    with Spool(parent=tmp_path) as spool:
+        for number in range(3 * TURN):
+            spool.mark_done(Identity("configmaps", "shop", f"m-{number}"), "skipped")
+        planner = Planner(spool, Pipeline(Rules()), Discovery(()), {}, {})
+        recorder = Recorder(
+            journal=Journal(nowhere, first=1, now=lambda: 0.0),
+            spool=spool,
+            reporter=Silent(),
+            total=0,
+        )
+        turns = [len(passed) for one in left_to_do(items(), planner, recorder, print) if not one]
+    assert turns == [1, TURN + 1, 2 * TURN + 1]
 
 
 async def test_what_is_no_journal_stops_a_restore_that_has_nothing_better(ground: Ground) -> None:
