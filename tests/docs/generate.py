@@ -15,7 +15,7 @@ from kubeferry.cli.command import EXIT_CODES
 from kubeferry.cli.main import root
 from kubeferry.cli.plan_schema import schema
 from kubeferry.durations import PATTERN
-from kubeferry.kube.objects import POD_SPEC_PATHS
+from kubeferry.kube.objects import OLD_CLASS_ANNOTATION, POD_SPEC_PATHS
 from kubeferry.restore.waves import LAST_STEP, STEPS
 from kubeferry.transform.automatic.rules import RULES
 from kubeferry.transform.automatic.upgrades.table import CONVERSIONS
@@ -318,10 +318,17 @@ def references() -> str:
 
 _COMPARED = {
     "equal": "all of it",
-    "_claim_templates": "names and specs; labels and annotations are free",
-    "_volumes": "no `hostPath` or `projected` volume may come in; taking one out is free",
-    "_containers": "no container may come in, `securityContext` and `hostPort` stay; taking one "
-    "out is free",
+    "_claim_templates": "names and specs; labels and annotations are free, but for "
+    f"`{OLD_CLASS_ANNOTATION}`",
+    "_volumes": "no volume may come in but of `configMap`, `secret`, `downwardAPI`, `emptyDir`, "
+    "`persistentVolumeClaim`, `csi` or `ephemeral`, nor differ; taking one out is free",
+    "_claims": "the claims of `ephemeral` volumes stay",
+    "_containers": "no container may come in, `securityContext`, `hostPort` and `host` of probes "
+    "and handlers stay; taking one out is free",
+    "_class_annotation": f"`{OLD_CLASS_ANNOTATION}` alone",
+    "_aggregation": "`rbac.authorization.k8s.io/aggregate-to-*` alone",
+    "_profiles": "AppArmor's and seccomp's alone: `container.apparmor.security.beta.kubernetes.io/"
+    "*` and their like",
 }
 """What a comparison of ``protected`` looks at; one that is new there is a KeyError here."""
 
@@ -333,6 +340,7 @@ def protected_fields() -> str:
         ("every object", protected.EVERY_OBJECT),
         ("", protected.BY_KIND),
         ("pods and pod templates", protected.POD_SPEC),
+        ("metadata of pods and pod templates", protected.POD_METADATA),
     )
     for title, entries in groups:
         for entry in entries:

@@ -10,16 +10,40 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kubeferry.kube.objects import CONTAINER_LISTS, POD_SPEC_PATHS, Object, at
+from kubeferry.kube.objects import (
+    CONTAINER_LISTS,
+    OLD_CLASS_ANNOTATION,
+    POD_SPEC_PATHS,
+    Object,
+    at,
+)
 from kubeferry.transform.change import Note
 from kubeferry.transform.patch.pointer import equal
 
 _NAMESPACE_ADVICE = "use the restore's namespaceMapping"
-_VOLUME_ADVICE = "volumes are changed by storage class conversion, not by modifiers"
-_SECURITY_ADVICE = (
+VOLUME_ADVICE = "volumes are changed by storage class conversion, not by modifiers"
+SECURITY_ADVICE = (
     "a modifier cannot change security-sensitive fields; change them after the restore"
 )
 _GROUP_ADVICE = "a modifier cannot turn an object into another one"
+
+HANDLERS = (
+    *(("livenessProbe",), ("readinessProbe",), ("startupProbe",)),
+    *(("lifecycle", "postStart"), ("lifecycle", "preStop")),
+)
+"""Where a container says what the node asks of it; ``host`` there can be any host."""
+_FREE_VOLUMES = frozenset(
+    {
+        *("name", "configMap", "secret", "downwardAPI", "emptyDir"),
+        *("persistentVolumeClaim", "ephemeral", "csi"),
+    }
+)
+"""Volumes of the restricted Pod Security Standard, but for ``projected``, which can hold tokens."""
+_PROFILES = (
+    "container.apparmor.security.beta.kubernetes.io/",
+    "container.seccomp.security.alpha.kubernetes.io/",
+    "seccomp.security.alpha.kubernetes.io/",
+)
 
 Comparison = Callable[[Any, Any], bool]
 
@@ -46,27 +70,71 @@ def _claim_templates(old: Any, new: Any) -> bool:
 def _storage(templates: Any) -> Any:
     if not isinstance(templates, list):
         return templates
-    return [[at(one, ("metadata", "name")), at(one, ("spec",))] for one in templates]
+    return [
+        [
+            at(one, ("metadata", "name")),
+            at(one, ("metadata", "annotations", OLD_CLASS_ANNOTATION)),
+            at(one, ("spec",)),
+        ]
+        for one in templates
+    ]
+
+
+def _class_annotation(old: Any, new: Any) -> bool:
+    """Whether the annotation that is older than ``storageClassName`` agrees."""
+    return equal(_those(old, (OLD_CLASS_ANNOTATION,)), _those(new, (OLD_CLASS_ANNOTATION,)))
+
+
+def _aggregation(old: Any, new: Any) -> bool:
+    """Whether a role is part of the same roles, such as admin; other labels are free."""
+    return equal(_those(old, _AGGREGATED), _those(new, _AGGREGATED))
+
+
+def _profiles(old: Any, new: Any) -> bool:
+    """Whether the annotations older than the security context's profiles agree."""
+    return equal(_those(old, _PROFILES), _those(new, _PROFILES))
+
+
+def _those(entries: Any, prefixes: tuple[str, ...]) -> Any:
+    """The labels or annotations whose keys begin so."""
+    if not isinstance(entries, dict):
+        return {}
+    return {key: value for key, value in entries.items() if key.startswith(prefixes)}
 
 
 def _volumes(old: Any, new: Any) -> bool:
-    """Whether no volume that reaches the node or tokens came in; taking one out is free."""
+    """Whether no volume that reaches the node, the network or tokens came in; taking one out is
+    free.
+    """
     before = _sensitive(old)
     return all(any(equal(one, other) for other in before) for one in _sensitive(new))
 
 
-def _sensitive(volumes: Any) -> Any:
+def _sensitive(volumes: Any) -> list[Any]:
+    if not isinstance(volumes, list):
+        return []
+    return [one for one in volumes if isinstance(one, dict) and not one.keys() <= _FREE_VOLUMES]
+
+
+def _claims(old: Any, new: Any) -> bool:
+    """Whether no claim of a volume that lives as long as its pod came in or differs."""
+    before = _ephemeral(old)
+    return all(any(equal(one, other) for other in before) for one in _ephemeral(new))
+
+
+def _ephemeral(volumes: Any) -> list[Any]:
     if not isinstance(volumes, list):
         return []
     return [
-        volume
-        for volume in volumes
-        if isinstance(volume, dict) and ("hostPath" in volume or "projected" in volume)
+        [one.get("name"), at(one["ephemeral"], ("volumeClaimTemplate", "spec"))]
+        for one in volumes
+        if isinstance(one, dict) and one.get("ephemeral") is not None
     ]
 
 
 def _containers(old: Any, new: Any) -> bool:
-    """Whether each container was there before, by name, with the same security context and ports.
+    """Whether each container was there before, by name, with the same security context, ports of
+    the node and hosts that probes and handlers ask.
 
     Taking a container out is free.
     """
@@ -82,6 +150,7 @@ def _containers(old: Any, new: Any) -> bool:
         if not (
             equal(one.get("securityContext"), other.get("securityContext"))
             and _same_host_ports(one.get("ports"), other.get("ports"))
+            and _asked_hosts(other) <= _asked_hosts(one)
         ):
             return False
     return True
@@ -103,6 +172,19 @@ def _host_ports(ports: Any) -> Any:
     return [port.get("hostPort") for port in ports if isinstance(port, dict) and "hostPort" in port]
 
 
+def _asked_hosts(container: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """The hosts that a container's probes and handlers ask, other than the pod itself."""
+    asked = set()
+    for path in HANDLERS:
+        if path[0] not in container:
+            continue
+        for kind in ("httpGet", "tcpSocket"):
+            host = at(container, (*path, kind, "host"))
+            if host is not None:
+                asked.add(("/".join((*path, kind)), str(host)))
+    return asked
+
+
 def _kinds(group: str, *plurals: str) -> frozenset[str]:
     return frozenset(f"{plural}.{group}" if group else plural for plural in plurals)
 
@@ -110,11 +192,17 @@ def _kinds(group: str, *plurals: str) -> frozenset[str]:
 _RBAC = "rbac.authorization.k8s.io"
 _ROLES = _kinds(_RBAC, "roles", "clusterroles")
 _BINDINGS = _kinds(_RBAC, "rolebindings", "clusterrolebindings")
-_WEBHOOKS = _kinds(
-    "admissionregistration.k8s.io",
-    "mutatingwebhookconfigurations",
-    "validatingwebhookconfigurations",
+_ADMISSION = "admissionregistration.k8s.io"
+_WEBHOOKS = _kinds(_ADMISSION, "mutatingwebhookconfigurations", "validatingwebhookconfigurations")
+_POLICIES = _kinds(
+    _ADMISSION,
+    "mutatingadmissionpolicies",
+    "mutatingadmissionpolicybindings",
+    "validatingadmissionpolicies",
+    "validatingadmissionpolicybindings",
 )
+_STORAGE = _kinds("", "persistentvolumes", "persistentvolumeclaims")
+_AGGREGATED = ("rbac.authorization.k8s.io/aggregate-to-",)
 
 EVERY_OBJECT = (
     Protected(("apiVersion",), _GROUP_ADVICE),
@@ -124,26 +212,29 @@ EVERY_OBJECT = (
 )
 
 BY_KIND = (
-    Protected(("spec",), _VOLUME_ADVICE, _kinds("", "persistentvolumes", "persistentvolumeclaims")),
+    Protected(("spec",), VOLUME_ADVICE, _STORAGE),
+    Protected(("metadata", "annotations"), VOLUME_ADVICE, _STORAGE, _class_annotation),
     Protected(
         ("spec", "volumeClaimTemplates"),
-        _VOLUME_ADVICE,
+        VOLUME_ADVICE,
         _kinds("apps", "statefulsets"),
         _claim_templates,
     ),
-    Protected(("rules",), _SECURITY_ADVICE, _ROLES),
-    Protected(("aggregationRule",), _SECURITY_ADVICE, _ROLES),
-    Protected(("roleRef",), _SECURITY_ADVICE, _BINDINGS),
-    Protected(("subjects",), _SECURITY_ADVICE, _BINDINGS),
-    Protected(("webhooks",), _SECURITY_ADVICE, _WEBHOOKS),
-    Protected(("data",), _SECURITY_ADVICE, _kinds("", "secrets")),
-    Protected(("stringData",), _SECURITY_ADVICE, _kinds("", "secrets")),
-    Protected(("type",), _SECURITY_ADVICE, _kinds("", "secrets")),
+    Protected(("rules",), SECURITY_ADVICE, _ROLES),
+    Protected(("aggregationRule",), SECURITY_ADVICE, _ROLES),
+    Protected(("roleRef",), SECURITY_ADVICE, _BINDINGS),
+    Protected(("subjects",), SECURITY_ADVICE, _BINDINGS),
+    Protected(("metadata", "labels"), SECURITY_ADVICE, _kinds(_RBAC, "clusterroles"), _aggregation),
+    Protected(("webhooks",), SECURITY_ADVICE, _WEBHOOKS),
+    Protected(("spec",), SECURITY_ADVICE, _POLICIES),
+    Protected(("data",), SECURITY_ADVICE, _kinds("", "secrets")),
+    Protected(("stringData",), SECURITY_ADVICE, _kinds("", "secrets")),
+    Protected(("type",), SECURITY_ADVICE, _kinds("", "secrets")),
 )
 
 POD_SPEC = (
     *(
-        Protected((field,), _SECURITY_ADVICE)
+        Protected((field,), SECURITY_ADVICE)
         for field in (
             "hostNetwork",
             "hostPID",
@@ -154,10 +245,14 @@ POD_SPEC = (
             "serviceAccount",
         )
     ),
-    Protected(("volumes",), _SECURITY_ADVICE, agree=_volumes),
-    *(Protected((field,), _SECURITY_ADVICE, agree=_containers) for field in CONTAINER_LISTS),
+    Protected(("volumes",), SECURITY_ADVICE, agree=_volumes),
+    Protected(("volumes",), VOLUME_ADVICE, agree=_claims),
+    *(Protected((field,), SECURITY_ADVICE, agree=_containers) for field in CONTAINER_LISTS),
 )
 
+
+POD_METADATA = (Protected(("annotations",), SECURITY_ADVICE, agree=_profiles),)
+"""Of a pod or of a pod template, beside its spec."""
 
 Groups = Mapping[str, tuple[Protected, ...]]
 """Entries by the first key of their paths."""
@@ -180,6 +275,11 @@ class Guard:
         if difference is None and self._pod_path is not None:
             prefix = self._pod_path
             difference = _first_difference(at(before, prefix), at(after, prefix), _POD_ENTRIES)
+            if difference is None:
+                prefix = (*prefix[:-1], "metadata")
+                difference = _first_difference(
+                    at(before, prefix) or {}, at(after, prefix) or {}, _POD_METADATA_ENTRIES
+                )
         if difference is None:
             return None
         path = "/".join((*prefix, *difference.path))
@@ -194,6 +294,7 @@ def _by_first_key(entries: Iterable[Protected]) -> Groups:
 
 
 _POD_ENTRIES = _by_first_key(POD_SPEC)
+_POD_METADATA_ENTRIES = _by_first_key(POD_METADATA)
 
 
 def _first_difference(before: Any, after: Any, groups: Groups) -> Protected | None:

@@ -15,6 +15,7 @@ from kubeferry.kube.globs import Glob, compile_glob
 from kubeferry.kube.regex import compile_regex
 from kubeferry.kube.selectors import LabelSelector, parse_selector
 from kubeferry.transform.change import RuleRun
+from kubeferry.transform.modifiers.certain import certainly_refused
 from kubeferry.transform.modifiers.conditions import Conditions, Namespaces
 from kubeferry.transform.modifiers.kinds import is_built_in, matches_nothing
 from kubeferry.transform.modifiers.patches import Format, document_patches, json_patch, path_text
@@ -92,6 +93,14 @@ def _rule(number: int, value: Any, place: str, known: Collection[str], format_: 
     operations: tuple[Operation, ...]
     if kinds[0] == "patches":
         operations = json_patch(given["patches"], title, where, format_)
+        for index, operation in enumerate(operations):
+            refused = certainly_refused(conditions.group_resource, operation)
+            if refused is not None:
+                raise InvalidModifier(
+                    f"changes {refused.path}, which is protected",
+                    place=f"{where}[{index}]",
+                    remedy=refused.advice,
+                )
     else:
         operations = document_patches(kinds[0], given[kinds[0]], title, where, format_)
     if kinds[0] == "strategicPatches":

@@ -44,7 +44,7 @@ PROTECTED = (
 )
 PATHS = st.sampled_from(
     [
-        *("/kind", "/metadata", "/metadata/name", "/metadata/labels", "/metadata/labels/app"),
+        *("/metadata", "/metadata/labels", "/metadata/labels/app"),
         *("/spec", "/spec/replicas", "/spec/template", "/spec/template/spec"),
         "/spec/template/spec/hostNetwork",
         "/spec/template/spec/securityContext/runAsNonRoot",
@@ -94,7 +94,7 @@ def nested(keys: list[str], value: Any) -> Any:
 
 RULES = st.builds(
     lambda kind, patches, documents: {
-        "conditions": {"groupResource": "deployments.apps"},
+        "conditions": {"groupResource": "deployments.*"},  # so paths alone do not tell
         kind: patches if kind == "patches" else [{"patchData": one} for one in documents],
     },
     st.sampled_from(["patches", "mergePatches", "strategicPatches"]),
@@ -142,7 +142,7 @@ def test_protected_fields_never_differ_and_changes_are_the_whole_truth(rules: li
     ],
 )
 def test_no_kind_of_patch_gets_around_protection(rule: dict[str, Any]) -> None:
-    rule = {"conditions": {"groupResource": "deployments.apps"}, **rule}
+    rule = {"conditions": {"groupResource": "deployments.*"}, **rule}
     text = json.dumps({"version": "v2", "resourceModifierRules": [rule]})
     modifiers = parse_modifiers({"m": text}, place="m")
     outcome = Pipeline(Rules(modifiers=modifiers))(DEPLOYMENT, "deployments.apps")

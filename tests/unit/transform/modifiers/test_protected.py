@@ -143,3 +143,100 @@ def test_labels_of_claim_templates_are_free_and_their_storage_is_not() -> None:
     kind = "statefulsets.apps"
     assert not refused(obj, add(f"{template}/metadata/labels", {"a": "1"}), kind)
     assert "storage class conversion" in refused(obj, add(f"{template}/spec/x", 2), kind)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(
+            {"volumes": []},
+            {"volumes": [{"name": "n", "nfs": {"server": "x", "path": "/"}}]},
+            id="a volume of the network",
+        ),
+        pytest.param(
+            {"volumes": [{"name": "p", "emptyDir": {}}]},
+            {"volumes": [{"name": "p", "projected": {"sources": []}}]},
+            id="a projected volume",
+        ),
+        pytest.param(
+            {"volumes": [{"name": "e", "ephemeral": {"volumeClaimTemplate": {"spec": {"a": 1}}}}]},
+            {"volumes": [{"name": "e", "ephemeral": {"volumeClaimTemplate": {"spec": {"a": 2}}}}]},
+            id="the claim of an ephemeral volume",
+        ),
+        pytest.param(
+            {"containers": [{"name": "a", "livenessProbe": {"httpGet": {"port": 1}}}]},
+            {"containers": [{"name": "a", "livenessProbe": {"httpGet": {"host": "10.0.0.1"}}}]},
+            id="a probe of another host",
+        ),
+        pytest.param(
+            {"containers": [{"name": "a"}]},
+            {
+                "containers": [
+                    {"name": "a", "lifecycle": {"preStop": {"tcpSocket": {"host": "10.0.0.1"}}}}
+                ]
+            },
+            id="a handler that asks another host",
+        ),
+        pytest.param(
+            {"containers": [{"name": "a"}]},
+            {"containers": [{"name": "a"}], "ephemeralContainers": [{"name": "b"}]},
+            id="an ephemeral container",
+        ),
+    ],
+)
+def test_the_standards_fields_and_claims_of_pods_are_protected(before: Any, after: Any) -> None:
+    guard = Guard("pods")
+    assert guard.refuse({"spec": before}, {"spec": after}) is not None
+    if "containers" in before:
+        taken_out = {"spec": {**after, "containers": []}}
+        assert guard.refuse({"spec": after}, taken_out) is None
+
+
+PROFILE = "container.apparmor.security.beta.kubernetes.io/a"
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("pods", ("metadata",)),
+        ("deployments.apps", ("spec", "template", "metadata")),
+        ("cronjobs.batch", ("spec", "jobTemplate", "spec", "template", "metadata")),
+    ],
+)
+@pytest.mark.parametrize("before", [None, {"annotations": {PROFILE: "runtime/default"}}])
+def test_profiles_in_annotations_are_protected_and_others_are_free(
+    kind: str, path: tuple[str, ...], before: Any
+) -> None:
+    def around(inner: Any) -> Any:
+        for key in reversed(path):
+            inner = {key: inner}
+        return inner
+
+    annotations = {} if before is None else before["annotations"]
+    free = {"annotations": {**annotations, "other": "x"}, "labels": {"a": "b"}}
+    changed = {"annotations": {PROFILE: "unconfined"}}
+    guard = Guard(kind)
+    assert guard.refuse(around(before), around(free)) is None
+    note = guard.refuse(around(before), around(changed))
+    assert note is not None
+    assert f"/{'/'.join(path)}/annotations;" in note.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "key"),
+    [
+        ("persistentvolumeclaims", "annotations", "volume.beta.kubernetes.io/storage-class"),
+        (
+            "clusterroles.rbac.authorization.k8s.io",
+            "labels",
+            "rbac.authorization.k8s.io/aggregate-to-admin",
+        ),
+    ],
+)
+def test_one_label_or_annotation_is_protected_and_others_are_free(
+    kind: str, field: str, key: str
+) -> None:
+    before: dict[str, Any] = {"metadata": {"name": "a"}}
+    guard = Guard(kind)
+    assert guard.refuse(before, {"metadata": {"name": "a", field: {"other": "x"}}}) is None
+    assert guard.refuse(before, {"metadata": {"name": "a", field: {key: "x"}}}) is not None
