@@ -559,8 +559,8 @@ OF_OBJECTS = (
     Reason(
         "OtherVersion",
         "warning",
-        "the target does not serve the version that the source preferred: another of the "
-        "backup's is restored",
+        "the target does not serve the version that the source preferred, or a ConfigMap wants "
+        "another: another of the backup's is restored",
         "nothing: [API versions](restores.md#api-versions)",
     ),
     Reason(

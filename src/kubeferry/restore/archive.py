@@ -11,7 +11,7 @@ from kubeferry.api.backup import RESTORABLE_PHASES
 from kubeferry.errors import ArchiveDamaged, InvalidInput
 from kubeferry.kube.discovery import Discovery
 from kubeferry.restore.spool import Spool
-from kubeferry.restore.versions import Versions
+from kubeferry.restore.versions import Priorities, Versions
 from kubeferry.restore.volume_data import volume_data
 from kubeferry.transform.change import Note
 from kubeferry.vault.metadata import BackupFacts, load_verified
@@ -43,16 +43,23 @@ class Opened:
 
 
 async def open_archive(
-    store: Store, name: str, *, spool: Spool, now: datetime, discovery: Discovery = NOTHING
+    store: Store,
+    name: str,
+    *,
+    spool: Spool,
+    now: datetime,
+    discovery: Discovery = NOTHING,
+    priorities: Priorities | None = None,
 ) -> Opened:
-    """Reads a backup into the spool, in versions that ``discovery`` has, the target's.
+    """Reads a backup into the spool, in versions that ``discovery`` has, the target's, those first
+    that ``priorities`` name.
 
     Raises ``BackupMissing``, ``InvalidInput`` for a backup that cannot be restored,
     ``ArchiveError``, ``VaultError``.
     """
     verified = await load_verified(store, name)
     check_restorable(verified.facts, now=now)
-    versions, limits = Versions(spool, discovery), _limits(spool)
+    versions, limits = Versions(spool, discovery, priorities), _limits(spool)
     read = await read_archive(
         store,
         name,

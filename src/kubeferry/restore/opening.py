@@ -31,6 +31,7 @@ from kubeferry.transform.automatic.upgrades.conversion import ServedKind
 from kubeferry.transform.change import Note
 from kubeferry.transform.facts import Facts
 from kubeferry.transform.modifiers.apply import Task
+from kubeferry.transform.modifiers.protected import widened_by
 from kubeferry.transform.parameters.claim_conversions import check_claims
 from kubeferry.transform.parameters.namespaces import (
     check_clashes,
@@ -65,7 +66,12 @@ async def open_plan(
             reporter.problem(Problem("warning", "GroupUnavailable", str(broken)))
         reporter.phase("reading the archive")
         opened = await open_archive(
-            store, request.backup, spool=spool, now=clock(), discovery=discovery
+            store,
+            request.backup,
+            spool=spool,
+            now=clock(),
+            discovery=discovery,
+            priorities=request.version_priorities,
         )
         for note in opened.read.notes:
             reporter.problem(Problem("warning", "Archive", note))
@@ -109,6 +115,7 @@ async def open_plan(
             ),
             init_hooks=request.hooks.init,
             task=Task(request.backup, request.name),
+            protected=widened_by(settings.protected_fields),
         )
         if request.retried is not None:
             facts = opened.read.facts

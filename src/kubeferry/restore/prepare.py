@@ -17,6 +17,7 @@ from kubeferry.restore.parameters import compile_parameters
 from kubeferry.restore.request import RestoreRequest
 from kubeferry.restore.retrying import find_retried
 from kubeferry.restore.selection import KindWords, compile_selection, compile_words
+from kubeferry.restore.versions import PRIORITIES, Priorities, compile_priorities
 from kubeferry.transform.automatic.rules import switched_off
 from kubeferry.transform.change import Note
 from kubeferry.transform.modifiers.rules import Modifiers, parse_modifiers
@@ -51,8 +52,10 @@ async def prepare(
     off = switched_off(spec.automatic)
     hooks = compile_hooks(spec.hooks)
     rows, notes = image_rows.compile_rows([])
+    priorities: Priorities = {}
     if client is not None:
         rows, notes = await read_image_rows(client, namespace)
+        priorities = await read_priorities(client, namespace)
     modifiers, digest = None, ""
     if modifier is not None:
         modifiers, digest = compile_modifier(modifier, place="the modifier")
@@ -85,6 +88,7 @@ async def prepare(
         objects_only=spec.app_restore_only,
         modifiers=modifiers,
         modifier_digest=digest,
+        version_priorities=priorities,
         hooks=hooks,
         notes=tuple(notes),
         policy=spec.existing_resource_policy,
@@ -143,3 +147,12 @@ async def read_image_rows(client: Client, namespace: str) -> tuple[ImageRows, li
     """The rows of the image-rename ConfigMap, if there is one, and what is to be told of them."""
     found = await client.list(CONFIG_MAPS, namespace=namespace, label_selector=image_rows.SELECTOR)
     return image_rows.compile_rows(found)
+
+
+async def read_priorities(client: Client, namespace: str) -> Priorities:
+    """The versions that a ConfigMap in kubeferry's namespace prefers; none without that."""
+    try:
+        found = await client.get(CONFIG_MAPS, PRIORITIES, namespace=namespace)
+    except NotFound:
+        return {}
+    return compile_priorities(found.get("data") or {}, place=f"configmap {namespace}/{PRIORITIES}")

@@ -10,6 +10,7 @@ from kubeferry.restore.granted import Granted
 from kubeferry.restore.hooks import HookRules
 from kubeferry.restore.retrying import Retried
 from kubeferry.restore.selection import KindWords, Selection
+from kubeferry.restore.versions import Priorities
 from kubeferry.transform.change import Note
 from kubeferry.transform.modifiers.counts import RuleCount
 from kubeferry.transform.modifiers.rules import Modifiers
@@ -40,6 +41,7 @@ class RestoreRequest:
         objects_only: whether claims may stay empty (``appRestoreOnly``).
         modifiers: the compiled rules, None without any.
         modifier_digest: SHA-256 of the rules as they were read.
+        version_priorities: versions of kinds that are restored before others, where they can be.
         hooks: the compiled ``spec.hooks``.
         policy: what is done with objects that are there already.
         ready_seconds: how long it waits for what it wrote to become ready, None: not at all.
@@ -65,6 +67,7 @@ class RestoreRequest:
     objects_only: bool = False
     modifiers: Modifiers | None = None
     modifier_digest: str = ""
+    version_priorities: Priorities = field(default_factory=dict)
     hooks: HookRules = field(default_factory=HookRules)
     policy: Policy = "none"
     ready_seconds: float | None = None

@@ -40,11 +40,12 @@ _OTHERS_ANNOTATIONS = (
     "control-plane.alpha.kubernetes.io/leader",
     "endpoints.kubernetes.io/",
     "kubernetes.io/service-account.uid",
+    "openshift.io/internal-registry-pull-secret-ref",
     "pv.kubernetes.io/",
     "volume.kubernetes.io/",
     "volume.beta.kubernetes.io/storage-provisioner",
 )
-"""How annotations begin that Kubernetes' own controllers write."""
+"""How annotations begin that Kubernetes' own controllers write, and OpenShift's."""
 
 _AUTOSCALER = "kube-controller-manager"
 

@@ -138,3 +138,16 @@ async def test_the_rename_config_map_is_found_by_its_labels(client: Client) -> N
     request = await prepare(restore(), client=client, namespace="default")
     assert request.images.rename("old/x:1") == "renames/x:1"
     assert [note.reason for note in request.notes] == ["ImagesRenamed"]
+
+
+async def test_the_config_map_of_versions_is_found_by_its_name(client: Client) -> None:
+    assert (await prepare(restore(), client=client, namespace="default")).version_priorities == {}
+    body = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "enableapigroupversions"},
+        "data": {"restoreResourcesVersionPriority": "gadgets.x.io=v1,v2"},
+    }
+    await client.create(CONFIG_MAPS, body, namespace="default")
+    request = await prepare(restore(), client=client, namespace="default")
+    assert request.version_priorities == {"gadgets.x.io": ("v1", "v2")}

@@ -60,6 +60,8 @@ RULES: Mapping[str, str] = {
     "definition-unknown-fields": "`preserveUnknownFields` goes; each map of the schemas says that "
     "it keeps unknown fields, so that none is lost",
     "service-account-tokens": "the source's tokens go from the accounts",
+    "generated-pull-secrets": "references of accounts and pods to pull secrets that OpenShift "
+    "generated (`ACCOUNT-dockercfg-*`) go",
     "token-secret": "the source's token goes from a token Secret, the target fills in its own",
 }
 """Every rule that a restore can be told to leave alone, with what it does, for the docs."""

@@ -19,6 +19,7 @@ from kubeferry.transform.automatic import (
     ingresses,
     jobs,
     old_references,
+    openshift,
     pods,
     seccomp,
     service_accounts,
@@ -114,12 +115,14 @@ VERDICTS = (
     Verdict(_on("pods"), finished.mirror_pod),
     Verdict(_on("jobs.batch"), finished.completed_job),
     Verdict(_on("configmaps"), finished.root_certificate),
+    Verdict(_on("configmaps"), openshift.authority),
     Verdict(
         _on("services", "endpoints", "endpointslices.discovery.k8s.io"),
         finished.api_server_service,
     ),
     Verdict(_on("endpoints", "endpointslices.discovery.k8s.io"), finished.made_endpoints),
     Verdict(_on("secrets"), service_accounts.generated_token),
+    Verdict(_on("secrets"), openshift.generated_secret),
     Verdict(_on("persistentvolumes"), volumes.not_restored),
     Verdict(_on("apiservices.apiregistration.k8s.io"), api_services.own_api_service),
 )
@@ -139,6 +142,7 @@ FIXES = (
     Fix(_on("pods"), pods.ephemeral_containers, "pod-ephemeral-containers"),
     Fix(_on("pods"), pods.token_volumes, "pod-token-volumes"),
     Fix(_on("pods"), pods.old_waits, "pod-restore-wait"),
+    Fix(_on("pods"), openshift.pod_references, "generated-pull-secrets"),
     Fix(_on("services"), services.addresses, "service-cluster-ip"),
     Fix(_on("services"), services.node_ports, "service-node-ports", _draws_node_ports),
     Fix(_on("services"), services.health_check_port, "service-health-check-port"),
@@ -175,6 +179,7 @@ FIXES = (
     ),
     Fix(_on("jobs.batch"), jobs.selector, "job-selector"),
     Fix(_on("serviceaccounts"), service_accounts.token_references, "service-account-tokens"),
+    Fix(_on("serviceaccounts"), openshift.account_references, "generated-pull-secrets"),
     Fix(_on("secrets"), service_accounts.token_secret, "token-secret"),
     Fix(_WEBHOOKS, webhooks.side_effects, "webhook-side-effects"),
     Fix(
