@@ -37,6 +37,8 @@ class Settings:
         fallback_storage_class: what a restored claim gets whose storage class is missing.
         fallback_shared_storage_class: the same of claims that several nodes mount.
         unguarded_modifiers: whether modifiers are used where servers cannot guard them.
+        protected_fields: what modifiers must not change beside what they never may:
+            ``<groupResource>:<JSON pointer>``, a ``*`` in the former as a modifier has it.
     """
 
     namespace: str = "csdr"
@@ -52,6 +54,7 @@ class Settings:
     fallback_storage_class: str = ""
     fallback_shared_storage_class: str = ""
     unguarded_modifiers: bool = False
+    protected_fields: tuple[str, ...] = ()
 
     @property
     def allowance(self) -> Allowance:
@@ -126,6 +129,21 @@ def read_size(text: str, *, place: str) -> int:
     return int(size["number"]) * _UNITS[size["unit"] or ""]
 
 
+_PROTECTED = re.compile(r"[a-z0-9.*-]+:(/[^/]*)+")
+
+
+def _protected_fields(text: str, place: str) -> tuple[str, ...]:
+    named = tuple(part.strip() for part in text.split(",") if part.strip())
+    for one in named:
+        if _PROTECTED.fullmatch(one) is None:
+            raise ConfigError(
+                f"{one!r} names no field",
+                place=place,
+                remedy="write <groupResource>:<JSON pointer>: deployments.apps:/spec/replicas",
+            )
+    return named
+
+
 def _value(name: str, text: str, *, place: str) -> object:
     if name in ("local_root", "spool_dir"):
         path = Path(text)
@@ -136,6 +154,8 @@ def _value(name: str, text: str, *, place: str) -> object:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if name in ("spool_limit", "memory"):
         return read_size(text, place=place)
+    if name == "protected_fields":
+        return _protected_fields(text, place)
     if name == "unguarded_modifiers":
         if text not in ("true", "false"):
             raise ConfigError(f"{text!r} is neither true nor false", place=place)

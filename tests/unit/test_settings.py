@@ -63,6 +63,12 @@ def test_a_misspelt_setting_is_no_variable_of_a_service(service: str, name: str)
     assert error.value.place == name
 
 
+def test_protected_fields_are_a_list() -> None:
+    environ = {"KUBEFERRY_PROTECTED_FIELDS": "pods:/spec/nodeName, *.example.com:/spec/a~1b"}
+    fields = Settings.from_environ(environ).protected_fields
+    assert fields == ("pods:/spec/nodeName", "*.example.com:/spec/a~1b")
+
+
 def test_an_empty_variable_is_as_good_as_none() -> None:
     assert Settings.from_environ({"KUBEFERRY_MAX_TASKS": "", "KUBEFERRY_X": ""}) == Settings()
 
@@ -78,6 +84,7 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
         pytest.param("KUBEFERRY_SPOOL_LIMIT", "20GiB", id="what is no size"),
         pytest.param("KUBEFERRY_MAX_TASKS", "many", id="what is no number"),
         pytest.param("KUBEFERRY_SYNC_PERIOD", "1 minute", id="what is no duration"),
+        pytest.param("KUBEFERRY_PROTECTED_FIELDS", "pods:spec/x", id="what is no field"),
     ],
 )
 def test_what_cannot_be_is_refused_by_its_variable(name: str, value: str) -> None:

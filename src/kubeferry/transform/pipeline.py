@@ -31,7 +31,7 @@ from kubeferry.transform.facts import Facts
 from kubeferry.transform.init_hooks import InitHook, InitHooks, init_changes, init_errors
 from kubeferry.transform.modifiers.apply import Applier, Task
 from kubeferry.transform.modifiers.matching import KindRules
-from kubeferry.transform.modifiers.protected import Guard
+from kubeferry.transform.modifiers.protected import Guard, Widened
 from kubeferry.transform.modifiers.rule import Modifiers
 from kubeferry.transform.parameters import namespaces
 from kubeferry.transform.parameters.images import ImageMap
@@ -49,7 +49,8 @@ _LABELS = Cause("automatic", "restore-labels")
 class Rules:
     """Everything that decides what a restore makes of an object; checked before it gets here.
 
-    ``task`` is what variables in modifiers stand for.
+    ``task`` is what variables in modifiers stand for, ``protected`` what an administrator protects
+    from these.
     """
 
     namespaces: Mapping[str, str] = field(default_factory=dict)
@@ -60,6 +61,7 @@ class Rules:
     facts: Facts = field(default_factory=Facts)
     init_hooks: tuple[InitHook, ...] = ()
     task: Task = field(default_factory=Task)
+    protected: tuple[Widened, ...] = ()
 
 
 def restore_labels(backup: str, restore: str) -> dict[str, str]:
@@ -206,7 +208,7 @@ class Pipeline:
             concerns=tuple(concerns),
             steps=tuple(steps),
             rules=KindRules(modifiers.for_kind(group_resource, formerly) if modifiers else ()),
-            guard=Guard(group_resource),
+            guard=Guard(group_resource, rules.protected),
             place=self._place_namespace if is_namespace else self._place,
         )
         self._kinds[key or group_resource] = kind

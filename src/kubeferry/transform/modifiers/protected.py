@@ -8,8 +8,9 @@ work; ack-backup-center.md §2.3.3).
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from kubeferry.kube.globs import Glob, compile_glob
 from kubeferry.kube.objects import (
     CONTAINER_LISTS,
     OLD_CLASS_ANNOTATION,
@@ -18,13 +19,14 @@ from kubeferry.kube.objects import (
     at,
 )
 from kubeferry.transform.change import Note
-from kubeferry.transform.patch.pointer import equal
+from kubeferry.transform.patch.pointer import equal, pointer_of
 
 _NAMESPACE_ADVICE = "use the restore's namespaceMapping"
 VOLUME_ADVICE = "volumes are changed by storage class conversion, not by modifiers"
 SECURITY_ADVICE = (
     "a modifier cannot change security-sensitive fields; change them after the restore"
 )
+_ADMINISTRATORS_ADVICE = "this cluster's administrator protects it (KUBEFERRY_PROTECTED_FIELDS)"
 _GROUP_ADVICE = "a modifier cannot turn an object into another one"
 
 HANDLERS = (
@@ -258,12 +260,30 @@ Groups = Mapping[str, tuple[Protected, ...]]
 """Entries by the first key of their paths."""
 
 
+class Widened(NamedTuple):
+    """A field that an administrator protects beside these, in the kinds of a pattern."""
+
+    kinds: Glob
+    entry: Protected
+
+
+def widened_by(fields: Iterable[str]) -> tuple[Widened, ...]:
+    """What the setting ``protected_fields`` names: ``deployments.apps:/spec/replicas``."""
+    found = []
+    for text in fields:
+        kinds, _, pointer = text.partition(":")
+        entry = Protected(pointer_of(pointer).tokens, _ADMINISTRATORS_ADVICE)
+        found.append(Widened(compile_glob(kinds, separator=".", place=text), entry))
+    return tuple(found)
+
+
 class Guard:
     """The protected parts of one kind."""
 
-    def __init__(self, group_resource: str) -> None:
+    def __init__(self, group_resource: str, widened: Iterable["Widened"] = ()) -> None:
         own = (entry for entry in BY_KIND if group_resource in entry.kinds)
-        self._entries = _by_first_key((*EVERY_OBJECT, *own))
+        more = (one.entry for one in widened if one.kinds.matches(group_resource))
+        self._entries = _by_first_key((*EVERY_OBJECT, *own, *more))
         self._pod_path = POD_SPEC_PATHS.get(group_resource)
 
     def refuse(self, before: Object, after: Object) -> Note | None:
@@ -286,6 +306,17 @@ class Guard:
         return Note("ProtectedField", f"a modifier changes /{path}; {difference.advice}")
 
 
+def _part(value: Any, path: tuple[str, ...]) -> Any:
+    """What is at a path, or the list that it leads into: of that, all is protected."""
+    for key in path:
+        if isinstance(value, list):
+            return value
+        if not isinstance(value, dict):
+            return None
+        value = value.get(key)
+    return value
+
+
 def _by_first_key(entries: Iterable[Protected]) -> Groups:
     groups: dict[str, tuple[Protected, ...]] = {}
     for entry in entries:
@@ -306,7 +337,7 @@ def _first_difference(before: Any, after: Any, groups: Groups) -> Protected | No
     for key in groups:
         if before.get(key) is not after.get(key):
             for entry in groups[key]:
-                old, new = at(before, entry.path), at(after, entry.path)
+                old, new = _part(before, entry.path), _part(after, entry.path)
                 if old is not new and not entry.agree(old, new):
                     return entry
     return None

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kubeferry.transform.modifiers.protected import Guard
+from kubeferry.transform.modifiers.protected import Guard, widened_by
 from kubeferry.transform.patch.json_patch import apply_json_patch
 
 POD: dict[str, Any] = {
@@ -240,3 +240,22 @@ def test_one_label_or_annotation_is_protected_and_others_are_free(
     guard = Guard(kind)
     assert guard.refuse(before, {"metadata": {"name": "a", field: {"other": "x"}}}) is None
     assert guard.refuse(before, {"metadata": {"name": "a", field: {key: "x"}}}) is not None
+
+
+@pytest.mark.parametrize(
+    ("field", "path", "is_refused"),
+    [
+        ("pods:/spec/nodeName", "/spec/nodeName", True),
+        ("pods:/spec/nodeName", "/spec/hostname", False),
+        ("*:/metadata/labels/a", "/metadata/labels/a", True),
+        ("*:/metadata/labels/b~1c", "/metadata/labels/b~1c", True),
+        ("*.apps:/spec/nodeName", "/spec/nodeName", False),
+        ("pods:/spec/containers/0/image", "/spec/containers/1/image", True),
+    ],
+)
+def test_an_administrator_protects_more(field: str, path: str, is_refused: bool) -> None:
+    guard = Guard("pods", widened_by([field]))
+    note = guard.refuse(POD, apply_json_patch(POD, [add(path, "x")]))
+    assert (note is not None) is is_refused
+    if note is not None:
+        assert "this cluster's administrator protects it" in note.message
