@@ -1,13 +1,14 @@
 """What is to be told of modifier rules once the archive and the target are known."""
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterator
 
 from kubeferry.kube.near_names import did_you_mean
 from kubeferry.restore.spool import Spool
 from kubeferry.transform.change import Note
-from kubeferry.transform.modifiers.counts import lonely_rules
+from kubeferry.transform.modifiers.counts import WORKLOADS, lonely_rules
 from kubeferry.transform.modifiers.kinds import BUILT_IN
-from kubeferry.transform.modifiers.rule import Modifiers
+from kubeferry.transform.modifiers.rule import Modifiers, Rule
 
 
 def rule_notes(
@@ -28,4 +29,24 @@ def rule_notes(
                 "RuleKindUnknown",
                 f"{rule.title}: neither the backup nor the target has such a kind{near}",
             )
-    yield from lonely_rules(modifiers, {namespace for namespace, _ in spool.names("pods")})
+    pods = list(spool.names("pods"))
+    yield from lonely_rules(modifiers, lambda rule: _has_pods(rule, spool, pods))
+
+
+def _has_pods(rule: Rule, spool: Spool, pods: list[tuple[str, str]]) -> bool:
+    """Whether a workload that the rule may be for has pods, which are named after it; the pods are
+    sorted.
+    """
+    conditions = rule.conditions
+    for kind in spool.kinds():
+        if kind not in WORKLOADS or not conditions.group_resource.matches(kind):
+            continue
+        for namespace, name in spool.names(kind):
+            if conditions.namespaces is not None and not conditions.namespaces.hold(namespace):
+                continue
+            if conditions.name is not None and not conditions.name.search(name):
+                continue
+            at = bisect_left(pods, (namespace, f"{name}-"))
+            if at < len(pods) and pods[at][0] == namespace and pods[at][1].startswith(f"{name}-"):
+                return True
+    return False

@@ -1,7 +1,7 @@
 """What came of each rule over all objects, and rules that lack something. Pure."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from kubeferry.kube.objects import POD_SPEC_PATHS
@@ -12,9 +12,10 @@ from kubeferry.transform.patch.pointer import escape
 
 _TEMPLATE = "/spec/template"
 _ELEMENT = re.compile(r"/(?:-?[0-9]+|-|\[[^/]*\])(?=/|$)")
-_WORKLOADS = tuple(
+WORKLOADS = tuple(
     kind for kind, path in POD_SPEC_PATHS.items() if path == ("spec", "template", "spec")
 )
+"""Kinds whose pods' template is ``/spec/template``."""
 
 
 class RuleCount(NamedTuple):
@@ -52,13 +53,12 @@ class RuleTally:
         )
 
 
-def lonely_rules(modifiers: Modifiers, pod_namespaces: Iterable[str]) -> Iterator[Note]:
-    """Rules that change the pods' template of workloads where the archive has pods, and no rule
+def lonely_rules(modifiers: Modifiers, has_pods: Callable[[Rule], bool]) -> Iterator[Note]:
+    """Rules that change the pods' template of workloads of which the archive has pods, and no rule
     changes these: they are restored as they were, and the workload may replace or disown them.
 
-    ``pod_namespaces`` are those in which the archive has pods.
+    ``has_pods`` says whether the archive has pods of a workload that a rule may be for.
     """
-    namespaces = sorted(pod_namespaces)
     below = {
         path
         for rule in modifiers.rules
@@ -67,10 +67,7 @@ def lonely_rules(modifiers: Modifiers, pod_namespaces: Iterable[str]) -> Iterato
     }
     for rule in modifiers.rules:
         matched = rule.conditions.group_resource.matches
-        if not any(map(matched, _WORKLOADS)) or matched("pods"):
-            continue
-        wanted = rule.conditions.namespaces
-        if not any(wanted is None or wanted.hold(one) for one in namespaces):
+        if not any(map(matched, WORKLOADS)) or matched("pods"):
             continue
         changed = [path.removeprefix(_TEMPLATE) for path in _touched(rule)]
         missing = [
@@ -78,7 +75,7 @@ def lonely_rules(modifiers: Modifiers, pod_namespaces: Iterable[str]) -> Iterato
             for path, whole in zip(changed, _touched(rule), strict=True)
             if whole.startswith(_TEMPLATE) and not _is_covered(path, below)
         ]
-        if missing:
+        if missing and has_pods(rule):
             yield Note(
                 "PodsRuleMissing",
                 f"{rule.title} changes the template's {missing[0] or '/'}, and no rule for pods "
