@@ -42,8 +42,8 @@ resourceModifierRules:
     groupResource: daemonsets.apps
   patches:
   - operation: add
-    path: /spec/template/metadata/annotations
-    value: '{"example.com/moved": "yes"}'
+    path: /spec/minReadySeconds
+    value: "2"
 """
 Client = Callable[[str], dict[str, Any]]
 """The ``clientConfig`` of one of the judge's paths."""

@@ -22,8 +22,7 @@ def adapted(cluster: Cluster) -> None:
     assert anti["namespaces"] == [mixed.SHOP]
     settings = get("configmap", "settings", "-n", SHOP_2)["data"]
     assert settings == {"mode": "restored", "store": f"http://store.{DB_2}.svc.cluster.local/"}
-    agent = get("daemonset", "agent", "-n", SHOP_2)["spec"]["template"]["metadata"]
-    assert agent["annotations"] == {"example.com/moved": "yes"}
+    assert get("daemonset", "agent", "-n", SHOP_2)["spec"]["minReadySeconds"] == 2
     for kind, where in (
         ("rolebinding/reader", ["-n", SHOP_2]),
         ("clusterrolebinding/mx-reader", []),

@@ -82,6 +82,8 @@ def test_all_of_it_is_restored(restored: Mapping[str, Any], node_bucket: Path) -
     status = restored["status"]
     lines = told(node_bucket, "mx-first")
     assert status["phase"] == "Completed", status
+    told_of = {one["reason"] for one in status["reasons"] if one["outcome"] == "warning"}
+    assert told_of == {"OwnerNotRestored", "VolumeDataNotRestored"}, status["message"]
     assert {"failed", "refused"}.isdisjoint(status["counts"]), status
     assert len({one["target"][0] for one in lines if one["action"] == "created"}) > 25
 

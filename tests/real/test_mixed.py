@@ -93,7 +93,7 @@ def told(s3: S3Server, name: str) -> list[dict[str, Any]]:
 def test_all_of_it_is_restored(restored: Mapping[str, Any], s3: S3Server) -> None:
     status = restored["status"]
     lines = told(s3, "mx-first")
-    assert (status["phase"], status.get("warnings", 0)) == ("Completed", 0), status
+    assert (status["phase"], status.get("warnings", 0)) == ("Completed", 0), status["message"]
     assert status["counts"].keys() <= {"created", "skipped", "updated"}, status
     assert len({one["target"][0] for one in lines if one["action"] == "created"}) > 25
     assert not [one for one in lines if "left" in one["source"]]
@@ -122,4 +122,4 @@ def test_again_it_is_quiet(
     lines = told(s3, name)
     assert mixed_checks.loud(lines) == []
     assert status["counts"] == {"skipped": len(lines)}
-    assert (status["phase"], status.get("warnings", 0)) == ("Completed", 0), status
+    assert (status["phase"], status.get("warnings", 0)) == ("Completed", 0), status["message"]
