@@ -272,6 +272,13 @@ OF_OBJECTS = (
         "an administrator restores it",
     ),
     Reason(
+        "NodeVolumesSkipped",
+        "warning",
+        "volumes that are directories or disks of nodes are left out, for `privilegedResources` is "
+        "`Skip`; their claims are provisioned anew and are empty",
+        "an administrator restores them",
+    ),
+    Reason(
         "StatusNotRestored",
         "warning",
         "`restoreStatus` asks for an object's status and it was not written: the right is "

@@ -27,6 +27,9 @@ CONVERSION = "conversionWebhook"
 PRIORITY = "priorityClass"
 PRIVILEGED = "privilegedPod"
 POD_SECURITY = "podSecurityLabel"
+POD_POLICY = "podPolicy"
+CERTIFICATE = "certificateRequest"
+NODE_VOLUME = "nodeVolume"
 
 TITLES: Mapping[str, str] = {
     BINDING: "bindings of roles",
@@ -38,11 +41,17 @@ TITLES: Mapping[str, str] = {
     PRIORITY: "priority classes",
     PRIVILEGED: "pods and workloads beyond the baseline Pod Security Standard",
     POD_SECURITY: "pod-security labels of namespaces",
+    POD_POLICY: "policies that allow pods more",
+    CERTIFICATE: "requests for certificates, in the name of kubeferry's controller",
+    NODE_VOLUME: "volumes that are directories or disks of nodes",
 }
 """What can be granted, as a heading says it, in the order of a report."""
 
 _RBAC = "rbac.authorization.k8s.io"
 _ADMISSION = "admissionregistration.k8s.io"
+_OPENSHIFT = "authorization.openshift.io"
+"""Serves RBAC's roles and bindings under another name."""
+_BINDINGS, _ROLES = ("rolebindings", "clusterrolebindings"), ("roles", "clusterroles")
 _AGGREGATES = f"{_RBAC}/aggregate-to-"
 _TOLD = 3
 """Parts of a list that are named; of the others it is told how many there are."""
@@ -91,7 +100,8 @@ def _texts(value: Any) -> list[str]:
 
 def _binding(obj: Object) -> Iterator[Grant]:
     subjects = _listed([_subject(one) for one in _maps(obj.get("subjects"))])
-    kind, name = at(obj, ("roleRef", "kind")), at(obj, ("roleRef", "name"))
+    kind = at(obj, ("roleRef", "kind")) or "role"  # OpenShift's have none
+    name = at(obj, ("roleRef", "name"))
     yield Grant(BINDING, f"{kind} {name} to {subjects or 'nobody'}")
 
 
@@ -243,6 +253,22 @@ def _namespace(obj: Object) -> Iterator[Grant]:
         yield Grant(POD_SECURITY, _listed(told))
 
 
+def _pod_policy(obj: Object) -> Iterator[Grant]:
+    """OpenShift's SecurityContextConstraints name who has them, PodSecurityPolicies do not."""
+    who = _listed(_texts(obj.get("users")) + _texts(obj.get("groups")))
+    yield Grant(POD_POLICY, f"is for {who}" if who else "is for whoever may use it")
+
+
+def _certificate(obj: Object) -> Iterator[Grant]:
+    yield Grant(CERTIFICATE, f"asks {at(obj, ('spec', 'signerName'))} for one")
+
+
+def _volume(obj: Object) -> Iterator[Grant]:
+    for source in ("hostPath", "local"):
+        if at(obj, ("spec", source)) is not None:
+            yield Grant(NODE_VOLUME, f"{source} {at(obj, ('spec', source, 'path'))}")
+
+
 def _pods(path: tuple[str, ...]) -> Callable[[Object], Iterator[Grant]]:
     noted = (*path[:-1], "metadata", "annotations")
 
@@ -258,10 +284,8 @@ def _pods(path: tuple[str, ...]) -> Callable[[Object], Iterator[Grant]]:
 
 
 _KINDS: Mapping[str, Callable[[Object], Iterator[Grant]]] = {
-    f"rolebindings.{_RBAC}": _binding,
-    f"clusterrolebindings.{_RBAC}": _binding,
-    f"roles.{_RBAC}": _role,
-    f"clusterroles.{_RBAC}": _role,
+    **{f"{kind}.{group}": _binding for group in (_RBAC, _OPENSHIFT) for kind in _BINDINGS},
+    **{f"{kind}.{group}": _role for group in (_RBAC, _OPENSHIFT) for kind in _ROLES},
     f"mutatingwebhookconfigurations.{_ADMISSION}": _webhooks,
     f"validatingwebhookconfigurations.{_ADMISSION}": _webhooks,
     f"mutatingadmissionpolicies.{_ADMISSION}": _policy,
@@ -271,6 +295,10 @@ _KINDS: Mapping[str, Callable[[Object], Iterator[Grant]]] = {
     "apiservices.apiregistration.k8s.io": _api_service,
     "customresourcedefinitions.apiextensions.k8s.io": _definition,
     "priorityclasses.scheduling.k8s.io": _priority,
+    "podsecuritypolicies.policy": _pod_policy,
+    "securitycontextconstraints.security.openshift.io": _pod_policy,
+    "certificatesigningrequests.certificates.k8s.io": _certificate,
+    "persistentvolumes": _volume,
     "namespaces": _namespace,
     **{kind: _pods(path) for kind, path in POD_SPEC_PATHS.items()},
 }

@@ -25,6 +25,7 @@ from kubeferry.restore.selection import kinds_meant
 from kubeferry.restore.served_later import served_later
 from kubeferry.restore.spool import Spool
 from kubeferry.restore.target import Target
+from kubeferry.restore.volume_data import volumes_of_nodes
 from kubeferry.restore.waves import DEFINITIONS
 from kubeferry.settings import Settings
 from kubeferry.transform.automatic.upgrades.conversion import ServedKind
@@ -32,6 +33,7 @@ from kubeferry.transform.change import Note
 from kubeferry.transform.facts import Facts
 from kubeferry.transform.modifiers.apply import Task
 from kubeferry.transform.modifiers.protected import widened_by
+from kubeferry.transform.parameters import privileged
 from kubeferry.transform.parameters.claim_conversions import check_claims
 from kubeferry.transform.parameters.namespaces import (
     check_clashes,
@@ -92,6 +94,9 @@ async def open_plan(
         check_claims(request.parameters.conversions, spool.names("persistentvolumeclaims"))
         for told in await target.check_classes(request.parameters, spool):
             reporter.problem(Problem("warning", told.reason, told.message))
+        volumes, of_nodes = _restored_volumes(request, opened.restored_volumes, spool)
+        for told in of_nodes:
+            reporter.problem(Problem("warning", told.reason, told.message))
         rules = Rules(
             namespaces=request.namespaces,
             images=request.images,
@@ -99,7 +104,7 @@ async def open_plan(
             modifiers=request.modifiers,
             labels=request.labels,
             facts=Facts(
-                restored_volumes=_selected_volumes(opened.restored_volumes, spool),
+                restored_volumes=volumes,
                 served=frozenset(
                     ServedKind(one.api_version, one.kind) for one in discovery.all_versions
                 ),
@@ -184,9 +189,17 @@ def _status_kinds(
     )
 
 
-def _selected_volumes(names: frozenset[str], spool: Spool) -> frozenset[str]:
-    """Those volumes that are restored at all: a claim must not wait for one that is not."""
-    return frozenset(name for name in names if spool.has(Identity("persistentvolumes", "", name)))
+def _restored_volumes(
+    request: RestoreRequest, names: frozenset[str], spool: Spool
+) -> tuple[frozenset[str], tuple[Note, ...]]:
+    """Those volumes that are restored at all: a claim must not wait for one that is not. And what
+    is to be told of those that are not for being privileged.
+    """
+    volumes = {name for name in names if spool.has(Identity("persistentvolumes", "", name))}
+    if not volumes or not request.parameters.skip_privileged:
+        return frozenset(volumes), ()
+    of_nodes = volumes.intersection(volumes_of_nodes(spool))
+    return frozenset(volumes - of_nodes), privileged.volume_notes(sorted(of_nodes))
 
 
 def _parameters(request: RestoreRequest, spool: Spool) -> Parameters:

@@ -33,6 +33,8 @@ class _ClaimRef(msgspec.Struct):
 class _VolumeSpec(msgspec.Struct, rename="camel"):
     persistent_volume_reclaim_policy: str = ""
     claim_ref: _ClaimRef | None = None
+    host_path: object = None
+    local: object = None
 
 
 class _Volume(msgspec.Struct):
@@ -113,6 +115,19 @@ def _volumes(spool: Spool) -> Iterator[tuple[str, str, Claim | None]]:
             continue  # reported when it is planned
         claim = (spec.claim_ref.namespace, spec.claim_ref.name) if spec.claim_ref else None
         yield spooled.identity.name, spec.persistent_volume_reclaim_policy, claim
+
+
+def volumes_of_nodes(spool: Spool) -> Iterator[str]:
+    """The names of the archived volumes that are a directory or a disk of a node: a pod gets by
+    them what a ``hostPath`` volume of its own would give it.
+    """
+    for spooled in spool.walk(_VOLUMES):
+        try:
+            spec = _VOLUME.decode(spooled.body).spec
+        except msgspec.DecodeError:
+            continue  # reported when it is planned
+        if spec.host_path is not None or spec.local is not None:
+            yield spooled.identity.name
 
 
 def _taken_inside(spool: Spool, name: str) -> Iterator[Claim]:

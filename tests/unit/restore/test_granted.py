@@ -208,6 +208,42 @@ POLICY = {"matchConstraints": {"resourceRules": [{"operations": ["*"], "resource
             ("privilegedPod", "hostNetwork; hostPID; hostIPC ..."),
             id="a workload far beyond it",
         ),
+        pytest.param(
+            "securitycontextconstraints.security.openshift.io",
+            obj("security.openshift.io/v1/SecurityContextConstraints", "any").with_(
+                users=["system:serviceaccount:shop:web"], groups=[]
+            ),
+            ("podPolicy", "is for system:serviceaccount:shop:web"),
+            id="a policy of OpenShift",
+        ),
+        pytest.param(
+            "podsecuritypolicies.policy",
+            obj("policy/v1beta1/PodSecurityPolicy", "any"),
+            ("podPolicy", "is for whoever may use it"),
+            id="a policy of old servers",
+        ),
+        pytest.param(
+            "clusterrolebindings.authorization.openshift.io",
+            obj("authorization.openshift.io/v1/ClusterRoleBinding", "b").with_(
+                roleRef={"name": "cluster-admin"}, subjects=[{"kind": "User", "name": "ann"}]
+            ),
+            ("binding", "role cluster-admin to User ann"),
+            id="a binding by OpenShift's other name of it",
+        ),
+        pytest.param(
+            "certificatesigningrequests.certificates.k8s.io",
+            obj("certificates.k8s.io/v1/CertificateSigningRequest", "node").with_(
+                spec={"signerName": "kubernetes.io/kube-apiserver-client-kubelet"}
+            ),
+            ("certificateRequest", "asks kubernetes.io/kube-apiserver-client-kubelet for one"),
+            id="a certificate",
+        ),
+        pytest.param(
+            "persistentvolumes",
+            obj("v1/PersistentVolume", "root").with_(spec={"hostPath": {"path": "/"}}),
+            ("nodeVolume", "hostPath /"),
+            id="a node's directory",
+        ),
     ],
 )  # fmt: skip
 def test_what_grants_something_is_listed(kind: str, made: Built, expected: tuple[str, str]) -> None:

@@ -168,17 +168,22 @@ async def test_an_object_gets_its_status_back_if_that_is_asked_for(
     assert status.get("replicas") == replicas
 
 
-async def test_a_claim_does_not_wait_for_a_volume_that_is_left_out(ground: Ground) -> None:
-    volume = obj("v1/PersistentVolume", "pv-1").with_(
+def volume_of(**source: Any) -> Any:
+    """The claim's volume, which outlives it."""
+    return obj("v1/PersistentVolume", "pv-1").with_(
         spec={
             "capacity": {"storage": "1Gi"},
             "accessModes": ["ReadWriteOnce"],
             "persistentVolumeReclaimPolicy": "Retain",
             "storageClassName": "slow",
-            "nfs": {"server": "nas", "path": "/"},
+            **source,
             "claimRef": {"namespace": "shop", "name": "data"},
         }
     )
+
+
+async def test_a_claim_does_not_wait_for_a_volume_that_is_left_out(ground: Ground) -> None:
+    volume = volume_of(nfs={"server": "nas", "path": "/"})
     location = Location(name="vault", provider="local", bucket="other")
     store = open_store(location, credentials=None, settings=ground.settings)
     await stored(store, *OBJECTS, volume)
@@ -192,3 +197,30 @@ async def test_a_claim_does_not_wait_for_a_volume_that_is_left_out(ground: Groun
     async with Client(ClusterConfig(server=ground.sandbox.server)) as client:
         claim = await client.get(CLAIMS, "data", namespace="shop2")
     assert "volumeName" not in claim["spec"]
+
+
+ON_NODE = {"hostPath": {"path": "/"}}
+
+
+@pytest.mark.parametrize(
+    ("skip", "source", "kept"),
+    [
+        pytest.param(False, ON_NODE, True, id="who is an administrator gets it"),
+        pytest.param(True, ON_NODE, False, id="a directory of a node"),
+        pytest.param(True, {"local": {"path": "/etc"}}, False, id="a disk of a node"),
+        pytest.param(True, {"nfs": {"server": "nas", "path": "/"}}, True, id="a share"),
+    ],
+)
+async def test_a_volume_gives_no_pod_the_files_of_a_node_where_privileges_are_left_out(
+    ground: Ground, skip: bool, source: dict[str, Any], kept: bool
+) -> None:
+    location = Location(name="vault", provider="local", bucket="other")
+    store = open_store(location, credentials=None, settings=ground.settings)
+    affinity = {"required": {"nodeSelectorTerms": [{"matchFields": []}]}}
+    node = {"nodeAffinity": affinity} if "local" in source else {}
+    await stored(store, *OBJECTS, volume_of(**source, **node))
+    result = await replace(ground, store=store).run(parameters(skip_privileged=skip))
+    claim = await created(ground, CLAIMS, "data")
+    assert claim["spec"].get("volumeName") == ("pv-1" if kept else None)
+    told = {(one.outcome, one.reason) for one in result.reasons}
+    assert (("warning", "NodeVolumesSkipped") in told) is not kept

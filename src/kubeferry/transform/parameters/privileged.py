@@ -2,11 +2,12 @@
 (design.md, Security).
 
 Kinds that grant rights or change what others create are left out whole, pods and workloads where
-they ask for more than the ``baseline`` Pod Security Standard. The pod-security labels of a
-namespace go: the target's own rules are for it.
+they ask for more than the ``baseline`` Pod Security Standard, and volumes that are directories of
+nodes, for which a pod needs no more than ``baseline``. The pod-security labels of a namespace go:
+the target's own rules are for it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 from kubeferry.kube.objects import POD_SPEC_PATHS, Object, at, labels
@@ -16,9 +17,12 @@ from kubeferry.transform.parameters.pod_security import beyond_baseline
 NAME = "privilegedResources"
 SKIPPED = "Privileged"
 """The reason of what is left out."""
+VOLUMES_SKIPPED = "NodeVolumesSkipped"
+"""The reason of the warning that tells which volumes are."""
 
 _RBAC = "rbac.authorization.k8s.io"
 _ADMISSION = "admissionregistration.k8s.io"
+_OPENSHIFT = "authorization.openshift.io"
 KINDS = frozenset(
     {
         *(f"{kind}.{_RBAC}" for kind in ("roles", "clusterroles")),
@@ -32,9 +36,22 @@ KINDS = frozenset(
         "customresourcedefinitions.apiextensions.k8s.io",
         "apiservices.apiregistration.k8s.io",
         "priorityclasses.scheduling.k8s.io",
+        # A request is its creator's, and a node's is approved for whoever may create all: for us.
+        "certificatesigningrequests.certificates.k8s.io",
+        "podsecuritypolicies.policy",
+        # OpenShift's: its roles are those of RBAC under another name.
+        *(f"{kind}.{_OPENSHIFT}" for kind in ("roles", "clusterroles")),
+        *(f"{kind}.{_OPENSHIFT}" for kind in ("rolebindings", "clusterrolebindings")),
+        "securitycontextconstraints.security.openshift.io",
     }
 )
 """Kinds that are privileged whatever is in them."""
+
+_POD_SPECS = {
+    **POD_SPEC_PATHS,
+    # Of a status that is restored too a StatefulSet makes pods by it.
+    "controllerrevisions.apps": ("data", "spec", "template", "spec"),
+}
 
 LABEL_PREFIX = "pod-security.kubernetes.io/"
 """Of the labels of a namespace by which pods are admitted."""
@@ -48,7 +65,7 @@ def privileged_kind(obj: Object) -> Note:
 
 def pod_verdict(group_resource: str) -> Callable[[Object], Note | None] | None:
     """The verdict on the objects of a kind with a pod spec, None for other kinds."""
-    path = POD_SPEC_PATHS.get(group_resource)
+    path = _POD_SPECS.get(group_resource)
     if path is None:
         return None
 
@@ -66,6 +83,21 @@ def pod_verdict(group_resource: str) -> Callable[[Object], Note | None] | None:
         )
 
     return judge
+
+
+def volume_notes(names: Sequence[str]) -> tuple[Note, ...]:
+    """What is told of volumes that are left out because they are directories or disks of nodes."""
+    if not names:
+        return ()
+    more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
+    told = f"{', '.join(names[:_TOLD])}{more}"
+    return (
+        Note(
+            VOLUMES_SKIPPED,
+            "volumes of nodes (hostPath, local) are not restored, their claims are provisioned "
+            f"anew, for privilegedResources is Skip: {told}",
+        ),
+    )
 
 
 def namespace_labels(obj: Object) -> list[Change]:
