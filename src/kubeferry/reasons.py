@@ -748,6 +748,12 @@ OF_OBJECTS = (
         "",
     ),
     Reason(
+        "SnapshotOfSource",
+        "skipped",
+        "a snapshot in the source's storage, of which no data is restored",
+        "",
+    ),
+    Reason(
         "Completed",
         "skipped",
         "a pod or Job that has ended would run again",

@@ -25,6 +25,7 @@ from kubeferry.durations import format_duration
 from kubeferry.kube.names import RESERVED_NAMESPACES
 from kubeferry.settings import Settings
 from kubeferry.transform.automatic.finished import NEVER_RESTORED
+from kubeferry.transform.automatic.metadata import SERVER_FIELDS
 from kubeferry.transform.automatic.rules import RULES
 from kubeferry.transform.modifiers.operations import OPERATIONS_V2
 from kubeferry.transform.modifiers.rules import parse_modifiers
@@ -278,6 +279,7 @@ def test_every_automatic_cause_is_documented() -> None:
         pytest.param("selection.md", CONDITIONS, id="conditions of a volume policy"),
         pytest.param("backups.md", [f"{EXCLUDE_LABEL}=true"], id="the excluding label"),
         pytest.param("restores.md", NEVER_RESTORED, id="kinds never restored"),
+        pytest.param("restores.md", SERVER_FIELDS, id="metadata that goes"),
         pytest.param("modifiers.md", OPERATIONS_V2, id="operations"),
         pytest.param("modifiers.md", [f"${{{one}}}" for one in VARIABLES], id="variables"),
         pytest.param("vaults.md", CREDENTIAL_SECRETS, id="Secrets with keys"),

@@ -16,9 +16,10 @@ NEVER_RESTORED = frozenset(
         "restores.velero.io",
         "resticrepositories.velero.io",
         "backuprepositories.velero.io",
+        "datauploads.velero.io",
     }
 )
-"""Group resources that no restore creates (velero.md §3.1)."""
+"""Group resources that no restore creates (velero.md §3.1; ``dataupload`` of §3.7)."""
 
 _ENDPOINTS = "endpoints.kubernetes.io/managed-by", ("endpoint-controller",)
 _SLICES = (

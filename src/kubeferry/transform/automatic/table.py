@@ -24,6 +24,7 @@ from kubeferry.transform.automatic import (
     seccomp,
     service_accounts,
     services,
+    snapshots,
     volumes,
     webhooks,
 )
@@ -124,6 +125,8 @@ VERDICTS = (
     Verdict(_on("secrets"), service_accounts.generated_token),
     Verdict(_on("secrets"), openshift.generated_secret),
     Verdict(_on("persistentvolumes"), volumes.not_restored),
+    Verdict(_on("volumesnapshots.snapshot.storage.k8s.io"), snapshots.taken),
+    Verdict(_on("volumesnapshotcontents.snapshot.storage.k8s.io"), snapshots.taken_content),
     Verdict(_on("apiservices.apiregistration.k8s.io"), api_services.own_api_service),
 )
 
