@@ -260,7 +260,8 @@ def test_a_damaged_archive_is_failed_and_nothing_is_written(
 def test_an_object_that_lies_fails_by_itself(synced: Machine) -> None:
     liar = config_map("elsewhere/liar")
     rights = obj("rbac.authorization.k8s.io/v1/ClusterRole", "rights")
-    honest = config_map("shop/honest", value="last")
+    last = config_map("shop/honest", value="last").json
+    twice = last.replace(b'{"value"', b'{"value": "earlier", "value"')
     first = config_map("shop/honest", value="first")
     folder = "resources/configmaps/namespaces/shop"
     content = hostile.archive(
@@ -270,7 +271,7 @@ def test_an_object_that_lies_fails_by_itself(synced: Machine) -> None:
         hostile.file(f"{folder}/nested.json", b"[" * 100_000),
         hostile.file(f"{folder}/binary.json", b"\xff\xfe"),
         hostile.file(f"{folder}/honest.json", first.json),
-        hostile.file(f"{folder}/honest.json", honest.json),
+        hostile.file(f"{folder}/honest.json", twice),
     )
     status = damaged(synced, "liars", content)
     assert status["phase"] == "PartiallyFailed", status
