@@ -1,12 +1,18 @@
 """The guard against real people: who may not give rights does not get them by kubeferry either."""
 
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kubeferry import codec
 from kubeferry.api import guard
+from kubeferry.vault.metadata import BackupFacts, backup_document
 from tests.clusters import Cluster
 from tests.real.ferries import Site
 from tests.waiting import until
@@ -14,6 +20,8 @@ from tests.waiting import until
 pytestmark = pytest.mark.real
 
 HOME = "csdr"
+EXAMPLES = Path(__file__).parents[2] / "examples"
+FERRY = Path(sys.executable).with_name("kubeferry")
 OPERATOR, NAMESPACE_ADMIN, NOBODY = "guard-operator", "guard-admin", "guard-nobody"
 ROOT = "guard-root"
 PEOPLE = (OPERATOR, NAMESPACE_ADMIN, NOBODY, ROOT)
@@ -231,3 +239,28 @@ def test_the_policies_are_sound_to_the_server(guarded: Cluster) -> None:
         found = guarded.get("validatingadmissionpolicy", f"{guard.PREFIX}{one.name}")
         warnings = (found.get("status") or {}).get("typeChecking", {}).get("expressionWarnings")
         assert not warnings, warnings
+
+
+def test_a_plan_leaves_out_what_the_restore_of_its_options_leaves_out(
+    guarded: Cluster, tmp_path: Path
+) -> None:
+    archive = EXAMPLES / "nginx-backup.tar.gz"
+    vault = tmp_path / "vault"
+    folder = vault / "backups" / "nginx-backup"
+    folder.mkdir(parents=True)
+    shutil.copy(archive, folder)
+    (folder / "velero-backup.json").write_bytes(backup_document(BackupFacts(name="nginx-backup")))
+    for person, said in ((OPERATOR, True), (ROOT, False)):
+        config = codec.load_yaml(guarded.kubeconfig.read_text())
+        config["users"][0]["user"] |= {"as": person, "as-groups": ["system:authenticated"]}
+        kubeconfig = tmp_path / f"{person}.kubeconfig"
+        kubeconfig.write_text(codec.dump_yaml(config))
+        done = subprocess.run(
+            [FERRY, "restore", "plan", "--vault", vault, "--backup", "nginx-backup"],
+            env={"KUBECONFIG": str(kubeconfig)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ("privilegedResources: Skip" in done.stderr) is said, done.stderr
+        assert ("privilegedResources" in done.stdout) is said

@@ -1,6 +1,9 @@
 """What the guard asks of whoever restores: may they give rights anyway (``api/guard``)?"""
 
+from msgspec.structs import replace
+
 from kubeferry import codec
+from kubeferry.api.restore import ApplicationRestore
 from kubeferry.cli.connection import Session
 from kubeferry.cli.output import say
 from kubeferry.errors import ApiError, ApiLost
@@ -50,3 +53,11 @@ async def leave_out_privileged(session: Session, spec: Object) -> None:
     if "privilegedResources" not in spec and not await is_administrator(session):
         spec["privilegedResources"] = "Skip"
         say(SKIPPED)
+
+
+async def without_privileged(session: Session, restore: ApplicationRestore) -> ApplicationRestore:
+    """The same for a restore that is planned; a retry does what its restore was told."""
+    if restore.spec.retry_of or await is_administrator(session):
+        return restore
+    say(SKIPPED)
+    return replace(restore, spec=replace(restore.spec, privileged_resources="Skip"))

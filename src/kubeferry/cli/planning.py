@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kubeferry.api.restore import ApplicationRestore
+from kubeferry.cli.administrator import without_privileged
 from kubeferry.cli.command import Flags, program
 from kubeferry.cli.creating import ordered
 from kubeferry.cli.live import ViewReporter, view
@@ -88,6 +89,8 @@ async def plan(
         default = around.settings.namespace
         where = placed(RESTORES, body, given=flags.namespace, default=default).namespace
         client = around.session.client if around.session is not None else None
+        if file is None and around.session is not None and not options.get("privileged_resources"):
+            restore = await without_privileged(around.session, restore)
         request = await prepare(restore, client=client, namespace=where, modifier=modifier)
         archive = await stack.enter_async_context(
             archive_of(around, sources, backup=request.backup, task=restore.metadata)

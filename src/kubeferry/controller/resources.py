@@ -2,6 +2,7 @@
 
 from kubeferry.api import backup, location, restore
 from kubeferry.api.definition import GROUP, VERSION, Definition
+from kubeferry.api.guard import ADMISSION
 from kubeferry.kube.names import Resource
 
 
@@ -14,4 +15,14 @@ BACKUPS = _resource(backup.DEFINITION)
 RESTORES = _resource(restore.DEFINITION)
 SECRETS = Resource("", "v1", "secrets", "Secret", namespaced=True)
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+POLICIES = Resource(
+    ADMISSION, "v1", "validatingadmissionpolicies", "ValidatingAdmissionPolicy", namespaced=False
+)
+POLICY_BINDINGS = Resource(
+    ADMISSION,
+    "v1",
+    "validatingadmissionpolicybindings",
+    "ValidatingAdmissionPolicyBinding",
+    namespaced=False,
+)
 EVENTS = Resource("", "v1", "events", "Event", namespaced=True)

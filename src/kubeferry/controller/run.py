@@ -5,6 +5,7 @@ import logging
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
+from kubeferry.api import guard
 from kubeferry.clock import Clock, utc_now
 from kubeferry.controller.backup import BackupReconciler
 from kubeferry.controller.context import Context
@@ -13,10 +14,17 @@ from kubeferry.controller.location import LocationReconciler
 from kubeferry.controller.loop.controller import Controller
 from kubeferry.controller.loop.election import Election
 from kubeferry.controller.loop.informer import Informer
-from kubeferry.controller.resources import BACKUPS, LOCATIONS, NAMESPACES, RESTORES
+from kubeferry.controller.resources import (
+    BACKUPS,
+    LOCATIONS,
+    NAMESPACES,
+    POLICIES,
+    POLICY_BINDINGS,
+    RESTORES,
+)
 from kubeferry.controller.restore import RestoreReconciler
 from kubeferry.controller.runner import Runner
-from kubeferry.errors import ConfigError, FerryError, NotFound, first_error
+from kubeferry.errors import ConfigError, FerryError, Forbidden, NotFound, first_error
 from kubeferry.kube.client import Client
 from kubeferry.kube.config import ClusterConfig
 from kubeferry.kube.discovery import ServerVersion
@@ -61,6 +69,7 @@ async def run_controller(
         version = await client.version()
         check_supported(version)
         await _check_installed(client, settings)
+        await _tell_unguarded(client)
         cluster = await _identify(client, config.context, settings, version)
         _log.info("cluster %s (%s)", cluster.name, cluster.uid)
         ready.set()
@@ -131,6 +140,23 @@ def client_limits(allowance: Allowance) -> Limits:
         bytes_held=allowance.pages,
         bytes_outgoing=allowance.objects,
     )
+
+
+async def _tell_unguarded(client: Client) -> None:
+    """Logs that nothing keeps rules and vaults to administrators, where that is so: who upgraded
+    the image alone, or runs a controller by hand, may not know.
+    """
+    for resource in (POLICIES, POLICY_BINDINGS):
+        try:
+            await client.get(resource, f"{guard.PREFIX}restores")
+        except NotFound:
+            _log.warning(
+                "the guard is not installed: whoever may write backups and restores can do what "
+                "this controller can; kubeferry install brings it"
+            )
+            return
+        except Forbidden:
+            return
 
 
 async def _check_installed(client: Client, settings: Settings) -> None:
