@@ -1,15 +1,22 @@
 """New volumes on Alibaba Cloud: the least size and the one access mode of a disk, and a class where
 the claim's own is missing (ack-backup-center.md A9, A10, A17).
 
-Claims, and the claim templates of StatefulSets, which make claims later. Of claims only those that
-get a new volume and that no ``convertedarg`` speaks of; the class is the one that
-``storageClassMapping`` gives.
+Claims, and what makes claims later: the claim templates of StatefulSets and of pods' ephemeral
+volumes. Of claims only those that get a new volume and that no ``convertedarg`` speaks of; the
+class is the one that ``storageClassMapping`` gives.
 """
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from kubeferry.kube.objects import OLD_CLASS_ANNOTATION, Object, annotations, at, metadata
+from kubeferry.kube.objects import (
+    OLD_CLASS_ANNOTATION,
+    POD_SPEC_PATHS,
+    Object,
+    annotations,
+    at,
+    metadata,
+)
 from kubeferry.kube.quantities import parse_quantity
 from kubeferry.transform.automatic.editor import Editor, Path
 from kubeferry.transform.automatic.flexvolume import DISK, DRIVERS
@@ -20,7 +27,8 @@ LEAST = "20Gi"
 """Of a disk (A9)."""
 DISK_CLASS, FILES_CLASS = "alicloud-disk-topology-alltype", "alibabacloud-cnfs-nas"
 """Classes that ACK makes: for one node at a time, and for many (A17)."""
-KINDS = ("persistentvolumeclaims", "statefulsets.apps")
+KINDS = ("persistentvolumeclaims", *POD_SPEC_PATHS)
+"""Kinds that are claims or have templates of some."""
 
 _SIZE = Cause("automatic", "disk-size")
 _MODES = Cause("automatic", "disk-access-mode")
@@ -28,51 +36,57 @@ _CLASS = Cause("automatic", "missing-class")
 _MANY = frozenset({"ReadWriteMany", "ReadOnlyMany"})
 _REQUEST = ("spec", "resources", "requests", "storage")
 _TEMPLATES = ("spec", "volumeClaimTemplates")
+_EPHEMERAL = ("ephemeral", "volumeClaimTemplate")
 
 
 class _Claim(NamedTuple):
-    """A claim or a template of claims: where it is in its object, and what it says."""
+    """A claim or a template of claims: where it is in its object, what it says, and of which
+    ephemeral volume it is.
+    """
 
     path: Path
     object: Object
+    volume: str | None = None
 
     def __str__(self) -> str:
+        if self.volume is not None:
+            return f"the volume {self.volume}"
         return f"the template {metadata(self.object).get('name')}" if self.path else "the claim"
 
 
-def size(facts: Facts, obj: Object) -> list[Change]:
+def size(facts: Facts, obj: Object, *, kind: str) -> list[Change]:
     """A disk has 20 GiB at least."""
     editor = Editor(obj, _SIZE)
-    for claim in _claims(obj):
+    for claim in _claims(obj, kind):
         if _is_too_small(facts, claim):
             editor.set((*claim.path, *_REQUEST), LEAST)
     return editor.changes
 
 
-def access_modes(facts: Facts, obj: Object) -> list[Change]:
+def access_modes(facts: Facts, obj: Object, *, kind: str) -> list[Change]:
     """A disk is mounted by one node."""
     editor = Editor(obj, _MODES)
-    for claim in _claims(obj):
+    for claim in _claims(obj, kind):
         if _is_shared_disk(facts, claim):
             editor.set((*claim.path, "spec", "accessModes"), ["ReadWriteOnce"])
     return editor.changes
 
 
-def missing_class(facts: Facts, obj: Object) -> list[Change]:
+def missing_class(facts: Facts, obj: Object, *, kind: str) -> list[Change]:
     """A claim whose class neither target nor backup has gets one that ACK makes, if the target has
     that, else the one that the controller's configuration names.
     """
     editor = Editor(obj, _CLASS)
-    for claim in _claims(obj):
+    for claim in _claims(obj, kind):
         chosen = _substitute(facts, claim)
         if chosen:
             editor.set((*claim.path, "spec", "storageClassName"), chosen)
     return editor.changes
 
 
-def told(facts: Facts, obj: Object, *, rule: str) -> list[Note]:
+def told(facts: Facts, obj: Object, *, kind: str, rule: str) -> list[Note]:
     """What one of the rules changes, for it is not what the claim asked for."""
-    return [note for claim in _claims(obj) for note in _told(facts, claim, rule)]
+    return [note for claim in _claims(obj, kind) for note in _told(facts, claim, rule)]
 
 
 def _told(facts: Facts, claim: _Claim, rule: str) -> Iterator[Note]:
@@ -90,15 +104,27 @@ def _told(facts: Facts, claim: _Claim, rule: str) -> Iterator[Note]:
         yield Note("StorageClassMissing", f"{text}{what} storageClassMapping")
 
 
-def _claims(obj: Object) -> Iterator[_Claim]:
+def _claims(obj: Object, kind: str) -> Iterator[_Claim]:
     """The claim that the object is, or the templates that it has."""
-    templates = at(obj, _TEMPLATES)
-    if obj.get("kind") == "PersistentVolumeClaim":
+    pods = POD_SPEC_PATHS.get(kind)
+    if pods is None:
         yield _Claim((), obj)
-    elif isinstance(templates, list):
-        for index, one in enumerate(templates):
-            if isinstance(one, dict):
-                yield _Claim((*_TEMPLATES, index), one)
+        return
+    if kind == "statefulsets.apps":
+        for path, one in _listed(obj, _TEMPLATES):
+            yield _Claim(path, one)
+    for path, one in _listed(obj, (*pods, "volumes")):
+        template = at(one, _EPHEMERAL)
+        if isinstance(template, dict):
+            yield _Claim((*path, *_EPHEMERAL), template, one.get("name"))
+
+
+def _listed(obj: Object, path: tuple[str, ...]) -> Iterator[tuple[Path, Object]]:
+    """The objects of a list, each with where it is."""
+    listed = at(obj, path)
+    for index, one in enumerate(listed if isinstance(listed, list) else ()):
+        if isinstance(one, dict):
+            yield (*path, index), one
 
 
 def _is_too_small(facts: Facts, claim: _Claim) -> bool:

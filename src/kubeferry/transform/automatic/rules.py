@@ -42,7 +42,7 @@ RULES: Mapping[str, str] = {
     "claim-volume": "a claim gets a new volume, unless its own is restored",
     "volume-binding": "a restored PersistentVolume waits for its claim",
     "disk-size": "a claim that gets a disk of Alibaba Cloud asks for 20Gi at least (`DiskSize`); "
-    "this and the next two also in claim templates of StatefulSets",
+    "this and the next two also in claim templates, of StatefulSets and ephemeral volumes",
     "disk-access-mode": "a claim that gets a disk of Alibaba Cloud asks for `ReadWriteOnce` "
     "(`DiskAccessMode`)",
     "missing-class": "a claim whose storage class neither target nor backup has gets one that ACK "

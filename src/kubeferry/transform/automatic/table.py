@@ -153,7 +153,8 @@ FIXES = (
     Fix(_on("ingresses.networking.k8s.io"), ingresses.ingress_class, "ingress-class"),
     # Before ``claim-volume``: a claim's own volume tells whether it gets a new one.
     *(
-        Fix(_on(*disks.KINDS), fix, rule, _knows_classes)
+        Fix(_on(kind), partial(fix, kind=kind), rule, _knows_classes)
+        for kind in disks.KINDS
         for rule, fix in (
             ("disk-size", disks.size),
             ("disk-access-mode", disks.access_modes),
@@ -194,7 +195,8 @@ FIXES = (
 
 WARNINGS = (
     *(
-        Warn(_on(*disks.KINDS), partial(disks.told, rule=rule), rule, _knows_classes)
+        Warn(_on(kind), partial(disks.told, kind=kind, rule=rule), rule, _knows_classes)
+        for kind in disks.KINDS
         for rule in ("disk-size", "disk-access-mode", "missing-class")
     ),
     *(
