@@ -3,8 +3,9 @@ controller by them (design.md, Security). Pure.
 
 Whoever administers RBAC, may ``escalate`` and ``bind`` cluster roles, can become anybody anyway:
 those alone register vaults, ask for hooks, rules and privileged resources, and write the ConfigMaps
-that the controller reads, which are those of its namespace. A policy judges only who changes what
-it guards, and never the controller's own account.
+that the controller reads, which are those of its namespace, and statuses, by which the controller
+knows what it owes. A policy judges only who changes what it guards, and never the controller's own
+account.
 
 Each expression asks the authorizer twice at most: more is beyond what an expression may cost
 (KEP-3488).
@@ -54,6 +55,11 @@ class Guarded:
     doors: tuple[Door, ...]
     at_home: bool = False
 
+    @property
+    def has_status(self) -> bool:
+        """Whether it is one of ours, with a status that the controller believes."""
+        return self.group == GROUP
+
 
 def _annotation(whose: str) -> str:
     return (
@@ -62,12 +68,16 @@ def _annotation(whose: str) -> str:
     )
 
 
-_SPEC = "object.spec != oldObject.spec"
+_IS_STATUS = "(has(request.subResource) && request.subResource == 'status')"
+_SPEC = f"object.spec != oldObject.spec || {_IS_STATUS} && object.?status != oldObject.?status"
 _TASK = f"{_SPEC} || {_annotation('object')} != {_annotation('oldObject')}"
 _VAULT_BY_ANNOTATION = Door(
     f"{_annotation('object')} != ''",
     f"the annotation {ANNOTATION} registers a vault",
     "leave it out, where the vault is registered already",
+)
+_STATUS = Door(
+    _IS_STATUS, "a status is believed: what was done, which commands are still to be run"
 )
 _HOOKS = Door("has(object.spec.hooks)", "hooks run commands in pods", "leave spec.hooks out")
 
@@ -88,7 +98,7 @@ GUARDED = (
         _SPEC,
         (Door("true", "a vault says what is restored and where Secrets go"),),
     ),
-    Guarded("backups", GROUP, "applicationbackups", _TASK, (_VAULT_BY_ANNOTATION, _HOOKS)),
+    Guarded("backups", GROUP, "applicationbackups", _TASK, (_VAULT_BY_ANNOTATION, _HOOKS, _STATUS)),
     Guarded(
         "restores",
         GROUP,
@@ -97,6 +107,7 @@ GUARDED = (
         (
             _VAULT_BY_ANNOTATION,
             _HOOKS,
+            _STATUS,
             Door(
                 "has(object.spec.resourceModifier)",
                 "a resource modifier changes any field",
@@ -149,7 +160,7 @@ def _policy(one: Guarded, namespace: str) -> Manifest:
                 "apiGroups": [one.group],
                 "apiVersions": ["*"],
                 "operations": ["CREATE", "UPDATE"],
-                "resources": [one.plural],
+                "resources": [one.plural, *([f"{one.plural}/status"] if one.has_status else ())],
                 "scope": "*",
             }
         ],

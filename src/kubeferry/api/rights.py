@@ -111,7 +111,11 @@ PEOPLE: Mapping[str, tuple[Rule, ...]] = {
             _OURS,
             _all(_WRITE, "taking backups, restoring, registering vaults, and removing each"),
         ),
-        Rule("", ("configmaps",), _all(_WRITE, "keeping resource modifiers")),
+        Rule(
+            "",
+            ("configmaps",),
+            _all(_WRITE, "removing resource modifiers; writing them where there is no guard"),
+        ),
         Rule("apps", ("deployments",), _all(_LOOK, "whether the controller runs")),
         Rule("", ("pods",), _all(_LOOK, "whether the controller runs, and where")),
         Rule("", ("pods/log",), {"get": "reading the controller's log"}),
