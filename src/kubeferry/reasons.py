@@ -467,6 +467,24 @@ OF_OBJECTS = (
         "correct its `groupResource`, if it is not meant for another backup",
     ),
     Reason(
+        "RuleMatchesNothing",
+        "warning",
+        "`modifiers lint`: no object of the backup meets a rule",
+        "[explain](modifier-tools.md#explain) an object that should meet it",
+    ),
+    Reason(
+        "StrategicNotForVelero",
+        "note",
+        "`modifiers lint --velero`: Velero has no strategic patches for a kind",
+        "write `mergePatches` or `patches`, if Velero shall read the rules too",
+    ),
+    Reason(
+        "NotForVelero",
+        "note",
+        "`modifiers lint --velero`: the rules are of a version that Velero does not have",
+        "write `version: v1`, if Velero shall read the rules too",
+    ),
+    Reason(
         "ProtectedField",
         "error",
         "a rule changes a protected field; not created",

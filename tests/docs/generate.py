@@ -11,6 +11,7 @@ from kubeferry.api import crd, guard, restore, rights
 from kubeferry.api.definition import GROUP, VERSION, Definition
 from kubeferry.backup import related
 from kubeferry.backup.generated import GENERATED, Generated
+from kubeferry.cli import modifier_tests
 from kubeferry.cli.command import EXIT_CODES
 from kubeferry.cli.main import root
 from kubeferry.cli.plan_schema import schema
@@ -47,6 +48,11 @@ def commands_page() -> str:
 def modifier_schema(version: Version) -> str:
     """docs/schemas/modifier-v1.json and its like: what the rules of a version look like."""
     return f"{json.dumps(json_schema(version), indent=2)}\n"
+
+
+def modifier_tests_schema() -> str:
+    """docs/schemas/modifier-tests.json: what a file of tests for rules looks like."""
+    return f"{json.dumps(modifier_tests.schema(), indent=2)}\n"
 
 
 def plan_schema() -> str:

@@ -19,6 +19,7 @@ from kubeferry.api.restore import ApplicationRestore
 from kubeferry.backup.kinds import NEVER_KINDS
 from kubeferry.backup.policies import ACTIONS, CONDITIONS, parse_policies
 from kubeferry.backup.select import EXCLUDE_LABEL
+from kubeferry.cli.modifier_tests import Tests as ModifierTests
 from kubeferry.controller import phrases
 from kubeferry.controller.vaults import CREDENTIAL_SECRETS
 from kubeferry.durations import format_duration
@@ -80,6 +81,11 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
                 id=f"the schema of modifiers {version}",
             )
             for version in VERSIONS
+        ),
+        pytest.param(
+            "schemas/modifier-tests.json",
+            generate.modifier_tests_schema,
+            id="the schema of tests for modifiers",
         ),
         pytest.param("plan.schema.json", generate.plan_schema, id="the schema of a plan"),
     ],
@@ -295,7 +301,9 @@ def test_a_page_names_them_all(page: str, names: list[str]) -> None:
 def test_a_manifest_of_a_page_is_right(block: pages.Block) -> None:
     for found in codec.load_yaml_documents(block.text, place=f"line {block.number}"):
         assert isinstance(found, dict)
-        if found.get("kind") in KINDS:
+        if "tests" in found:
+            assert codec.convert(found, ModifierTests, place="page").tests
+        elif found.get("kind") in KINDS:
             read(found, KINDS[found["kind"]])
         elif found.get("kind") == "ConfigMap" and "volumePolicies" in str(found["data"]):
             assert parse_policies(found["data"], place="page").volumes

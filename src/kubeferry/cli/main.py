@@ -26,6 +26,9 @@ COMMANDS = {
     "restore": Lazy(
         "kubeferry.cli.restore:restore", "Plan a restore to see what it would change, then do it."
     ),
+    "modifiers": Lazy(
+        "kubeferry.cli.modifiers:modifiers", "Check, explain and test modifier rules."
+    ),
     "demo": Lazy("kubeferry.cli.demo:demo", "Watch a whole migration on this machine, no cluster."),
     "install": Lazy(
         "kubeferry.cli.install:install", "Print what a cluster needs, for kubectl apply -f -."
