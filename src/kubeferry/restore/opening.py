@@ -138,6 +138,7 @@ async def open_plan(
             hooks=request.hooks,
             status_kinds=status_kinds,
             policy=request.policy,
+            skips_privileged=request.parameters.skip_privileged,
             manager=request.field_manager,
             owners=_owners(request, spool, discovery, defined, later.kinds),
             later=later,

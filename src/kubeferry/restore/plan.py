@@ -72,6 +72,7 @@ class Planner:
     hooks: HookRules = field(default_factory=HookRules)
     status_kinds: frozenset[str] = frozenset()
     policy: Policy = "none"
+    skips_privileged: bool = False
     manager: str = ""
     owners: Owners | None = None
     later: ServedLater = field(default_factory=ServedLater)
@@ -82,7 +83,7 @@ class Planner:
     @property
     def homes(self) -> Homes:
         """What is kubeferry's and the cluster's own; ``roles`` are the survey's."""
-        return Homes(self.reserved, self.roles)
+        return Homes(self.reserved, self.roles, self.skips_privileged)
 
     def lose(self, definition: str, why: Note) -> None:
         """Notes that a definition was not restored: nor can be what it defines, unless the target

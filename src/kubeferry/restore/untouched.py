@@ -13,6 +13,7 @@ from kubeferry.api.rights import CONTROLLER, OPERATOR, RBAC, VIEWER
 from kubeferry.kube.names import RESERVED_NAMESPACES, Identity
 from kubeferry.kube.objects import Object, at, metadata
 from kubeferry.restore.waves import DEFINITIONS, NAMESPACES
+from kubeferry.transform.parameters.privileged import pod_verdict
 
 _CLAIMS, _VOLUMES = "persistentvolumeclaims", "persistentvolumes"
 _PRIORITIES = "priorityclasses.scheduling.k8s.io"
@@ -29,11 +30,14 @@ _EVERY_ACCOUNT = frozenset({"system:authenticated", "system:masters", "system:se
 @dataclass(frozen=True, slots=True)
 class Homes:
     """What is kubeferry's or the cluster's own: ``namespaces``, and the ``roles`` that bindings of
-    the target give to kubeferry's controller.
+    the target give to kubeferry's controller. Where ``skips_privileged``, what runs with privileges
+    is the administrators' own too: an update keeps what others wrote, so that an image without any
+    would get them.
     """
 
     namespaces: frozenset[str] = RESERVED_NAMESPACES
     roles: AbstractSet[Identity] = field(default_factory=frozenset)
+    skips_privileged: bool = False
 
 
 OURS = Homes()
@@ -61,7 +65,9 @@ def why_untouched(group_resource: str, live: Object, homes: Homes) -> str:
         return "it is kubeferry's own"
     if group_resource in ROLES or group_resource in BINDINGS:
         return _why_right(group_resource, name, live, homes)
-    return ""
+    judge = pod_verdict(group_resource) if homes.skips_privileged else None
+    verdict = judge(live) if judge is not None else None
+    return f"what is there {verdict.message}" if verdict is not None else ""
 
 
 def given_role(binding: Object, homes: Homes) -> Identity | None:

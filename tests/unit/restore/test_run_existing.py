@@ -21,6 +21,7 @@ from kubeferry.restore.request import RestoreRequest, RestoreResult
 from kubeferry.restore.run import run_restore
 from kubeferry.sandbox import Sandbox
 from kubeferry.settings import Settings
+from kubeferry.transform.parameters.table import Parameters
 from kubeferry.vault.locations import Location, open_store
 from tests.builders import Built, config_map, namespace, obj, pod
 from tests.unit.restore.test_run import MAPS, NOW, Ground, stored
@@ -182,6 +183,32 @@ async def test_an_update_changes_what_differs_and_keeps_what_others_wrote(
     assert [(one["pointer"], one["old"], one["new"]) for one in line["differences"]] == [
         ("/data/a", "2", "1")
     ]
+
+
+@pytest.mark.parametrize(
+    ("skip", "policy", "image"),
+    [
+        pytest.param(False, "update", "nginx:1", id="an administrator may"),
+        pytest.param(True, "update", "agent:1", id="nor by an update"),
+        pytest.param(True, "recreate", "agent:1", id="nor by making it anew"),
+    ],
+)
+async def test_an_image_gets_into_no_privileged_workload_where_privileges_are_left_out(
+    cluster: Cluster, skip: bool, policy: Policy, image: str
+) -> None:
+    """An update keeps what others wrote: what is archived without privileges would have them."""
+    main = {"name": "main", "image": "agent:1", "securityContext": {"privileged": True}}
+    template = {"spec": {"containers": [main]}}
+    await cluster.change(SETS, "web", {"spec": {"template": template}})
+    parameters = Parameters(skip_privileged=skip)
+    await cluster.restore(again(policy, parameters=parameters))
+    live = await cluster.get(SETS, "web")
+    (container,) = live["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == image
+    assert container["securityContext"]["privileged"]
+    assert cluster.told()["statefulsets.apps/web"] == (
+        ("skipped", "Differs") if skip else ("updated", "")
+    )
 
 
 async def test_the_values_of_a_secret_are_not_told(cluster: Cluster) -> None:
