@@ -126,6 +126,32 @@ class StatusKinds(Strict, kw_only=True, frozen=True):
     )
 
 
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", max_length=64)]
+"""In hexadecimal."""
+
+
+class PlanDigest(Strict, kw_only=True, frozen=True):
+    """The plan that was reviewed: a restore that would do anything else is refused before anything
+    is written. ``restore plan --out`` writes it.
+    """
+
+    archive: Annotated[Sha256, Meta(description="Of the backup's archive.")]
+    rules: Annotated[
+        Sha256, Meta(description="Of all that decides what is changed: this spec, the modifier.")
+    ]
+    target: Annotated[
+        Sha256, Meta(description="Of the API that the target serves, as far as it matters.")
+    ]
+    items: Annotated[
+        dict[str, Annotated[str, Meta(pattern="^[0-9]+:[0-9a-f]{64}$", max_length=96)]],
+        Meta(
+            max_length=2000,
+            description="Kind to how many objects of it there are and the SHA-256 of their actions "
+            "and changes.",
+        ),
+    ]
+
+
 class RestoreSpec(Strict, kw_only=True, frozen=True):
     """Which backup to restore, and what to change on the way."""
 
@@ -278,6 +304,7 @@ class RestoreSpec(Strict, kw_only=True, frozen=True):
             "else of the spec must be the same."
         ),
     ] = None
+    plan_digest: Annotated[PlanDigest | None, Meta(description=PlanDigest.__doc__)] = None
     wait_for_ready: Annotated[
         Duration | None,
         Meta(

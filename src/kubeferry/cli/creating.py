@@ -83,7 +83,11 @@ async def run(
             await check_vault(session, backup.metadata, backup.spec.storage_location)
         spec = manifest.body.get("spec")
         is_built = creation.type is ApplicationRestore and file is None
-        if is_built and isinstance(spec, dict) and not spec.get("retryOf"):
+        if (
+            is_built
+            and isinstance(spec, dict)
+            and not (spec.get("retryOf") or spec.get("planDigest"))
+        ):
             await leave_out_privileged(session, spec)
         created = await send(session, manifest, dry_run=ending.dry_run, output=ending.output)
         if ending.wait:

@@ -210,24 +210,26 @@ def json_lines(steps: Iterable[tuple[Step, Iterable[PlanItem]]], tally: Tally) -
     for step, items in tally.through(steps):
         for item in items:
             yield codec.encode(item_json(step, item)).decode()
-    yield codec.encode(
-        {
-            "type": "summary",
-            "objects": sum(tally.actions.values()),
-            "actions": {action: tally.actions[action] for action in _NAMES if action != _THERE},
-            "warnings": tally.warnings,
-            "errors": tally.errors,
-            "images": sorted(tally.images),
-            "hooks": tally.hooks,
-            "reasons": [
-                {"action": action, "reason": reason, "count": count}
-                for (action, reason), count in sorted(tally.reasons.items())
-            ],
-            "rules": [one._asdict() for one in tally.rule_counts],
-            "grants": dict(tally.grants),
-            "rollouts": tally.notes[ROLLOUT],
-        }
-    ).decode()
+    yield codec.encode({"type": "summary", **summary_json(tally)}).decode()
+
+
+def summary_json(tally: Tally) -> dict[str, Any]:
+    """What a plan comes to."""
+    return {
+        "objects": sum(tally.actions.values()),
+        "actions": {action: tally.actions[action] for action in _NAMES if action != _THERE},
+        "warnings": tally.warnings,
+        "errors": tally.errors,
+        "images": sorted(tally.images),
+        "hooks": tally.hooks,
+        "reasons": [
+            {"action": action, "reason": reason, "count": count}
+            for (action, reason), count in sorted(tally.reasons.items())
+        ],
+        "rules": [one._asdict() for one in tally.rule_counts],
+        "grants": dict(tally.grants),
+        "rollouts": tally.notes[ROLLOUT],
+    }
 
 
 def item_json(step: Step, item: PlanItem) -> dict[str, Any]:

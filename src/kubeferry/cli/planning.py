@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace as replace_struct
+
 from kubeferry.api.restore import ApplicationRestore
 from kubeferry.cli.administrator import without_privileged
 from kubeferry.cli.command import Flags, program
 from kubeferry.cli.creating import ordered
 from kubeferry.cli.live import ViewReporter, view
 from kubeferry.cli.manifests import load, placed, refuse_beside_file
-from kubeferry.cli.output import counted, emit, printable
+from kubeferry.cli.output import counted, emit, printable, say
 from kubeferry.cli.plan_diff import Live, diff_lines
 from kubeferry.cli.plan_images import image_lines
 from kubeferry.cli.plan_manifests import Steps, manifest_lines, write_manifests
@@ -28,14 +30,22 @@ from kubeferry.cli.plan_sources import (
     modifier_data,
     surroundings_of,
 )
-from kubeferry.cli.plan_summary import Tally, json_lines, plan_lines, summary_lines
+from kubeferry.cli.plan_summary import (
+    Tally,
+    json_lines,
+    plan_lines,
+    summary_json,
+    summary_lines,
+)
 from kubeferry.cli.plan_view import WIDTH, Look
 from kubeferry.cli.restore_words import rows, words_of
 from kubeferry.clock import utc_now
 from kubeferry.controller.resources import RESTORES
-from kubeferry.errors import TaskIncomplete
+from kubeferry.errors import InvalidInput, TaskIncomplete
 from kubeferry.kube.objects import Object
+from kubeferry.restore.digest import plan_digest
 from kubeferry.restore.opening import open_plan
+from kubeferry.restore.plan_file import write_plan
 from kubeferry.restore.prepare import prepare
 from kubeferry.transform.change import Note
 
@@ -51,6 +61,7 @@ class How:
     ``output`` is ``json`` (a line an object), ``yaml`` (the manifests), ``diff``, ``summary`` or
     empty: a tree for people. ``output_dir`` takes the manifests, each in a file. ``images`` shows
     nothing but images. ``object`` is ``KIND/NAME`` of what alone is shown, in ``namespaces``.
+    ``out`` takes the plan for ``restore create --plan``; ``name`` is the restore's.
     """
 
     output: str = ""
@@ -60,6 +71,8 @@ class How:
     show_secrets: bool = False
     object: str = ""
     namespaces: Sequence[str] = ()
+    out: Path | None = None
+    name: str = ""
 
     @property
     def is_for_all(self) -> bool:
@@ -82,7 +95,13 @@ async def plan(
     Returns the exit code: that of a restore which ended as the plan says, as far as it can tell.
     """
     tally = Tally()
-    body, restore = _asked(file, options, build)
+    body, restore = _asked(file, options, build, how.name or _UNNAMED)
+    if how.out is not None and sources.modifiers and restore.spec.resource_modifier is None:
+        raise InvalidInput(
+            "the restore follows rules of a ConfigMap, and names none",
+            place="spec.resourceModifier",
+            remedy="name the one that will hold them: --resource-modifier",
+        )
     modifier = modifier_data(sources.modifiers)
     async with AsyncExitStack() as stack:
         around = await stack.enter_async_context(surroundings_of(flags, sources))
@@ -124,6 +143,12 @@ async def plan(
         )
         if not _show_for_programs(steps, tally, how):
             _show_for_people(steps, tally, how, head, live=planner.spool.live)
+        if how.out is not None:
+            digest = await plan_digest(planner)
+            spelled = replace_struct(restore.metadata, namespace=where)
+            whole = replace_struct(restore, metadata=spelled)
+            write_plan(how.out, whole, digest, title=title, summary=summary_json(tally))
+            say(f"the plan is in {how.out}: restore create --plan {how.out} does just that")
         if how.is_for_all:
             emit(farewell(file, restore, full=how.full, sources=sources))
     return _exit_code(tally)
@@ -170,10 +195,13 @@ def _exit_code(tally: Tally) -> int:
 
 
 def _asked(
-    file: str | None, options: Mapping[str, Any], build: Callable[[str], ApplicationRestore]
+    file: str | None,
+    options: Mapping[str, Any],
+    build: Callable[[str], ApplicationRestore],
+    name: str,
 ) -> tuple[Object, ApplicationRestore]:
     if file is None:
-        restore = build(_UNNAMED)
+        restore = build(name)
         return ordered(restore), restore
     refuse_beside_file({f"--{key.replace('_', '-')}": value for key, value in options.items()})
     return load(file, ApplicationRestore)

@@ -25,13 +25,21 @@ def restore() -> None:
         "restore create shop-test --from-backup shop-1 --namespace-mapping shop=shop-test --wait",
         "restore create web-only --from-backup shop-1 --include-namespaces shop -l app=web --wait",
         "restore create -f 05-applicationrestore.yaml --wait",
+        "restore create shop-test --plan plan.json --wait",
     ),
 )
 @click.argument("name", required=False)
 @spec_options
+@click.option(
+    "--plan",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Do just what this file of 'restore plan --out' says, or nothing if that changed since.",
+)
 @create_options
 def create(
     name: str | None,
+    plan: Path | None,
     file: str | None,
     wait: bool,
     timeout: float | None,
@@ -44,16 +52,18 @@ def create(
 
     from kubeferry.api.restore import ApplicationRestore
     from kubeferry.cli import creating, waiting
+    from kubeferry.cli.restoring import planned
     from kubeferry.controller.resources import RESTORES
 
+    made = planned(plan, name, file=file, options=spec) if plan is not None else None
     asyncio.run(
         creating.run(
             creating.Creation(RESTORES, ApplicationRestore, waiting.wait_for_task),
             flags(),
             file=file,
-            name=name,
+            name=made.metadata.name if made is not None else name,
             options=spec,
-            build=lambda said: build(said, spec),
+            build=lambda said: made or build(said, spec),
             ending=creating.Ending(dry_run, output, wait, timeout),
         )
     )
@@ -84,6 +94,7 @@ def build(name: str, options: dict[str, Any]) -> "ApplicationRestore":
         "restore plan --offline nginx-backup.tar.gz --namespace-mapping default=default1",
         "restore plan --offline nginx-backup.tar.gz --target-api target.json -o yaml",
         "restore plan --from-backup shop-1 --namespace-mapping shop=shop-test --object deploy/web",
+        "restore plan -f 05-applicationrestore.yaml --out plan.json",
     ),
 )
 @spec_options
@@ -136,6 +147,15 @@ def build(name: str, options: dict[str, Any]) -> "ApplicationRestore":
     help="Write the manifests there, each into a file.",
 )
 @click.option("--show-secrets", is_flag=True, help="Write the Secrets' manifests, too.")
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep the plan: restore create --plan FILE does just that, or refuses.",
+)
+@click.option(
+    "--name", "task_name", metavar="NAME", default="", help="With --out: the restore's name."
+)
 @connection_options
 def plan(
     file: str | None,
@@ -150,6 +170,8 @@ def plan(
     output: str | None,
     output_dir: Path | None,
     show_secrets: bool,
+    out: Path | None,
+    task_name: str,
     **spec: Any,
 ) -> int:
     """Show what a restore would do, object by object, change by change, and why.
@@ -172,8 +194,20 @@ def plan(
         raise click.UsageError("--in-namespace goes with --object")
     if images and output not in (None, "json"):
         raise click.UsageError("--images is a list, or -o json")
+    if out is not None and one:
+        raise click.UsageError("--out takes the whole plan: leave --object out")
+    if task_name and (out is None or file):
+        raise click.UsageError("--name goes with --out; a manifest has a name")
     how = planning.How(
-        output or "", full, images, output_dir, show_secrets, one or "", in_namespace
+        output or "",
+        full,
+        images,
+        output_dir,
+        show_secrets,
+        one or "",
+        in_namespace,
+        out,
+        task_name,
     )
     return asyncio.run(
         planning.plan(

@@ -187,4 +187,6 @@ def rows(spec: RestoreSpec) -> Iterator[Row]:
         yield "appRestoreOnly", "true", ""
     if spec.resource_modifier is not None:
         yield "resourceModifier", spec.resource_modifier.name, ""
+    if spec.plan_digest is not None:
+        yield "planDigest", f"archive {spec.plan_digest.archive[:12]}", ""
     yield from (("hooks", one.name, "") for one in (spec.hooks.resources if spec.hooks else ()))

@@ -3,7 +3,8 @@ stand for; ``restore_words`` goes the way back.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,8 +13,34 @@ from kubeferry.cli.completion import names_of
 from kubeferry.cli.options import F
 from kubeferry.cli.selecting import TRUTH, scope_options, truth_option
 
+if TYPE_CHECKING:
+    from kubeferry.api.restore import ApplicationRestore
+
 _ACCESS_MODES = ("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod")
 _PROVIDERS = ("alibaba", "aws", "azure", "gcp", "on-prem", "openshift")
+
+
+def planned(
+    path: Path, name: str | None, *, file: str | None, options: Mapping[str, Any]
+) -> "ApplicationRestore":
+    """The restore of a plan's file, by another name if one is given.
+
+    Raises ``click.UsageError`` for options beside it, ``InvalidInput``.
+    """
+    from msgspec.structs import replace
+
+    from kubeferry.api.metadata import read
+    from kubeferry.api.restore import ApplicationRestore
+    from kubeferry.restore.plan_file import read_plan
+
+    said = [key for key, value in options.items() if value not in (None, "", (), {}, False)]
+    if file is not None or said:
+        other = "-f" if file is not None else f"--{said[0].replace('_', '-')}"
+        raise click.UsageError(f"{other} cannot be given beside --plan, which says everything")
+    restore = read(read_plan(path), ApplicationRestore)
+    if name is None:
+        return restore
+    return replace(restore, metadata=replace(restore.metadata, name=name))
 
 
 def spec_options(command: F) -> F:

@@ -141,6 +141,8 @@ async def open_plan(
             skips_privileged=request.parameters.skip_privileged,
             manager=request.field_manager,
             owners=_owners(request, spool, discovery, defined, later.kinds),
+            archive_digest=opened.read.digest,
+            rules_digest=request.rules_digest,
             later=later,
         )
         served = {one.group_resource for one in (*discovery.resources, *defined.values())}

@@ -75,6 +75,8 @@ class Planner:
     skips_privileged: bool = False
     manager: str = ""
     owners: Owners | None = None
+    archive_digest: str = ""
+    rules_digest: str = ""
     later: ServedLater = field(default_factory=ServedLater)
     lost: dict[str, Note] = field(default_factory=dict)
     added: set[Identity] = field(default_factory=set)

@@ -88,6 +88,8 @@ async def prepare(
         objects_only=spec.app_restore_only,
         modifiers=modifiers,
         modifier_digest=digest,
+        rules_digest=rules_digest(spec, digest, rows, priorities),
+        plan=spec.plan_digest,
         version_priorities=priorities,
         hooks=hooks,
         notes=tuple(notes),
@@ -96,6 +98,23 @@ async def prepare(
         keeps_owners=spec.owner_references == "Restore",
         retried=retried,
     )
+
+
+_UNRULED = ("planDigest", "retryOf")
+"""Fields of a spec that change nothing of what is done with an object."""
+
+
+def rules_digest(spec: RestoreSpec, modifier: str, rows: ImageRows, priorities: Priorities) -> str:
+    """SHA-256 of all that a person says of what is changed; ``modifier`` is that of its rules."""
+    said = codec.to_builtins(spec)
+    # What is not said is not counted: a field that a later version has changes nothing.
+    filled = {
+        key: value
+        for key, value in said.items()
+        if key not in _UNRULED and value not in (None, {}, [])
+    }
+    everything = [filled, modifier, rows.rows, priorities]
+    return hashlib.sha256(codec.encode_sorted(everything)).hexdigest()
 
 
 def _asked(client: Client | None, what: str) -> Client:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kubeferry.api.restore import PlanDigest
 from kubeferry.kube.names import RESERVED_NAMESPACES
 from kubeferry.report import Problem, ReasonCount
 from kubeferry.restore.existing import Policy
@@ -41,6 +42,8 @@ class RestoreRequest:
         objects_only: whether claims may stay empty (``appRestoreOnly``).
         modifiers: the compiled rules, None without any.
         modifier_digest: SHA-256 of the rules as they were read.
+        rules_digest: SHA-256 of all that decides what is changed, the modifier among it.
+        plan: the plan that was reviewed, None where none was.
         version_priorities: versions of kinds that are restored before others, where they can be.
         hooks: the compiled ``spec.hooks``.
         policy: what is done with objects that are there already.
@@ -67,6 +70,8 @@ class RestoreRequest:
     objects_only: bool = False
     modifiers: Modifiers | None = None
     modifier_digest: str = ""
+    rules_digest: str = ""
+    plan: PlanDigest | None = None
     version_priorities: Priorities = field(default_factory=dict)
     hooks: HookRules = field(default_factory=HookRules)
     policy: Policy = "none"

@@ -23,6 +23,7 @@ from kubeferry.logs import TaskLog
 from kubeferry.report import Findings, Problem, Reporter, Several, reason_counts
 from kubeferry.restore.apply import Applier, Result
 from kubeferry.restore.awaiting import wait_until_served
+from kubeferry.restore.digest import check_plan
 from kubeferry.restore.existing import Policy
 from kubeferry.restore.opening import open_plan
 from kubeferry.restore.plan import Planner
@@ -40,6 +41,7 @@ from kubeferry.settings import Settings
 from kubeferry.transform.pipeline import RESTORE_LABEL
 from kubeferry.vault.restores import (
     claim_restore_folder,
+    find_restore_folder,
     items_files,
     items_numbers,
     items_sink,
@@ -75,6 +77,10 @@ async def run_restore(
             reporter=several,
             clock=clock,
         ) as planner:
+            # What is ours before it is claimed was claimed by a run of this task that passed here.
+            known = request.plan and await find_restore_folder(store, request.name, request.uid)
+            is_begun = known is not None or request.retried is not None
+            await check_plan(request.plan, planner, is_begun=is_begun)
             folder = await claim_restore_folder(store, request.name, request.uid)
             numbers = await items_numbers(store, folder)
             journal = Journal(

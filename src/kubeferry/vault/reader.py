@@ -59,6 +59,7 @@ class ArchiveRead:
         objects: how many were handed on.
         size: bytes of the gzipped archive.
         is_verified: whether it was compared with checksums.
+        digest: SHA-256 of the gzipped archive, hexadecimal.
         notes: what a person should know: no checksums, entries passed over.
     """
 
@@ -67,6 +68,7 @@ class ArchiveRead:
     size: int
     is_verified: bool
     notes: tuple[str, ...] = ()
+    digest: str = ""
 
 
 def parse_path(path: str) -> EntryPath | None:
@@ -141,6 +143,7 @@ async def read_archive(
         size=reading.size,
         is_verified=found.sums is not None,
         notes=(*reading.notes(), *found.notes),
+        digest=reading.digest.hexdigest(),
     )
 
 

@@ -33,6 +33,11 @@ class ImageRows:
     def __init__(self, rows: Sequence[Row] = ()) -> None:
         self._rows = sorted(rows, key=lambda row: (-len(row.old), row.old, row.key))
 
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """All of them, the longest old name first."""
+        return tuple(self._rows)
+
     def __bool__(self) -> bool:
         return bool(self._rows)
 
