@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from kubeferry.kube.objects import POD_SPEC_PATHS, Object, at, labels
 from kubeferry.transform.parameters.pod_security import beyond_baseline
-from kubeferry.transform.parameters.privileged import LABEL_PREFIX
+from kubeferry.transform.parameters.privileged import LABEL_PREFIX, pod_path
 
 BINDING = "binding"
 ROLE = "role"
@@ -78,6 +78,9 @@ class Granted(NamedTuple):
 def grants(group_resource: str, obj: Object) -> list[Grant]:
     """What an object of a kind grants once it is written, nothing for most."""
     judge = _KINDS.get(group_resource)
+    if judge is None:
+        path = pod_path(group_resource)
+        judge = _pods(path) if path is not None else None
     return [] if judge is None else list(judge(obj))
 
 

@@ -239,6 +239,14 @@ POLICY = {"matchConstraints": {"resourceRules": [{"operations": ["*"], "resource
             id="a certificate",
         ),
         pytest.param(
+            "clonesets.apps.kruise.io",
+            obj("apps.kruise.io/v1alpha1/CloneSet", "shop/a").with_(
+                spec={"template": {"spec": {"hostPID": True}}}
+            ),
+            ("privilegedPod", "hostPID"),
+            id="a custom workload beyond baseline",
+        ),
+        pytest.param(
             "persistentvolumes",
             obj("v1/PersistentVolume", "root").with_(spec={"hostPath": {"path": "/"}}),
             ("nodeVolume", "hostPath /"),

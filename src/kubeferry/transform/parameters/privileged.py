@@ -8,10 +8,12 @@ the target's own rules are for it.
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import islice
 
 from kubeferry.kube.objects import POD_SPEC_PATHS, Object, at, labels
 from kubeferry.transform.change import Cause, Change, Note, removals
+from kubeferry.transform.modifiers.kinds import is_built_in
 from kubeferry.transform.parameters.pod_security import beyond_baseline
 
 NAME = "privilegedResources"
@@ -47,6 +49,7 @@ KINDS = frozenset(
 )
 """Kinds that are privileged whatever is in them."""
 
+_TEMPLATE = ("spec", "template", "spec")
 _POD_SPECS = {
     **POD_SPEC_PATHS,
     # Of a status that is restored too a StatefulSet makes pods by it.
@@ -63,9 +66,22 @@ def privileged_kind(obj: Object) -> Note:
     return Note(SKIPPED, "objects of this kind give rights, and privilegedResources is Skip")
 
 
+@lru_cache(1024)
+def pod_path(group_resource: str) -> tuple[str, ...] | None:
+    """Where objects of a kind have a pod spec, None if they have none.
+
+    Custom resources that make pods (CloneSets, Rollouts, DeploymentConfigs) have theirs where
+    workloads do, as far as they follow the custom.
+    """
+    path = _POD_SPECS.get(group_resource)
+    if path is None and "." in group_resource and not is_built_in(group_resource):
+        return _TEMPLATE
+    return path
+
+
 def pod_verdict(group_resource: str) -> Callable[[Object], Note | None] | None:
     """The verdict on the objects of a kind with a pod spec, None for other kinds."""
-    path = _POD_SPECS.get(group_resource)
+    path = pod_path(group_resource)
     if path is None:
         return None
 

@@ -31,6 +31,9 @@ def test_kinds_that_give_rights_are_left_out(kind: str) -> None:
         pytest.param(
             "controllerrevisions.apps", {"spec": {"template": {"spec": HOST}}}, id="a revision's"
         ),
+        pytest.param(
+            "clonesets.apps.kruise.io", {"template": {"spec": HOST}}, id="a custom resource's"
+        ),
     ],
 )
 def test_a_pod_beyond_the_baseline_is_left_out_whoever_makes_it(kind: str, spec: Any) -> None:
@@ -38,3 +41,8 @@ def test_a_pod_beyond_the_baseline_is_left_out_whoever_makes_it(kind: str, spec:
     outcome = SKIP({"metadata": {"name": "a", "namespace": "b"}, part: spec}, kind)
     assert outcome.skipped is not None
     assert "hostNetwork" in outcome.skipped.message
+
+
+def test_a_custom_resource_without_pods_is_not_judged() -> None:
+    obj = {"metadata": {"name": "a", "namespace": "b"}, "spec": {"template": {"hostNetwork": True}}}
+    assert SKIP(obj, "certificates.cert-manager.io").skipped is None
