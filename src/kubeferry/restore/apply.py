@@ -27,7 +27,7 @@ from kubeferry.errors import (
     first_error,
 )
 from kubeferry.kube.client import Client
-from kubeferry.kube.names import Resource
+from kubeferry.kube.names import Identity, Resource
 from kubeferry.kube.objects import Object, metadata
 from kubeferry.restore.definitions import served_resources
 from kubeferry.restore.existing import DIFFERS, Policy
@@ -176,6 +176,7 @@ class Applier:
         except ApiError as error:
             if self._held.take(item, error):
                 return None
+            await self._learn(item)
             return Result(item, "failed", refusal(error), differences=found)
         except InvalidInput as error:  # what modifiers made of it cannot be encoded
             return Result(item, "failed", Note("Malformed", error.problem))
@@ -185,19 +186,37 @@ class Applier:
         return replace(done, warnings=(*done.warnings, *await self._status(item)))
 
     async def _learn(self, item: PlanItem) -> None:
-        """Finds out the uid of an owner whose create's answer did not tell it."""
+        """Finds out the uid of an owner whose create's answer did not tell it.
+
+        What was to be made anew has another one by now, or was put back with another one.
+        """
         owners = self._owners
-        if owners is None or item.resource is None or not owners.is_needed(item.source):
+        if owners is None or not owners.is_needed(item.source):
             return
-        if not owners.uid(item.target):
-            live = await self._find(item, item.resource)
-            if live is not None:
-                owners.learn(item.target, codec.encode(live))
+        if item.action == "recreate" or not owners.is_known(item.target):
+            await self._look_up(owners, item.target, item.resource)
+
+    async def _look_up(self, owners: Owners, target: Identity, resource: Resource | None) -> None:
+        """Asks the target for the uid of an owner; nothing is known of it where it does not say."""
+        owners.forget(target)
+        if resource is None:
+            return
+        try:
+            live = await self._get(resource, target.name, target.namespace)
+        except ApiLost:
+            raise
+        except ApiError:
+            return  # what it owns tells that it has no owner
+        if live is not None and not metadata(live).get("deletionTimestamp"):
+            owners.learn(target, codec.encode(live))
 
     async def _write(self, item: PlanItem) -> Result:
         if item.resource is None or item.object is None:
             raise ValueError(f"{item.target} is no item to write")
         if item.pending and self._owners is not None:
+            for one in item.pending:
+                if not self._owners.is_known(one.owner):  # an earlier restore was through with it
+                    await self._look_up(self._owners, one.owner, one.resource)
             obj, left = self._owners.resolved(item.object, item.pending)
             done = await self._write(replace(item, object=obj, pending=()))
             return replace(done, warnings=(*done.warnings, *map(_unowned, left)))

@@ -7,8 +7,9 @@ of these the reference goes, as before. All else that names an owner which is re
   before everything that may belong to them, owners of owners first
 * what is owned by a workload (a Service of a Deployment, a Job of a CronJob) is created after it;
   not what the workload's pods may need before (waves 1 to 5): there the reference goes
-* what is owned by a kind that comes last (``served_later``) is created before it: the reference
-  goes, and a warning says so
+* what comes before its owner all the same (claims, what a kind of ``served_later`` owns, circles)
+  loses the reference, and a warning says so: an operator that saw its custom resource before the
+  claims would make empty ones
 
 An owner that is there already owns what is restored by its uid there. The index is on the spool's
 disk: memory does not grow with the owners.
@@ -25,7 +26,7 @@ from kubeferry.kube.discovery import Discovery
 from kubeferry.kube.names import Identity, Resource, split_api_version
 from kubeferry.kube.objects import Object, metadata
 from kubeferry.restore.spool import Spool, Spooled
-from kubeferry.restore.waves import NAMESPACES, OTHERS, OWNERS, rank
+from kubeferry.restore.waves import NAMESPACES, OTHERS, OWNERS, ROUNDS, rank
 from kubeferry.transform.automatic.upgrades.table import successor
 from kubeferry.transform.change import MISSING, Cause, Change, Note
 
@@ -74,6 +75,7 @@ class _Reference(msgspec.Struct, rename="camel"):
 
 class _Metadata(msgspec.Struct, rename="camel"):
     uid: str = ""
+    deletion_timestamp: str | None = None
     owner_references: list[_Reference] | None = None
 
 
@@ -89,11 +91,12 @@ _HEAD = codec.Decoder(_Head)
 @dataclass(frozen=True, slots=True)
 class Pending:
     """A reference whose owner is not there yet: the reference without uid, and the owner, by what
-    it is in the target.
+    it is in the target. ``resource`` is its kind there, None if that is not served yet.
     """
 
     reference: Object
     owner: Identity
+    resource: Resource | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,7 @@ class Owners:
         )
         place = rank(owner.group_resource)
         has_step = owner.group_resource not in _WORKLOADS | self._last
-        is_early = has_step and OWNERS <= place <= OTHERS
+        is_early = has_step and OWNERS <= place <= OTHERS and self._spool.has(owner)
         self._index.execute(
             "insert or ignore into owners values (?, ?, ?, 0, ?)", (*owner, is_early)
         )
@@ -240,12 +243,12 @@ class Owners:
             uid = self.uid(target)
             if uid:
                 known.append(reference | {"uid": uid})
-            elif owner.group_resource in self._last:
+            elif not self._is_in_time(owner, source):
                 text = f"{target}, which it belonged to, comes after it: it belongs to nobody"
                 lost.append(Note(MISSING_OWNER, text))
                 continue
             else:
-                pending.append(Pending(reference, target))
+                pending.append(Pending(reference, target, upgraded))
             told.append(reference | {"uid": uid or f"(the new uid of {target})"})
         if not told and not lost:
             return None
@@ -254,6 +257,33 @@ class Owners:
             made = {**obj, "metadata": {**obj["metadata"], "ownerReferences": known}}
         change = Change(POINTER, MISSING, told, CAUSE) if told else None
         return Linked(made, change, tuple(pending), tuple(lost))
+
+    def _is_in_time(self, owner: Identity, dependent: Identity) -> bool:
+        """Whether an owner is through with when what it owns is created."""
+        if not self._spool.has(owner):  # what is retried was through with it
+            return True
+        if owner.group_resource in self._last:
+            return False
+        if dependent.group_resource in self._last:
+            return True
+        above, depth = self._depth(owner), self._depth(dependent)
+        if above is not None:
+            after_all = rank(dependent.group_resource) >= OWNERS
+            return after_all if depth is None else above < depth
+        place = ROUNDS[rank(owner.group_resource)]
+        if depth is not None:
+            return place < ROUNDS[OWNERS]
+        if self.is_late(dependent):
+            return not self.is_late(owner)
+        return place < ROUNDS[rank(dependent.group_resource)]
+
+    def _depth(self, identity: Identity) -> int | None:
+        """In which of the steps before all else it is created, None if in none of them."""
+        query = (
+            "select depth from owners where kind = ? and namespace = ? and name = ? and is_early"
+        )
+        row = self._index.execute(query, identity).fetchone()
+        return None if row is None else int(row[0])
 
     def _target(self, owner: Identity) -> Identity:
         """What an owner is called in the target."""
@@ -277,21 +307,32 @@ class Owners:
         if uid:
             self._index.execute("insert or replace into uids values (?, ?, ?, ?)", (*target, uid))
 
+    def forget(self, target: Identity) -> None:
+        """Notes that there is no such object in the target: ``uid`` is empty until ``learn``."""
+        self._index.execute("insert or replace into uids values (?, ?, ?, '')", target)
+
+    def is_known(self, target: Identity) -> bool:
+        """Whether ``learn``, ``forget`` or what was there says what its uid is."""
+        return self._learned(target) is not None or self._spool.live(target) is not None
+
     def uid(self, target: Identity) -> str:
         """The uid of an owner in the target, by ``learn`` or by what was there; empty if neither
-        knows it.
+        knows it. What is being deleted owns nothing: all that it owned goes with it.
         """
-        query = "select uid from uids where kind = ? and namespace = ? and name = ?"
-        row = self._index.execute(query, target).fetchone()
-        if row is not None:
-            return str(row[0])
+        learned = self._learned(target)
+        if learned is not None:
+            return learned
         live = self._spool.live(target)
-        if live is None:
-            return ""
         try:
-            return _HEAD.decode(live).metadata.uid
+            about = _HEAD.decode(live).metadata if live is not None else _Metadata()
         except msgspec.DecodeError:
             return ""
+        return "" if about.deletion_timestamp else about.uid
+
+    def _learned(self, target: Identity) -> str | None:
+        query = "select uid from uids where kind = ? and namespace = ? and name = ?"
+        row = self._index.execute(query, target).fetchone()
+        return None if row is None else str(row[0])
 
     def resolved(
         self, obj: Object, pending: tuple[Pending, ...]
@@ -353,7 +394,7 @@ def _stays(owner: Identity, dependent: Identity) -> bool:
 
 def _is(spool: Spool, owner: Identity, uid: str) -> bool:
     """Whether the archive has just this owner: one of its name may have come after it."""
-    body = spool.get(owner)
+    body = spool.get(owner) or spool.forgotten(owner)
     try:
         return body is not None and _HEAD.decode(body).metadata.uid == uid
     except msgspec.DecodeError:

@@ -52,6 +52,10 @@ create table dropped (
   kind integer, namespace text, name text, offset integer not null, size integer not null,
   primary key (kind, namespace, name)
 ) without rowid;
+create table forgotten (
+  kind text, namespace text, name text, offset integer not null, size integer not null,
+  primary key (kind, namespace, name)
+) without rowid;
 create table live (
   kind text, namespace text, name text, offset integer not null, size integer not null,
   primary key (kind, namespace, name)
@@ -229,6 +233,11 @@ class Spool:
         rest = f"select namespace, name from hints where kind = ? and action not in ({marks})"
         for kind, number in self._kinds.items():
             self._index.execute(
+                "insert into forgotten select ?, namespace, name, offset, size from objects "
+                f"where kind = ? and (namespace, name) in ({rest})",
+                (kind, number, kind, *but),
+            )
+            self._index.execute(
                 f"delete from objects where kind = ? and (namespace, name) in ({rest})",
                 (number, kind, *but),
             )
@@ -238,6 +247,12 @@ class Spool:
         left = {row[0] for row in self._index.execute("select distinct kind from objects")}
         self._kinds = {name: number for name, number in self._kinds.items() if number in left}
         return told
+
+    def forgotten(self, identity: Identity) -> bytes | None:
+        """The JSON of an object that ``forget_hinted`` forgot, None if it is none of them."""
+        query = "select offset, size from forgotten where kind = ? and namespace = ? and name = ?"
+        row = self._index.execute(query, identity).fetchone()
+        return None if row is None else self._read(*row)
 
     def note_replaced(self, identity: Identity) -> None:
         """Notes an object in whose way an earlier run of the same task has deleted another one.

@@ -173,3 +173,75 @@ def test_an_owner_that_comes_last_and_is_there_already_keeps_what_it_owns(spool:
     assert linked is not None
     [reference] = linked.object["metadata"]["ownerReferences"]
     assert (reference["uid"], linked.lost) == ("new", ())
+
+
+def test_claims_come_before_their_owner_so_no_operator_makes_empty_ones(spool: Spool) -> None:
+    claim = obj("v1/PersistentVolumeClaim", "shop/data")
+    mine = of(claim, WIDGET)
+    owners = put(spool, persistentvolumeclaims=[mine], widgets__example__com=[WIDGET])
+    source = Identity("persistentvolumeclaims", "shop", "data")
+    linked = owners.link(source, mine, claim, DISCOVERY)
+    assert linked is not None
+    assert (linked.change, linked.pending) == (None, ())
+    assert [one.reason for one in linked.lost] == ["OwnerNotRestored"]
+
+
+def test_in_a_circle_only_who_comes_later_is_promised_an_owner(spool: Spool) -> None:
+    one, two = known(config_map("shop/one")), known(config_map("shop/two"))
+    made = {"one": of(one, two), "two": of(two, one)}
+    owners = put(spool, configmaps=list(made.values()))
+    for name, mine in made.items():
+        linked = owners.link(Identity(MAPS, "shop", name), mine, config_map("shop/x"), DISCOVERY)
+        assert linked is not None
+        assert bool(linked.pending) != bool(linked.lost)
+
+
+def test_what_a_workload_owns_of_the_same_step_is_promised_nothing(spool: Spool) -> None:
+    cron = known(obj("batch/v1/CronJob", "shop/nightly"))
+    job = of(obj("batch/v1/Job", "shop/nightly-1"), cron)
+    service = of(obj("v1/Service", "shop/nightly"), job)
+    owners = put(spool, cronjobs__batch=[cron], jobs__batch=[job], services=[service])
+    linked = owners.link(Identity("jobs.batch", "shop", "nightly-1"), job, job, DISCOVERY)
+    assert linked is not None
+    assert linked.pending
+    linked = owners.link(Identity("services", "shop", "nightly"), service, service, DISCOVERY)
+    assert linked is not None
+    assert linked.lost
+
+
+def test_what_is_being_deleted_owns_nothing(spool: Spool) -> None:
+    mine = of(config_map("shop/a"), WIDGET)
+    owners = put(spool, configmaps=[mine], widgets__example__com=[WIDGET])
+    blue = Identity(WIDGETS, "shop2", "blue")
+    going = obj("example.com/v1/Widget", "shop2/blue")
+    spool.add_live(blue, going.meta(uid="there", deletionTimestamp="2026-01-01T00:00:00Z").json)
+    assert owners.uid(blue) == ""
+
+
+def test_an_owner_that_went_has_no_uid_until_there_is_another(spool: Spool) -> None:
+    owners = put(
+        spool, configmaps=[of(config_map("shop/a"), WIDGET)], widgets__example__com=[WIDGET]
+    )
+    blue = Identity(WIDGETS, "shop2", "blue")
+    assert not owners.is_known(blue)
+    spool.add_live(blue, b'{"metadata": {"uid": "old"}}')
+    assert (owners.is_known(blue), owners.uid(blue)) == (True, "old")
+    owners.forget(blue)
+    assert (owners.is_known(blue), owners.uid(blue)) == (True, "")
+    owners.learn(blue, b'{"metadata": {"uid": "new"}}')
+    assert owners.uid(blue) == "new"
+
+
+def test_an_owner_that_an_earlier_restore_is_through_with_is_asked_for(spool: Spool) -> None:
+    mine, where = of(config_map("shop/a"), WIDGET), Identity(WIDGETS, "shop", "blue")
+    spool.add(where, WIDGET.json)
+    spool.add(Identity(MAPS, "shop", "a"), mine.json)
+    spool.hint(where, "created")
+    spool.hint(Identity(MAPS, "shop", "a"), "failed")
+    spool.forget_hinted({"failed"})
+    owners = find_owners(spool, namespaces={}, defined=DISCOVERY.for_kind)
+    assert steps(owners) == []
+    linked = owners.link(Identity(MAPS, "shop", "a"), mine, config_map("shop/a"), DISCOVERY)
+    assert linked is not None
+    [pending] = linked.pending
+    assert (pending.owner, pending.resource) == (where, RESOURCES[3])
