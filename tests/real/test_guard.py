@@ -12,6 +12,7 @@ import pytest
 
 from kubeferry import codec
 from kubeferry.api import guard
+from kubeferry.api.definition import GUARD
 from kubeferry.vault.metadata import BackupFacts, backup_document
 from tests.clusters import Cluster
 from tests.real.ferries import Site
@@ -213,8 +214,8 @@ SIDE_DOORS = {
         *("patch", "applicationrestore", "guard-r", "--subresource=status", "--type=merge", "-p"),
         '{"status":{"phase":"Completed"}}',
     ),
-    "the guard": ("delete", "validatingadmissionpolicy", f"{guard.PREFIX}restores"),
-    "the guard's binding": ("delete", "validatingadmissionpolicybinding", f"{guard.PREFIX}vaults"),
+    "the guard": ("delete", "validatingadmissionpolicy", f"{GUARD}restores"),
+    "the guard's binding": ("delete", "validatingadmissionpolicybinding", f"{GUARD}vaults"),
 }
 
 
@@ -236,7 +237,7 @@ def test_what_changes_nothing_guarded_is_not_judged(standing: Cluster) -> None:
 
 def test_the_policies_are_sound_to_the_server(guarded: Cluster) -> None:
     for one in guard.GUARDED:
-        found = guarded.get("validatingadmissionpolicy", f"{guard.PREFIX}{one.name}")
+        found = guarded.get("validatingadmissionpolicy", f"{GUARD}{one.name}")
         warnings = (found.get("status") or {}).get("typeChecking", {}).get("expressionWarnings")
         assert not warnings, warnings
 

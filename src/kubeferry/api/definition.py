@@ -10,6 +10,9 @@ VERSION = "v1beta1"
 API_VERSION = f"{GROUP}/{VERSION}"
 NAMESPACE = "csdr"
 """Where our resources live unless the controller's settings say otherwise."""
+ADMISSION = "admissionregistration.k8s.io"
+GUARD = "kubeferry-guard-"
+"""What the names of the guard's policies and of their bindings begin with (``guard``)."""
 
 NAME_LENGTH = 200
 """A longer name would not fit the names of its files: ``<name>-csi-volumesnapshotcontents.json.gz``

@@ -15,13 +15,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kubeferry.api.definition import GROUP
+from kubeferry.api.definition import ADMISSION, GROUP, GUARD
 from kubeferry.api.location import ANNOTATION
 from kubeferry.api.rights import CONTROLLER
 
-ADMISSION = "admissionregistration.k8s.io"
-PREFIX = "kubeferry-guard-"
-"""What the names of the policies and of their bindings begin with."""
 _ROLES = "authorizer.group('rbac.authorization.k8s.io').resource('clusterroles')"
 IS_ADMINISTRATOR = f"{_ROLES}.check('escalate').allowed() && {_ROLES}.check('bind').allowed()"
 _ASK = "ask whoever may escalate and bind cluster roles"
@@ -137,7 +134,7 @@ GUARDED = (
 def manifests(namespace: str) -> Iterator[Manifest]:
     """A policy and its binding for each guarded kind; ``namespace`` is kubeferry's."""
     for one in GUARDED:
-        name = f"{PREFIX}{one.name}"
+        name = f"{GUARD}{one.name}"
         yield _object("ValidatingAdmissionPolicy", name, _policy(one, namespace))
         spec = {"policyName": name, "validationActions": ["Deny"]}
         yield _object("ValidatingAdmissionPolicyBinding", name, spec)

@@ -1,8 +1,7 @@
 """Our custom resources and the few built-in kinds that the controller itself reads and writes."""
 
 from kubeferry.api import backup, location, restore
-from kubeferry.api.definition import GROUP, VERSION, Definition
-from kubeferry.api.guard import ADMISSION
+from kubeferry.api.definition import ADMISSION, GROUP, VERSION, Definition
 from kubeferry.kube.names import Resource
 
 

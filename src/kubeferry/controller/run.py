@@ -5,7 +5,7 @@ import logging
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from kubeferry.api import guard
+from kubeferry.api.definition import GUARD
 from kubeferry.clock import Clock, utc_now
 from kubeferry.controller.backup import BackupReconciler
 from kubeferry.controller.context import Context
@@ -148,7 +148,7 @@ async def _tell_unguarded(client: Client) -> None:
     """
     for resource in (POLICIES, POLICY_BINDINGS):
         try:
-            await client.get(resource, f"{guard.PREFIX}restores")
+            await client.get(resource, f"{GUARD}restores")
         except NotFound:
             _log.warning(
                 "the guard is not installed: whoever may write backups and restores can do what "

@@ -7,8 +7,7 @@ and the definitions that it works with.
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from kubeferry.api.guard import ADMISSION
-from kubeferry.api.guard import PREFIX as GUARD
+from kubeferry.api.definition import ADMISSION, GUARD
 from kubeferry.api.rights import CONTROLLER, OPERATOR, RBAC, VIEWER
 from kubeferry.kube.names import RESERVED_NAMESPACES, Identity
 from kubeferry.kube.objects import Object, at, metadata

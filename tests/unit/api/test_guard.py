@@ -1,7 +1,7 @@
 import pytest
 
 from kubeferry.api import crd, guard
-from kubeferry.api.definition import GROUP
+from kubeferry.api.definition import GROUP, GUARD
 from kubeferry.api.guard import GUARDED, IS_ADMINISTRATOR
 from kubeferry.api.rights import CONTROLLER
 
@@ -52,7 +52,7 @@ def test_only_the_controller_of_this_very_namespace_is_not_judged(name: str):
 
 
 def test_config_maps_of_other_namespaces_are_not_judged():
-    (at_home,) = [f"{guard.PREFIX}{one.name}" for one in GUARDED if one.at_home]
+    (at_home,) = [f"{GUARD}{one.name}" for one in GUARDED if one.at_home]
     selector = POLICIES[at_home]["matchConstraints"]["namespaceSelector"]
     assert selector == {"matchLabels": {"kubernetes.io/metadata.name": "home"}}
 

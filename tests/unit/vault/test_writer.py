@@ -246,6 +246,8 @@ async def test_what_a_writer_remembers_does_not_grow_with_namespaces(store: Stor
     assert after - before < 500_000
 
 
+_NAMESPACE = 63
+"""Characters of the longest namespace that there can be."""
 NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1)
 ENTRIES = st.builds(
     lambda resource, version, namespace, name, body, is_long: Entry(
@@ -255,7 +257,10 @@ ENTRIES = st.builds(
         ["pods", "statefulsets.apps", "things.a-group.with.a.rather.long.name.example"]
     ),
     st.sampled_from(["v1", "v1beta1"]),
-    st.one_of(st.just(""), NAMES.filter(lambda name: name not in (".", ".."))),
+    st.one_of(
+        st.just(""),
+        NAMES.filter(lambda name: name not in (".", "..") and len(name) <= _NAMESPACE),
+    ),
     NAMES,
     st.one_of(st.binary(max_size=2000), st.sampled_from([0, 511, 512, 513, 1024]).map(bytes)),
     st.booleans(),
