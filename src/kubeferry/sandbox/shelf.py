@@ -35,7 +35,9 @@ class Shelf:
             group, plural = definition["spec"]["group"], definition["spec"]["names"]["plural"]
         except (LookupError, TypeError, AttributeError, StopIteration, InvalidInput):
             return
-        self._kinds.replace(group, plural, kinds)
+        words = (group, plural, *(one.resource.version for one in kinds))
+        if all(isinstance(one, str) for one in words):
+            self._kinds.replace(group, plural, kinds)
 
     def put(self, identity: Identity, obj: Object, load: Callable[[], bytes]) -> None:
         """Puts an object there, which ``load`` reads whenever it is asked for.

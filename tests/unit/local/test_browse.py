@@ -115,10 +115,25 @@ async def test_custom_resources_are_read_with_their_definition_or_without(
         assert versions == ({"v1", "v1beta1"} if defined else {"v1beta1"})
 
 
-async def test_a_definition_that_is_none_hides_nothing(tmp_path: Path) -> None:
+def versioned(name: Any) -> Any:
+    """The spec of the shop's definition with versions of this name."""
+    spec = shop.definition()["spec"]
+    return spec | {"versions": [one | {"name": name} for one in spec["versions"]]}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param(["?"], id="no map"),
+        pytest.param(shop.definition()["spec"] | {"group": ["example.com"]}, id="a list as group"),
+        pytest.param(versioned(1), id="a number as version"),
+        pytest.param(versioned(None), id="no version"),
+    ],
+)
+async def test_a_definition_that_is_none_hides_nothing(tmp_path: Path, spec: Any) -> None:
     broken = obj("apiextensions.k8s.io/v1/CustomResourceDefinition", "widgets.example.com")
     saved = [
-        ("customresourcedefinitions.apiextensions.k8s.io", broken.with_(spec=["?"])),
+        ("customresourcedefinitions.apiextensions.k8s.io", broken.with_(spec=spec)),
         ("widgets.example.com", shop.widget()),
     ]
     async with opened(saved, tmp_path) as client:
