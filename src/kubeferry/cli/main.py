@@ -27,7 +27,7 @@ COMMANDS = {
         "kubeferry.cli.restore:restore", "Plan a restore to see what it would change, then do it."
     ),
     "modifiers": Lazy(
-        "kubeferry.cli.modifiers:modifiers", "Check, explain and test modifier rules."
+        "kubeferry.cli.modifiers:modifiers", "Check, explain, test and record modifier rules."
     ),
     "demo": Lazy("kubeferry.cli.demo:demo", "Watch a whole migration on this machine, no cluster."),
     "install": Lazy(

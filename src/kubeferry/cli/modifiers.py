@@ -155,6 +155,42 @@ def test_rules(rules: Path, tests: Path, **options: Any) -> int:
 
 @modifiers.command(
     cls=Command,
+    examples=(
+        "modifiers record sts/web --from-backup shop-1",
+        "modifiers record sts/web -f restore.yaml --append rules.yaml",
+    ),
+)
+@click.argument("one", metavar="KIND/NAME")
+@names_option("--in-namespace", metavar="A,B", help="Only in these namespaces.")
+@click.option("--modifiers", "rules", metavar="FILE", type=_PATH, help="Rules that act before.")
+@click.option(
+    "--append", metavar="FILE", type=_PATH, help="Write the rule behind these, new or not."
+)
+@trial_options
+def record(
+    one: str,
+    in_namespace: tuple[str, ...],
+    rules: Path | None,
+    append: Path | None,
+    **options: Any,
+) -> int:
+    """Edit an object as it would be restored, and get the rule that makes the same edit.
+
+    The editor is KUBE_EDITOR's or EDITOR's. A workload's pods in the backup get a rule of their
+    own. The rule is tried before it is printed.
+    """
+    import asyncio
+
+    from kubeferry.cli import modifier_record
+
+    said = trial(options, rules)
+    return asyncio.run(
+        modifier_record.record(flags(), said, text=one, namespaces=in_namespace, append=append)
+    )
+
+
+@modifiers.command(
+    cls=Command,
     examples=("modifiers schema v2 > modifier-v2.json", "modifiers schema tests"),
 )
 @click.argument("which", metavar="v1|v2|tests", type=click.Choice(["v1", "v2", "tests"]))
