@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kubeferry import codec
 from kubeferry.errors import (
     AlreadyExists,
     ApiError,
@@ -24,7 +26,10 @@ from kubeferry.kube.names import Identity, Resource
 from kubeferry.kube.objects import Object
 from kubeferry.restore.apply import Applier, Result
 from kubeferry.restore.heirs import Owner
-from kubeferry.restore.plan_item import Action, PlanItem
+from kubeferry.restore.owners import Owners, Pending, find_owners
+from kubeferry.restore.plan_item import Action, PlanItem, judge_item
+from kubeferry.restore.spool import Spool
+from kubeferry.restore.untouched import OURS
 from kubeferry.sandbox import Sandbox
 from kubeferry.transform.change import Note
 from tests.builders import Built, config_map, namespace, obj, pod
@@ -482,3 +487,76 @@ async def test_a_webhook_whose_service_is_restored_too_is_waited_for(
 async def test_a_webhook_that_the_restore_does_not_bring_is_told_at_once(client: Seam) -> None:
     client.before = raising(DOWN, times=1)
     assert await applied(client, map_item("a")) == {"a": ("failed", "WebhookUnreachable")}
+
+
+async def owner_made_anew(client: Seam, spool: Spool) -> tuple[Owners, Identity, PlanItem, str]:
+    """A sealed ConfigMap that owns another one, to be made anew over what is there; its uid."""
+    old = config_map("default/above", k="old").with_(immutable=True)
+    await client.create(MAPS, old, namespace="default", field_manager="somebody")
+    live = await client.get(MAPS, "above", namespace="default")
+    above = Identity("configmaps", "default", "above")
+    archived = config_map("default/above", k="new").with_(immutable=True).meta(uid="1")
+    named = {"apiVersion": "v1", "kind": "ConfigMap", "name": "above", "uid": "1"}
+    below = config_map("default/below").meta(ownerReferences=[named])
+    spool.add(above, archived.json)
+    spool.add(Identity("configmaps", "default", "below"), below.json)
+    spool.add_live(above, codec.encode(live))
+    owners = find_owners(spool, namespaces={}, defined=lambda *key: MAPS)
+    ours = config_map("default/above", k="new").with_(immutable=True)
+    planned = replace(item(MAPS, ours), archived=archived)
+    verdict = judge_item(planned, live, policy="recreate", manager=MANAGER, homes=OURS)
+    assert verdict.action == "recreate"
+    planned = replace(planned, action="recreate", present=verdict)
+    return owners, above, planned, str(live["metadata"]["uid"])
+
+
+@pytest.mark.parametrize("is_taken", [True, False], ids=["made anew", "put back"])
+async def test_an_owner_in_another_s_place_owns_by_its_own_uid(
+    client: Seam, tmp_path: Path, is_taken: bool
+) -> None:
+    with Spool(parent=tmp_path) as spool:
+        owners, above, planned, before = await owner_made_anew(client, spool)
+        assert owners.uid(above) == before
+        begun = client.creates
+
+        async def refuse(resource: Resource, body: Object) -> None:
+            if not is_taken and client.creates == begun + 2:  # after the dry run
+                raise Invalid("no")
+
+        async def keep(item: PlanItem, live: Object) -> str:
+            return "a copy"
+
+        client.before, results = refuse, Results()
+        applier = Applier(
+            client,
+            field_manager=MANAGER,
+            on_result=results,
+            keep=keep,
+            policy="recreate",
+            owners=owners,
+        )
+        await applier.run([planned])
+        assert results.by_name["above"][0] == ("recreated" if is_taken else "failed")
+        live = await client.get(MAPS, "above", namespace="default")
+        assert live["metadata"]["uid"] != before
+        assert owners.uid(above) == live["metadata"]["uid"]
+
+
+async def test_an_owner_that_is_not_there_is_asked_for_once(client: Seam, tmp_path: Path) -> None:
+    with Spool(parent=tmp_path) as spool:
+        owners = find_owners(spool, namespaces={}, defined=lambda *key: MAPS)
+        gone = Pending({}, Identity("configmaps", "default", "gone"), MAPS)
+        items = [replace(map_item(name), pending=(gone,)) for name in ("a", "b", "c")]
+        told: list[Result] = []
+
+        async def record(result: Result) -> None:
+            told.append(result)
+
+        applier = Applier(
+            client, field_manager=MANAGER, on_result=record, keep=no_copy, owners=owners, workers=1
+        )
+        await applier.run(items)
+    assert client.gets == 1
+    assert [[one.reason for one in result.warnings] for result in told] == [
+        ["OwnerNotRestored"]
+    ] * 3
