@@ -26,6 +26,7 @@ COMMANDS = {
     "restore": Lazy(
         "kubeferry.cli.restore:restore", "Plan a restore to see what it would change, then do it."
     ),
+    "why": Lazy("kubeferry.cli.asking:why", "Tell which fields of an object a restore changed."),
     "modifiers": Lazy(
         "kubeferry.cli.modifiers:modifiers", "Check, explain, test and record modifier rules."
     ),
