@@ -45,6 +45,15 @@ def test_a_rule_that_meets_nothing_is_found(tmp_path: Path) -> None:
     ]
 
 
+def test_a_kind_that_nobody_has_is_found_with_what_was_meant(tmp_path: Path) -> None:
+    kind = "volumesnapshotclass.snapshot.storage.k8s.io"
+    patch = {"operation": "replace", "path": "/driver", "value": "a"}
+    done = ferry("lint", rules(tmp_path, patch, kind=kind), *ARCHIVE)
+    assert done.exit_code == 1, done.output
+    assert "! RuleKindUnknown: " in done.stdout
+    assert "did you mean volumesnapshotclasses.snapshot.storage.k8s.io?" in done.stdout
+
+
 def test_a_rule_that_fails_is_found_with_its_object(tmp_path: Path) -> None:
     done = ferry("lint", rules(tmp_path, {"operation": "remove", "path": "/spec/none"}), *ARCHIVE)
     assert done.exit_code == 1, done.output
