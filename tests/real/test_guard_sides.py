@@ -3,13 +3,16 @@ with every subresource, and all of the ConfigMaps, in kubeferry's namespace.
 """
 
 import json
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.clusters import Cluster
+from tests.clusters import Cluster, write_private
 from tests.real.ferries import Site
+from tests.sites import PROGRAM
 from tests.waiting import until
 
 pytestmark = pytest.mark.real
@@ -207,6 +210,66 @@ def test_who_may_act_in_the_controllers_name_is_what_the_page_of_security_says(
     for verb, what in (("impersonate", "serviceaccounts/kubeferry-controller"), ("create", "pods")):
         done = cluster.run("auth", "can-i", verb, what, "-n", HOME, f"--as={person}")
         assert done.stdout.strip() == answer, (verb, what, done.stderr)
+
+
+@pytest.fixture
+def as_operator(
+    cluster: Cluster, tmp_path: Path
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The program as an operator runs it."""
+    config = json.loads(cluster.kubeconfig.read_text())
+    config["users"][0]["user"] |= {"as": OPERATOR, "as-groups": ["system:authenticated"]}
+    kubeconfig = write_private(tmp_path / "operator.kubeconfig", json.dumps(config))
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [PROGRAM, *words, f"--kubeconfig={kubeconfig}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def test_an_operators_restore_leaves_privileges_out_and_says_so(
+    cluster: Cluster, as_operator: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    done = as_operator("restore", "create", "sides-cli", "--from-backup", "sides-none")
+    assert done.returncode == 0, done.stderr
+    assert "privilegedResources: Skip, for you may not escalate" in done.stderr
+    made = cluster.get("applicationrestore", "sides-cli", "-n", HOME)
+    cluster.kubectl("delete", "applicationrestore", "sides-cli", "-n", HOME)
+    assert made["spec"]["privilegedResources"] == "Skip"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        pytest.param(
+            ("restore", "create", "x", "--from-backup=y", "--privileged-resources=Restore"),
+            "write privilegedResources: Skip",
+            id="privileges",
+        ),
+        pytest.param(
+            ("restore", "create", "x", "--from-backup=y", "--resource-modifier=z"),
+            "leave spec.resourceModifier out",
+            id="a modifier",
+        ),
+        pytest.param(
+            ("vault", "create", "x", "--provider=aws", "--bucket=guarded", "--region=eu-west-1"),
+            "ask whoever may escalate and bind cluster roles",
+            id="a vault",
+        ),
+    ],
+)
+def test_what_is_for_administrators_the_program_refuses_with_what_to_do(
+    as_operator: Callable[..., subprocess.CompletedProcess[str]], words: tuple[str, ...], said: str
+) -> None:
+    done = as_operator(*words)
+    assert done.returncode != 0
+    assert said in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_nodes_certificate_would_be_approved_for_the_controller(cluster: Cluster) -> None:

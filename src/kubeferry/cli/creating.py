@@ -83,8 +83,10 @@ async def run(
             await check_vault(session, backup.metadata, backup.spec.storage_location)
         spec = manifest.body.get("spec")
         is_built = creation.type is ApplicationRestore and file is None
+        is_said = bool(options.get("privileged_resources"))
         if (
             is_built
+            and not is_said
             and isinstance(spec, dict)
             and not (spec.get("retryOf") or spec.get("planDigest"))
         ):
