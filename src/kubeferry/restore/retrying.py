@@ -139,8 +139,11 @@ async def keep_undone(
             remedy="create a new restore",
         )
     folder = await find_restore_folder(store, retried.name, retried.uid)
-    if folder is None:  # it wrote nothing
-        return ()
+    if folder is None:
+        if retried.undone is None:  # it wrote nothing
+            return ()
+        text = f"the journal of restore {retried.name!r} is not in the vault any more"
+        return (Note(UNPROVEN, f"{text}: everything is done again"),)
     notes: list[Note] = []
     async for file in items_files(store, folder, uid=retried.uid):
         if file.proof == "missing":

@@ -79,6 +79,12 @@ async def test_a_restore_that_wrote_nothing_is_done_again_whole(
     assert await left(store, tmp_path, "a", "b") == (["a", "b"], ())
 
 
+async def test_that_the_journal_is_gone_is_told(store: Store, tmp_path: Path) -> None:
+    names, notes = await left(store, tmp_path, "a", "b", undone=1)
+    assert names == ["a", "b"]
+    assert [one.reason for one in notes] == ["JournalUnproven"]
+
+
 async def test_nothing_to_be_done_again_is_no_success(store: Store, tmp_path: Path) -> None:
     await wrote(store, a="created")
     with pytest.raises(InvalidInput, match="wrote every object"):
