@@ -202,7 +202,7 @@ class Owners:
         if not self._has_any:
             return
         query = "select distinct kind, namespace, name from links order by kind, namespace, name"
-        for row in self._index.execute(query).fetchall():
+        for row in self._index.execute(query):  # of as many as the archive has
             identity = Identity(*row)
             if self.is_late(identity) and not self.is_early(identity):
                 body = self._spool.get(identity)

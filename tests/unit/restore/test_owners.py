@@ -1,5 +1,6 @@
 """Who owns what, found in a spool: owners first, what workloads adopt left to them."""
 
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -245,3 +246,16 @@ def test_an_owner_that_an_earlier_restore_is_through_with_is_asked_for(spool: Sp
     assert linked is not None
     [pending] = linked.pending
     assert (pending.owner, pending.resource) == (where, RESOURCES[3])
+
+
+def test_memory_does_not_grow_with_what_is_owned(spool: Spool) -> None:
+    owners = Owners(spool, {})
+    for number in range(20_000):
+        green = Identity(WIDGETS, "shop", f"green-{number:05d}")
+        owners.add(Identity("services", "shop", f"mine-{number:05d}"), 0, green)
+    tracemalloc.start()
+    try:
+        assert not owners.has_late
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
