@@ -78,8 +78,8 @@ async def run_restore(
             clock=clock,
         ) as planner:
             # What is ours before it is claimed was claimed by a run of this task that passed here.
-            known = request.plan and await find_restore_folder(store, request.name, request.uid)
-            is_begun = known is not None or request.retried is not None
+            # So with a restore that is retried: one that was refused for its plan has no folder.
+            is_begun = request.plan is not None and await _has_begun(request, store)
             await check_plan(request.plan, planner, is_begun=is_begun)
             folder = await claim_restore_folder(store, request.name, request.uid)
             numbers = await items_numbers(store, folder)
@@ -156,6 +156,17 @@ async def run_restore(
         rollouts=tuple(recorder.notes),
         rules=recorder.rules.counts(request.modifiers),
     )
+
+
+async def _has_begun(request: RestoreRequest, store: Store) -> bool:
+    """Whether the restore, or the one that it does again in part, has got past its plan."""
+    tasks = [(request.name, request.uid)]
+    if request.retried is not None:
+        tasks.append((request.retried.name, request.retried.uid))
+    for name, uid in tasks:
+        if await find_restore_folder(store, name, uid) is not None:
+            return True
+    return False
 
 
 async def _apply(

@@ -16,6 +16,7 @@ from kubeferry.report import Silent
 from kubeferry.restore.digest import plan_digest
 from kubeferry.restore.opening import open_plan
 from kubeferry.restore.request import RestoreRequest
+from kubeferry.restore.retrying import Retried
 from kubeferry.restore.target import LiveTarget
 from kubeferry.sandbox import Sandbox
 from kubeferry.settings import Settings
@@ -124,6 +125,19 @@ async def test_the_part_that_differs_is_told(ground: Ground, part: str, told: st
     digest = changed(await planned(ground), **{part: "b" * 64})
     with pytest.raises(InvalidInput, match=told):
         await ground.run(replace(REQUEST, plan=digest))
+    assert not (ground.root / "bucket" / "restores").exists()
+
+
+async def test_a_retry_of_what_was_refused_for_its_plan_is_refused_too(ground: Ground) -> None:
+    digest = await planned(ground)
+    await write(ground, config_map("shop1/a", key="another"))
+    first = replace(REQUEST, plan=digest)
+    with pytest.raises(InvalidInput):
+        await ground.run(first)
+    earlier = Retried(name="back", uid="task-1", family="back", begun=NOW, undone=None)
+    again = replace(first, name="back-retry-1", uid="task-2", retried=earlier)
+    with pytest.raises(InvalidInput, match="what would be done is not what was planned"):
+        await ground.run(again)
     assert not (ground.root / "bucket" / "restores").exists()
 
 
