@@ -91,9 +91,26 @@ async def test_every_parameter_arrives(client: Client) -> None:
 async def test_nothing_said_changes_nothing(client: Client) -> None:
     request = await prepared(client)
     assert request == RestoreRequest(
-        name="r", uid="u", backup="b", reserved=request.reserved, images=request.images
+        name="r",
+        uid="u",
+        backup="b",
+        reserved=request.reserved,
+        images=request.images,
+        rules_digest=request.rules_digest,
     )
     assert not request.images
+
+
+async def test_the_rules_digest_is_that_of_what_is_said(client: Client) -> None:
+    said = {"storageClassMapping": {"slow": "fast"}}
+    first = (await prepared(client, **said)).rules_digest
+    assert (await prepared(client, **said)).rules_digest == first
+    assert (await prepared(client)).rules_digest != first
+    parts = {"archive": "a" * 64, "rules": "b" * 64, "target": "c" * 64, "items": {}}
+    planned = await prepared(client, **said, planDigest=parts)
+    assert planned.rules_digest == first
+    assert planned.plan is not None
+    assert planned.plan.archive == "a" * 64
 
 
 @pytest.mark.parametrize(
