@@ -26,6 +26,7 @@ from kubeferry.controller.resources import RESTORES
 from kubeferry.errors import InvalidInput
 from kubeferry.kube.names import Identity
 from kubeferry.local.browse import Shown, browse
+from kubeferry.restore.archive import limits_for
 from kubeferry.restore.opening import open_plan
 from kubeferry.restore.plan import Planner
 from kubeferry.restore.prepare import prepare
@@ -89,7 +90,8 @@ async def _shown(
     spool = stack.enter_context(Spool(parent=settings.spool_dir, limit=settings.spool_limit))
     with view(f"backup {name}") as shown:
         shown.update("reading the archive", 0, None)
-        read = await read_archive(opened.store, name, spool=spool.add)
+        limits = limits_for(spool)
+        read = await read_archive(opened.store, name, spool=spool.add, limits=limits)
     for note in read.notes:
         say(f"warning: {note}")
     return _as_saved(spool, how)

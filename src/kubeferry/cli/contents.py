@@ -20,9 +20,14 @@ from kubeferry.errors import ArchiveDamaged, InvalidInput, ObjectMissing
 from kubeferry.kube.names import Identity
 from kubeferry.kube.near_names import did_you_mean
 from kubeferry.kube.objects import Object
+from kubeferry.restore.archive import limits_for
 from kubeferry.restore.spool import Spool
 from kubeferry.vault.inventory import Inventory
 from kubeferry.vault.reader import ArchiveRead, read_archive
+from kubeferry.vault.tarstream import Limits
+
+_LISTED = Limits(total=64 << 30, remedy="it holds more than any list of it is worth: a bomb")
+"""Of an archive whose objects are listed and not kept, a minute or two to unpack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,11 @@ async def _show_list(opened: Opened, name: str, words: Sequence[KindWord], how: 
         with view(f"contents of {name}") as shown:
             shown.update("reading the archive", 0, None)
             read = await read_archive(
-                opened.store, name, spool=inventory.add, versions=inventory.add_version
+                opened.store,
+                name,
+                spool=inventory.add,
+                versions=inventory.add_version,
+                limits=_LISTED,
             )
         _warn(read)
         idle = narrow(inventory, words, how.namespaces)
@@ -155,7 +164,8 @@ async def _show_objects(
 
         with view(f"contents of {name}") as shown:
             shown.update("reading the archive", 0, None)
-            read = await read_archive(opened.store, name, spool=keep)
+            limits = limits_for(spool)
+            read = await read_archive(opened.store, name, spool=keep, limits=limits)
         _warn(read)
         found = find(spool, wanted, backup=name)
         hidden: list[Identity] = []

@@ -22,6 +22,7 @@ from kubeferry.clock import timestamp
 from kubeferry.errors import ApiError, InvalidInput
 from kubeferry.kube.near_names import did_you_mean
 from kubeferry.report import Problem, Reporter
+from kubeferry.restore.archive import limits_for
 from kubeferry.restore.spool import Spool
 from kubeferry.vault.metadata import BackupFacts
 from kubeferry.vault.reader import read_archive
@@ -179,7 +180,8 @@ async def _read(
     reporter.phase(f"reading {name}")
     place = f"backup {name}"
     async with vault_of_backup(session, name, vault=vault) as opened:
-        read = await read_archive(opened.store, name, spool=spool.add)
+        limits = limits_for(spool)
+        read = await read_archive(opened.store, name, spool=spool.add, limits=limits)
         facts = read.facts
         results = await load_side_file(opened.store, name, "results.gz")
     for note in read.notes:

@@ -92,8 +92,8 @@ def _selecting() -> list[Callable[[Any], Any]]:
         click.option(
             "--privileged-resources",
             type=click.Choice(["Restore", "Skip"]),
-            help="Skip: leave out what gives rights over the cluster. If not given Restore, and Skip "
-            "for who is no administrator.",
+            help="Skip: leave out what gives rights over the cluster. If not given Restore, and "
+            "Skip for who is no administrator.",
         ),
         click.option(
             "--owner-references",

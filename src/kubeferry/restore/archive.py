@@ -59,7 +59,7 @@ async def open_archive(
     """
     verified = await load_verified(store, name)
     check_restorable(verified.facts, now=now)
-    versions, limits = Versions(spool, discovery, priorities), _limits(spool)
+    versions, limits = Versions(spool, discovery, priorities), limits_for(spool)
     read = await read_archive(
         store,
         name,
@@ -78,8 +78,8 @@ async def open_archive(
     return Opened(read, data.restored_volumes, data.claims, notes)
 
 
-def _limits(spool: Spool) -> Limits:
-    """A bomb may be in what nobody keeps too."""
+def limits_for(spool: Spool) -> Limits:
+    """What an archive may hold that is read into a spool: a bomb may be in what nobody keeps."""
     return Limits(
         total=min(Limits().total, _COPIES * spool.room.left() + _SLACK),
         remedy="it holds far more than its objects, or KUBEFERRY_SPOOL_LIMIT and the free space "

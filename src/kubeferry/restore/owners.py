@@ -209,6 +209,10 @@ class Owners:
                 if body is not None:
                     yield Spooled(identity, body)
 
+    def gives_back(self, dependent: Identity) -> bool:
+        """Whether an object of the archive gets an owner back."""
+        return self._has_any and bool(self._links(dependent))
+
     def _links(self, dependent: Identity) -> list[tuple[int, Identity]]:
         query = (
             "select number, owner_kind, owner_namespace, owner_name from links "

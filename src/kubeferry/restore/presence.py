@@ -6,8 +6,9 @@ the last wave, each kind that was written is listed once by the restore's label,
 what is missing is asked for by its name. What is gone although nothing should have taken it is an
 error, ``Gone``.
 
-What belongs to a controller is that controller's to delete: pods of a workload, ReplicaSets of a
-Deployment, Jobs of a CronJob. So is what says itself when it goes: Jobs with a time to live.
+What belongs to a workload of Kubernetes is its to delete: pods, ReplicaSets of a Deployment, Jobs
+of a CronJob. So is what says itself when it goes: Jobs with a time to live. What got its owner back
+that is something else may have been tidied up by that: it is gone with a warning.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from kubeferry import codec
 from kubeferry.errors import ApiError, ApiLost, FerryError, NotFound, first_error
 from kubeferry.journal import Item
 from kubeferry.kube.client import Client
-from kubeferry.kube.names import Identity, Resource
+from kubeferry.kube.names import Identity, Resource, split_api_version
 from kubeferry.kube.objects import Object, at
 from kubeferry.report import Problem, Reporter
 from kubeferry.restore.heirs import controller_of
@@ -37,6 +38,16 @@ AT_ONCE = 4
 """Kinds that are listed at a time."""
 ASKED = 16
 """Objects of a kind that are asked for at a time."""
+_MADE_ANEW = frozenset({"pods", "replicasets.apps", "jobs.batch", "controllerrevisions.apps"})
+"""Of these whoever controls them makes as many as it needs, custom resources too."""
+_CONTROLLERS = frozenset(
+    {
+        *(("apps", kind) for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")),
+        *(("batch", kind) for kind in ("Job", "CronJob")),
+        *(("", kind) for kind in ("ReplicationController", "Service", "Node")),
+    }
+)
+"""Kubernetes' own, by group and kind; Services have EndpointSlices."""
 _TIMES_TO_LIVE = ("ttlSecondsAfterFinished", "ttlStrategy")
 """Fields of a spec by which an object says when it goes."""
 
@@ -57,7 +68,8 @@ _HEAD = codec.Decoder(_Head)
 class Missing(NamedTuple):
     """An object that was written and is not there.
 
-    ``kind`` is ``apps/v1/Deployment``, ``action`` what was told of it.
+    ``kind`` is ``apps/v1/Deployment``, ``action`` what was told of it; ``is_tidied`` whether an
+    owner that it got back may have taken it.
     """
 
     source: Identity
@@ -65,6 +77,7 @@ class Missing(NamedTuple):
     kind: str
     action: str
     why: Note
+    is_tidied: bool = False
 
 
 async def verify(
@@ -97,6 +110,10 @@ async def verify(
         reporter.problem(Problem("warning", UNVERIFIED, text))
     for one in looks:
         for lost in one.result():
+            if lost.is_tidied:
+                namespace, subject = lost.source.namespace, str(lost.target)
+                reporter.problem(Problem("warning", *lost.why, namespace, subject))
+                continue
             line = Item(
                 source=lost.source,
                 target=lost.target,
@@ -170,7 +187,7 @@ class _Finder:
         namespace, _, name = where.rpartition("/")
         target = Identity(resource.group_resource, namespace, name)
         source, archived = self._archived(target)
-        if archived is not None and _may_go(archived):
+        if archived is not None and _may_go(resource.group_resource, archived):
             return None
         try:
             live = await self._client.get(resource, name, namespace=namespace)
@@ -185,7 +202,9 @@ class _Finder:
             if at(live, ("metadata", "deletionTimestamp")) is None:
                 return None
             why = Note(GONE, "was written, and is being deleted")
-        return Missing(source, target, kind, action, why)
+        owners = self._planner.owners
+        is_tidied = owners is not None and owners.gives_back(source)
+        return Missing(source, target, kind, action, why, is_tidied)
 
     def _archived(self, target: Identity) -> tuple[Identity, Object | None]:
         """From which object of the archive a target was made, and that object.
@@ -216,10 +235,13 @@ class _Finder:
                 yield Identity(kind, source, target.name)
 
 
-def _may_go(archived: Object) -> bool:
+def _may_go(kind: str, archived: Object) -> bool:
     """Whether somebody else deletes such an object in good order."""
-    if controller_of(archived) is not None:
-        return True
+    controller = controller_of(archived)
+    if controller is not None:
+        whose = (split_api_version(controller.api_version)[0], controller.kind)
+        if kind in _MADE_ANEW or whose in _CONTROLLERS:
+            return True
     return any(at(archived, ("spec", field)) is not None for field in _TIMES_TO_LIVE)
 
 

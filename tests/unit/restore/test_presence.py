@@ -153,6 +153,24 @@ async def test_what_somebody_deletes_in_good_order_is_no_error(ground: Ground, m
     assert result.counts == {"created": 2}
 
 
+async def test_what_a_custom_resource_controlled_that_is_not_restored_is_an_error(
+    ground: Ground,
+) -> None:
+    made = controlled(config_map("shop/x"), "Certificate", "mine", "cert-manager.io/v1")
+    result, problems, _ = await restored(ground, namespace("shop"), made, taken=["x"])
+    assert (result.phase, [one.reason for one in problems]) == ("PartiallyFailed", ["Gone"])
+
+
+async def test_what_an_owner_that_it_got_back_may_have_tidied_up_is_a_warning(
+    ground: Ground,
+) -> None:
+    owner = config_map("shop/owner").meta(uid="1")
+    made = controlled(config_map("shop/x"), "ConfigMap", "owner", "v1")
+    result, problems, _ = await restored(ground, namespace("shop"), owner, made, taken=["x"])
+    assert result.phase == "Completed"
+    assert [(one.level, one.reason) for one in problems] == [("warning", "Gone")]
+
+
 async def test_a_job_without_a_time_to_live_that_goes_is_an_error(ground: Ground) -> None:
     result, problems, _ = await restored(ground, namespace("shop"), job("shop/x"), taken=["x"])
     assert (result.phase, [one.reason for one in problems]) == ("PartiallyFailed", ["Gone"])
