@@ -97,6 +97,9 @@ def _part(text: str) -> str:
 
 def _write(path: Path, obj: Object, mode: int) -> None:
     path.parent.mkdir(exist_ok=True)
+    if path.exists():  # a file system that does not tell cases apart has another one there
+        digest = hashlib.sha256(path.name.encode()).hexdigest()[:12]
+        path = path.with_name(f"{path.stem}-{digest}.yaml")
     opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(opened, "w") as file:
         file.write(f"{document(tidy(obj), 'yaml')}\n")

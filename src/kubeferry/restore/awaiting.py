@@ -8,6 +8,7 @@ from kubeferry.errors import ApiError, ApiLost
 from kubeferry.kube.client import Client
 from kubeferry.restore.plan_item import PlanItem
 from kubeferry.restore.refusals import unreachable_backend
+from kubeferry.restore.waves import NAMESPACES
 
 SERVED_SECONDS = 120.0
 """How long a kind is waited for, as long as for webhooks."""
@@ -51,5 +52,7 @@ async def _is_served(client: Client, item: PlanItem, field_manager: str) -> bool
     except ApiLost:
         raise
     except ApiError as error:
+        if error.details.get("kind") == NAMESPACES:  # nothing will serve it in a missing one
+            return True
         return error.status not in _NOT_YET and unreachable_backend(error) is None
     return True
