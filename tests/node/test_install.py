@@ -87,7 +87,10 @@ def test_what_is_stored_outlives_it(site: NodeSite) -> None:
     assert gone.returncode == 0, gone.stderr
     assert site.cluster.run("get", "namespace", "csdr").returncode
     labelled = ("-A", "-l", "app.kubernetes.io/name=kubeferry", "-o", "name")
-    kinds = "namespaces,crd,clusterroles,clusterrolebindings,roles,rolebindings,deployments,pods"
+    kinds = (
+        "namespaces,crd,clusterroles,clusterrolebindings,roles,rolebindings,deployments,pods,"
+        "validatingadmissionpolicies,validatingadmissionpolicybindings"
+    )
     assert site.cluster.kubectl("get", kinds, *labelled) == ""
 
     site.install()

@@ -33,6 +33,7 @@ OLD = Path(__file__).parent / "data" / "install-0.1.0.yaml"
 ACCOUNT = "system:serviceaccount:csdr:kubeferry-controller"
 TASK = "applicationbackup/nginx-backup"
 MINE = "app.kubernetes.io/name=kubeferry"
+GUARD = "validatingadmissionpolicies,validatingadmissionpolicybindings"
 NO_ANSWER: dict[str, Any] = {
     "apiVersion": "apiregistration.k8s.io/v1",
     "kind": "APIService",
@@ -60,7 +61,7 @@ def cluster(plane: Cluster) -> Iterator[Cluster]:
     """A cluster without kubeferry."""
     yield plane
     plane.kubectl("delete", "namespace", "csdr", "--ignore-not-found")
-    plane.kubectl("delete", "crd,clusterrole,clusterrolebinding", "-l", MINE)
+    plane.kubectl("delete", f"crd,clusterrole,clusterrolebinding,{GUARD}", "-l", MINE)
 
 
 def new() -> str:
@@ -110,7 +111,7 @@ def of_ours(cluster: Cluster) -> list[str]:
     """What is left of kubeferry, cluster-scoped or in its namespace."""
     kinds = (
         "namespaces,customresourcedefinitions,clusterroles,clusterrolebindings,roles,rolebindings,"
-        "serviceaccounts,deployments,replicasets,pods"
+        f"serviceaccounts,deployments,replicasets,pods,{GUARD}"
     )
     return cluster.kubectl("get", kinds, "-A", "-l", MINE, "-o", "name").split()
 
