@@ -61,7 +61,8 @@ async def check_plan(reviewed: PlanDigest | None, planner: Planner, *, is_begun:
     """Compares what a restore would do with what was reviewed.
 
     Of a restore that has begun, or does again what another left undone, (``is_begun``) only archive
-    and rules are compared: the target has its own objects by now.
+    and rules are compared: the target has its own objects by now. A retry is compared so only
+    where the earlier restore had got past its plan; one that was refused for it wrote nothing.
 
     Raises ``InvalidInput`` that says which part differs.
     """

@@ -122,11 +122,12 @@ async def open_plan(
             task=Task(request.backup, request.name),
             protected=widened_by(settings.protected_fields),
         )
+        later = served_later(spool)  # of the whole backup: what serves them may be restored
         if request.retried is not None:
             facts = opened.read.facts
             for told in await keep_undone(spool, request.retried, store=store, backup=facts):
                 reporter.problem(Problem("warning", told.reason, told.message))
-        later = served_later(spool)
+        later = later.of(spool.kinds())
         planner = Planner(
             spool,
             Pipeline(rules),

@@ -7,7 +7,7 @@ executes these items and nothing else; ``kubeferry restore plan`` prints them.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 
 import msgspec
 
@@ -19,7 +19,7 @@ from kubeferry.restore.existing import OWNER_THERE, Policy, Verdict
 from kubeferry.restore.heirs import Owner, controller_of, is_made_by, named_by
 from kubeferry.restore.hooks import NO_HOOKS, HookRules, PodHooks, pod_hooks
 from kubeferry.restore.owners import Owners
-from kubeferry.restore.plan_item import WRITING, Action, PlanItem, judge_item
+from kubeferry.restore.plan_item import MADE, WRITING, Action, PlanItem, judge_item
 from kubeferry.restore.refusals import Backend
 from kubeferry.restore.rollouts import Archive, rollout
 from kubeferry.restore.served_later import ServedLater
@@ -164,12 +164,13 @@ class Planner:
                 yield OWNED_STEP, map(self.item, owners.late())
 
     def brings(self, backend: Backend) -> bool:
-        """Whether a Service is among what is restored."""
-        return any(
-            self.target_namespace(source) == backend.namespace
-            and self.spool.has(Identity("services", source, backend.name))
-            for source in self.spool.namespaces()
+        """Whether a Service is among what is restored, or was by the restore that is retried."""
+        services = (
+            Identity("services", source, backend.name)
+            for source in {backend.namespace, *self.namespaces}
+            if self.target_namespace(source) == backend.namespace
         )
+        return any(self.spool.has(one) or self.spool.forgotten(one) is not None for one in services)
 
     def _kinds(self) -> list[str]:
         """What there is to restore, in order, but for the last step."""
@@ -213,7 +214,7 @@ class Planner:
         resource = self.discovery.find(NAMESPACES)
         for name, target in self.namespace_names():
             source = Identity(NAMESPACES, "", name)
-            body = self.spool.get(source)
+            body = self.spool.get(source) or self.spool.forgotten(source)
             bare = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
             archived, unfit = (bare, None) if body is None else _decoded(source, body)
             outcome = self.pipeline(bare if unfit else archived, NAMESPACES)
@@ -352,7 +353,9 @@ class Planner:
     def _namesakes(
         self, kind: str, namespace: str, prefix: str
     ) -> Iterator[tuple[Identity, Object]]:
-        for spooled in self.spool.namesakes_of(kind, namespace, prefix):
+        left = self.spool.namesakes_of(kind, namespace, prefix)
+        made = self.spool.forgotten_namesakes_of(kind, namespace, prefix, MADE)
+        for spooled in chain(left, made):
             obj, unfit = _decoded(spooled.identity, spooled.body)
             if unfit is None:
                 yield spooled.identity, obj

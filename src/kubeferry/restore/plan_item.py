@@ -18,6 +18,8 @@ from kubeferry.transform.change import Change, Note, RuleRun
 Action = Literal["create", "update", "recreate", "skip", "refuse", "fail"]
 WRITING = frozenset({"create", "update", "recreate"})
 """The actions that write something."""
+MADE = frozenset({"created", "recreated"})
+"""What became of objects that are this task's."""
 
 
 @dataclass(frozen=True, slots=True)

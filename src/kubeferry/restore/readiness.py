@@ -7,6 +7,7 @@ and is not waited for. Nothing is remembered but what is not ready.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from kubeferry.kube.client import Client
@@ -130,14 +131,15 @@ async def wait_until_ready(
 async def _not_ready(client: Client, resource: Resource, selector: str) -> dict[Identity, str]:
     found: dict[Identity, str] = {}
     kind = resource.group_resource
-    async for page in client.pages(resource, label_selector=selector):
-        for item in page.items:
-            obj = decode_object(with_kind(item, page.kind_prefix), f"list {kind}")
-            why = why_not_ready(kind, obj)
-            if why:
-                about = metadata(obj)
-                where = Identity(kind, about.get("namespace", ""), about.get("name", ""))
-                found[where] = why
+    async with aclosing(client.pages(resource, label_selector=selector)) as pages:
+        async for page in pages:
+            for item in page.items:
+                obj = decode_object(with_kind(item, page.kind_prefix), f"list {kind}")
+                why = why_not_ready(kind, obj)
+                if why:
+                    about = metadata(obj)
+                    where = Identity(kind, about.get("namespace", ""), about.get("name", ""))
+                    found[where] = why
     return found
 
 

@@ -19,14 +19,12 @@ from kubeferry.report import Problem, Reporter
 from kubeferry.restore.apply import Result
 from kubeferry.restore.existing import PRESENT
 from kubeferry.restore.plan import Planner
-from kubeferry.restore.plan_item import PlanItem
+from kubeferry.restore.plan_item import MADE, PlanItem
 from kubeferry.restore.report import WRITTEN, Recorder
 from kubeferry.restore.waves import DEFINITIONS
 from kubeferry.transform.change import Note
 from kubeferry.vault.restores import ItemFile
 
-MADE = frozenset({"created", "recreated"})
-"""What became of objects that are this task's."""
 UNPROVEN = "JournalUnproven"
 TURN = 256
 """Items after which others have their turn."""

@@ -27,14 +27,14 @@ from kubeferry.restore.digest import check_plan
 from kubeferry.restore.existing import Policy
 from kubeferry.restore.opening import open_plan
 from kubeferry.restore.plan import Planner
-from kubeferry.restore.plan_item import PlanItem
+from kubeferry.restore.plan_item import MADE, PlanItem
 from kubeferry.restore.posthooks import PostHooks
 from kubeferry.restore.presence import verify
 from kubeferry.restore.readiness import MAX_TOLD, NOT_READY, wait_until_ready
 from kubeferry.restore.replaced import Copies
 from kubeferry.restore.report import Recorder
 from kubeferry.restore.request import RestoreRequest, RestoreResult
-from kubeferry.restore.resuming import MADE, left_to_do, note_lost, resume
+from kubeferry.restore.resuming import left_to_do, note_lost, resume
 from kubeferry.restore.target import LiveTarget
 from kubeferry.restore.waves import LAST_STEP
 from kubeferry.settings import Settings

@@ -7,8 +7,8 @@
 Where the Service behind it is not restored nobody waits: the API server says what is wrong.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -74,6 +74,10 @@ class ServedLater:
 
     kinds: frozenset[str] = frozenset()
     resources: dict[tuple[str, str], Resource] = field(default_factory=dict)
+
+    def of(self, kinds: Collection[str]) -> "ServedLater":
+        """Those of these kinds: a retry has fewer of them than the backup."""
+        return replace(self, kinds=self.kinds.intersection(kinds))
 
 
 def served_later(spool: Spool) -> ServedLater:

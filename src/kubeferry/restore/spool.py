@@ -54,7 +54,7 @@ create table dropped (
 ) without rowid;
 create table forgotten (
   kind text, namespace text, name text, offset integer not null, size integer not null,
-  primary key (kind, namespace, name)
+  action text not null, primary key (kind, namespace, name)
 ) without rowid;
 create table live (
   kind text, namespace text, name text, offset integer not null, size integer not null,
@@ -233,9 +233,10 @@ class Spool:
         rest = f"select namespace, name from hints where kind = ? and action not in ({marks})"
         for kind, number in self._kinds.items():
             self._index.execute(
-                "insert into forgotten select ?, namespace, name, offset, size from objects "
-                f"where kind = ? and (namespace, name) in ({rest})",
-                (kind, number, kind, *but),
+                "insert into forgotten select hints.kind, namespace, name, offset, size, action "
+                "from objects join hints using (namespace, name) where objects.kind = ? "
+                f"and hints.kind = ? and action not in ({marks})",
+                (number, kind, *but),
             )
             self._index.execute(
                 f"delete from objects where kind = ? and (namespace, name) in ({rest})",
@@ -253,6 +254,19 @@ class Spool:
         query = "select offset, size from forgotten where kind = ? and namespace = ? and name = ?"
         row = self._index.execute(query, identity).fetchone()
         return None if row is None else self._read(*row)
+
+    def forgotten_namesakes_of(
+        self, group_resource: str, namespace: str, prefix: str, actions: Collection[str]
+    ) -> Iterator[Spooled]:
+        """As ``namesakes_of``, of what ``forget_hinted`` forgot for one of these actions."""
+        marks = ", ".join("?" * len(actions))
+        rows = self._index.execute(
+            "select name, offset, size from forgotten where kind = ? and namespace = ? "
+            f"and name >= ? and name < ? and action in ({marks}) order by name",
+            (group_resource, namespace, prefix, f"{prefix}\U0010ffff", *actions),
+        )
+        for name, offset, size in rows:
+            yield Spooled(Identity(group_resource, namespace, name), self._read(offset, size))
 
     def note_replaced(self, identity: Identity) -> None:
         """Notes an object in whose way an earlier run of the same task has deleted another one.

@@ -601,3 +601,65 @@ def test_a_claim_whose_volume_another_one_has_would_wait_for_ever(
     if action == "fail":
         assert item.why is not None
         assert item.why.reason == "VolumeTaken"
+
+
+def forget(spool: Spool, kind: str, *names: str, action: str = "created") -> None:
+    """As a retry forgets what the earlier restore was through with."""
+    for name in names:
+        namespace, _, own = name.rpartition("/")
+        spool.hint(Identity(kind, namespace, own), action)
+    spool.forget_hinted({"failed"})
+
+
+def test_a_service_of_the_restore_that_is_retried_is_known_too(spool: Spool) -> None:
+    add(spool, "services", obj("v1/Service", "shop/hook"))
+    add(spool, "configmaps", config_map("other/a"))
+    forget(spool, "services", "shop/hook")
+    plan = planner(spool, {"shop": "shop1"})
+    assert plan.brings(Backend("shop1", "hook"))
+    assert not plan.brings(Backend("shop", "hook"))
+    assert not plan.brings(Backend("other", "hook"))
+
+
+GOING = namespace("shop1").meta(deletionTimestamp="2026-01-01T00:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [
+        pytest.param(None, ("create", "restricted"), id="it was deleted since"),
+        pytest.param(GOING, ("create", "restricted"), id="it is going"),
+        pytest.param(namespace("shop1"), ("skip", ""), id="it stays as it is"),
+    ],
+)
+def test_a_namespace_that_a_retry_needs_comes_with_its_labels(
+    spool: Spool, there: Built | None, expected: tuple[str, str]
+) -> None:
+    label = "pod-security.kubernetes.io/enforce"
+    add(spool, "namespaces", namespace("shop").meta(labels={label: "restricted"}))
+    add(spool, "configmaps", config_map("shop/a"))
+    forget(spool, "namespaces", "shop")
+    if there is not None:
+        live(spool, "namespaces", there)
+    plan = planner(spool, {"shop": "shop1"})
+    made, _ = items(plan)
+    assert plan.total() == 2
+    labels = made.object["metadata"].get("labels", {}) if made.object is not None else {}
+    assert (made.action, labels.get(label, "")) == expected
+
+
+@pytest.mark.parametrize(("action", "expected"), [("created", ["RolloutFollows"]), ("skipped", [])])
+def test_a_retried_stateful_set_replaces_the_pods_that_were_restored(
+    spool: Spool, action: str, expected: list[str]
+) -> None:
+    template = {"spec": {"containers": [{"name": "web", "image": "a/web:1"}]}}
+    owner = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "controller": True}
+    made = obj("apps/v1/StatefulSet", "shop/web").with_(spec={"template": template})
+    add(spool, "statefulsets.apps", made)
+    add(spool, "pods", pod("shop/web-0").meta(ownerReferences=[owner]))
+    forget(spool, "pods", "shop/web-0", action=action)
+    served = (*SERVED.all_versions, Resource("apps", "v1", "statefulsets", "StatefulSet", True))
+    pipeline = Pipeline(Rules(images=ImageMap({"a/web": "b/web"})))
+    plan = Planner(spool, pipeline, Discovery(all_versions=served), {}, {})
+    [retried] = [one for one in items(plan) if one.source.group_resource == "statefulsets.apps"]
+    assert [note.reason for note in retried.notes] == expected

@@ -88,3 +88,10 @@ def test_what_does_not_decode_hides_nothing(spool: Spool) -> None:
         ("gadgets.x.example.com", GADGET),
     )
     assert found.kinds == {"gadgets.x.example.com"}
+
+
+def test_of_the_kinds_that_a_retry_has_left(spool: Spool) -> None:
+    gadgets = ("gadgets.x.example.com", GADGET)
+    found = put(spool, ("services", SERVICE), api_service(service=BEHIND), gadgets)
+    assert found.of(["gadgets.x.example.com", "pods"]) == found
+    assert found.of(["pods"]).kinds == frozenset()

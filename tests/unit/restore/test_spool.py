@@ -149,3 +149,18 @@ def test_what_was_not_kept_is_still_known_by_kind_and_name(spool: Spool) -> None
     assert list(spool.dropped("pods", "web")) == [(left, str(left).encode())]
     assert list(spool.dropped("configmaps", "web")) == []
     assert spool.get(left) is None
+
+
+def test_what_a_retry_forgets_is_still_known_by_what_became_of_it(spool: Spool) -> None:
+    for name, action in {"web-0": "created", "web-1": "skipped", "web-2": "failed"}.items():
+        spool.add(Identity("pods", "a", name), name.encode())
+        spool.hint(Identity("pods", "a", name), action)
+    spool.add(Identity("secrets", "a", "web-0"), b"another kind")
+    assert spool.forget_hinted({"failed"}) == 1
+    assert [one.body for one in spool.namesakes_of("pods", "a", "web-")] == [b"web-2"]
+    assert spool.forgotten(Identity("pods", "a", "web-1")) == b"web-1"
+    assert spool.forgotten(Identity("pods", "a", "web-2")) is None
+    made = list(spool.forgotten_namesakes_of("pods", "a", "web-", {"created"}))
+    assert made == [(Identity("pods", "a", "web-0"), b"web-0")]
+    assert list(spool.forgotten_namesakes_of("secrets", "a", "web-", {"created"})) == []
+    assert list(spool.forgotten_namesakes_of("pods", "a", "db-", {"created"})) == []
