@@ -297,6 +297,13 @@ class RestoreSpec(Strict, kw_only=True, frozen=True):
         ModifierReference | None, Meta(description=ModifierReference.__doc__)
     ] = None
     hooks: Annotated[RestoreHooks | None, Meta(description=RestoreHooks.__doc__)] = None
+    dry_run: Annotated[
+        bool,
+        Meta(
+            description="Only plan: the task ends Completed with its plan in the vault, as restore "
+            "describe --changes shows it, and nothing is restored."
+        ),
+    ] = False
     retry_of: Annotated[
         ObjectName | None,
         Meta(

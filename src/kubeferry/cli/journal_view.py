@@ -24,16 +24,21 @@ from kubeferry.cli.plan_view import (
     shown_change,
 )
 from kubeferry.journal import HookRun, Item
-from kubeferry.restore.report import WRITTEN
+from kubeferry.restore.report import PLANNED, WRITTEN
 
 _COLOURS = {
     "created": "green",
+    "create": "green",
+    "update": "cyan",
+    "recreate": "magenta",
     "updated": "cyan",
     "recreated": "magenta",
     "skipped": "yellow",
     "refused": "red",
     "failed": "red",
 }
+_SHOWN = WRITTEN | PLANNED
+"""What was written, or would be."""
 _WIDTH = max(map(len, _COLOURS))
 _INDENT = " " * (_WIDTH + 2)
 _LEVELS = {"warning": "yellow", "error": "red"}
@@ -48,7 +53,7 @@ def journal_lines(lines: Iterable[Item | HookRun], look: Look) -> Iterator[str]:
 def _item_lines(item: Item, look: Look) -> Iterator[str]:
     word = look.paint(item.action.ljust(_WIDTH), fg=_COLOURS.get(item.action, "red"))
     head = f"{word}  {printable(_kind(item))} {look.paint(_names(item), bold=True)}"
-    is_written = item.action in WRITTEN
+    is_written = item.action in _SHOWN
     moved = next((one for one in item.changes if moves(one)), None) if is_written else None
     yield aligned(head, cause_text(moved) if moved and not look.full else "", look)
     if is_written:
@@ -85,7 +90,7 @@ def _names(item: Item) -> str:
     source, target = (
         printable("/".join(part for part in one[1:] if part)) for one in (item.source, item.target)
     )
-    return f"{source} -> {target}" if item.action in WRITTEN and source != target else source
+    return f"{source} -> {target}" if item.action in _SHOWN and source != target else source
 
 
 def journal_json(lines: Iterable[Item | HookRun], summary: Mapping[str, Any]) -> Iterator[str]:

@@ -179,6 +179,8 @@ def rows(spec: RestoreSpec) -> Iterator[Row]:
         yield "existingResourcePolicy", spec.existing_resource_policy, ""
     if spec.wait_for_ready is not None:
         yield "waitForReady", spec.wait_for_ready, ""
+    if spec.dry_run:
+        yield "dryRun", "true", ""
     if spec.restore_status is not None:
         included, excluded = _status_words(spec.restore_status)
         but = f" but {', '.join(excluded)}" if excluded else ""

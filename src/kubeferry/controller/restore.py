@@ -53,6 +53,7 @@ class RestoreReconciler:
 
     async def _work(self, obj: Object, progress: ProgressWriter) -> dict[str, Any]:
         # The first restore loads its engine: a controller that waits for tasks stays small.
+        from kubeferry.restore.planned import counts_text
         from kubeferry.restore.prepare import prepare
         from kubeferry.restore.run import run_restore
 
@@ -89,7 +90,9 @@ class RestoreReconciler:
         total = sum(result.counts.values())
         return {
             "phase": result.phase,
-            "message": ending(
+            "message": f"dry run, nothing was restored: {counts_text(result.counts)}"
+            if request.dry_run
+            else ending(
                 warnings=result.warnings,
                 errors=result.errors,
                 first=str(result.first_problem or ""),

@@ -96,6 +96,7 @@ async def prepare(
         policy=spec.existing_resource_policy,
         ready_seconds=_seconds(spec.wait_for_ready),
         keeps_owners=spec.owner_references == "Restore",
+        dry_run=spec.dry_run,
         retried=retried,
     )
 

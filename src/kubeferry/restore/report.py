@@ -23,6 +23,8 @@ from kubeferry.transform.modifiers.counts import RuleTally
 MASKED = "(masked)"
 WRITTEN = frozenset({"created", "updated", "recreated"})
 """What became of objects that were written."""
+PLANNED = frozenset({"create", "update", "recreate"})
+"""What a restore that is only planned says in its place."""
 KEPT = 5
 """Grants of one sort, and notes, that a ``Recorder`` keeps; the journal has all of them."""
 _LAST_APPLIED = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration"
@@ -65,7 +67,7 @@ def journal_item(result: Result) -> Item:
     item = result.item
     kind = f"{item.resource.api_version}/{item.resource.kind}" if item.resource else ""
     secret = is_secret(item)
-    is_written = result.action in WRITTEN
+    is_written = result.action in WRITTEN | PLANNED
     granted = grants(item.target.group_resource, item.object or {}) if is_written else []
     return Item(
         source=item.source,

@@ -48,6 +48,7 @@ class RestoreRequest:
         hooks: the compiled ``spec.hooks``.
         policy: what is done with objects that are there already.
         ready_seconds: how long it waits for what it wrote to become ready, None: not at all.
+        dry_run: whether it is only planned.
         keeps_owners: whether what is owned by a restored object belongs to it again.
         retried: the restore of which only what it left undone is done again, None for none.
         notes: what is to be told before anything is done.
@@ -77,6 +78,7 @@ class RestoreRequest:
     policy: Policy = "none"
     ready_seconds: float | None = None
     keeps_owners: bool = True
+    dry_run: bool = False
     retried: Retried | None = None
     notes: tuple[Note, ...] = ()
 

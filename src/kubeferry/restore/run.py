@@ -28,6 +28,7 @@ from kubeferry.restore.existing import Policy
 from kubeferry.restore.opening import open_plan
 from kubeferry.restore.plan import Planner
 from kubeferry.restore.plan_item import MADE, PlanItem
+from kubeferry.restore.planned import record_plan
 from kubeferry.restore.posthooks import PostHooks
 from kubeferry.restore.presence import verify
 from kubeferry.restore.readiness import MAX_TOLD, NOT_READY, wait_until_ready
@@ -97,7 +98,18 @@ async def run_restore(
                 await resume(files, recorder, planner, reporter=several)
             copies = Copies(store, folder, uid=request.uid, spool=planner.spool)
             await copies.resume(reporter=several)
-
+            if request.dry_run:
+                several.phase("planning")
+                await record_plan(planner, recorder)
+                await journal.flush()
+                await put_restore_files(
+                    store,
+                    folder,
+                    log=log.read(),
+                    results=findings.results(),
+                    resources=recorder.resources(),
+                )
+                return _result(request, recorder, findings, started=started, clock=clock)
             hooks = PostHooks(
                 client,
                 manager=request.field_manager,
@@ -138,9 +150,17 @@ async def run_restore(
                 results=findings.results(),
                 resources=recorder.resources(),
             )
+    return _result(request, recorder, findings, started=started, clock=clock)
+
+
+def _result(
+    request: RestoreRequest, recorder: Recorder, findings: Findings, *, started: str, clock: Clock
+) -> RestoreResult:
+    """What came of it. A dry run did what it was asked for, whatever its plan tells."""
+    is_complete = request.dry_run or not findings.errors
     problem = next((one for one in findings.problems if one.level == "error"), None)
     return RestoreResult(
-        phase="PartiallyFailed" if findings.errors else "Completed",
+        phase="Completed" if is_complete else "PartiallyFailed",
         counts=dict(recorder.counts),
         warnings=findings.warnings,
         errors=findings.errors,
