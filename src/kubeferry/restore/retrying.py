@@ -40,7 +40,8 @@ class Retried:
 
     ``family`` is the name of the first restore that was retried, which the labels of objects have;
     ``begun`` when the earlier one started; ``undone`` how many objects it did not write, by its
-    status, None where that does not say.
+    status, None where that does not say. ``before`` are name and uid of the restores that it did
+    again itself, the first one first, as far as they are there.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Retried:
     family: str
     begun: datetime | None
     undone: int | None
+    before: tuple[tuple[str, str], ...] = ()
 
 
 async def find_retried(
@@ -77,14 +79,16 @@ async def find_retried(
             remedy="a retry follows the same rules: create a new restore, which leaves alone what "
             "is there already",
         )
+    family, before = await _family(client, earlier, namespace)
     begun = earlier.status.start_timestamp
     counts = earlier.status.counts
     return Retried(
         name=name,
         uid=earlier.metadata.uid,
-        family=await _family(client, earlier, namespace),
+        family=family,
         begun=parse_timestamp(begun) if begun else None,
         undone=counts.failed + counts.refused if counts is not None else None,
+        before=before,
     )
 
 
@@ -111,8 +115,13 @@ def _check_same_spec(restore: ApplicationRestore, earlier: ApplicationRestore) -
             )
 
 
-async def _family(client: Client, restore: ApplicationRestore, namespace: str) -> str:
-    """The name of the first restore, as far as those between are there."""
+async def _family(
+    client: Client, restore: ApplicationRestore, namespace: str
+) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The name of the first restore, and those between, the first one first, as far as they are
+    there.
+    """
+    before: list[tuple[str, str]] = []
     for _ in range(_FAMILY):
         name = restore.spec.retry_of
         if not name:
@@ -120,8 +129,9 @@ async def _family(client: Client, restore: ApplicationRestore, namespace: str) -
         try:
             restore = await _get(client, name, namespace)
         except InvalidInput:
-            return name
-    return restore.metadata.name
+            return name, tuple(reversed(before))
+        before.append((restore.metadata.name, restore.metadata.uid))
+    return restore.metadata.name, tuple(reversed(before))
 
 
 async def keep_undone(
@@ -138,14 +148,39 @@ async def keep_undone(
             place=_PLACE,
             remedy="create a new restore",
         )
-    folder = await find_restore_folder(store, retried.name, retried.uid)
-    if folder is None:
-        if retried.undone is None:  # it wrote nothing
-            return ()
-        text = f"the journal of restore {retried.name!r} is not in the vault any more"
-        return (Note(UNPROVEN, f"{text}: everything is done again"),)
     notes: list[Note] = []
-    async for file in items_files(store, folder, uid=retried.uid):
+    for name, uid in retried.before:  # of the lines of an object the last one counts
+        folder = await find_restore_folder(store, name, uid)
+        if folder is not None:
+            notes += await _take_journal(spool, store, folder, uid)
+    folder = await find_restore_folder(store, retried.name, retried.uid)
+    if folder is not None:
+        notes += await _take_journal(spool, store, folder, retried.uid)
+    elif retried.undone is not None:
+        text = f"the journal of restore {retried.name!r} is not in the vault any more"
+        return (*notes, Note(UNPROVEN, f"{text}: everything is done again"))
+    elif not retried.before:  # it wrote nothing
+        return ()
+    told = spool.forget_hinted(_UNDONE)
+    if retried.undone is not None and told < retried.undone:
+        text = f"tells of {told} objects that were not written, its status of {retried.undone}"
+        notes.append(Note(UNPROVEN, f"the journal of restore {retried.name!r} {text}"))
+    if not spool.count():
+        raise InvalidInput(
+            f"restore {retried.name!r} wrote every object: its errors are of another kind",
+            place=_PLACE,
+            remedy=f"restore describe {retried.name} --details tells them",
+        )
+    return tuple(notes)
+
+
+async def _take_journal(spool: Spool, store: Store, folder: str, uid: str) -> list[Note]:
+    """Tells the spool what a journal says became of each object; what of it is not believed.
+
+    Raises ``ArchiveDamaged``.
+    """
+    notes: list[Note] = []
+    async for file in items_files(store, folder, uid=uid):
         if file.proof == "missing":
             text = "is not sealed with the vault's key, or was changed: what it tells is done again"
             notes.append(Note(UNPROVEN, f"{file.place} {text}"))
@@ -159,14 +194,4 @@ async def keep_undone(
                 ) from error
             if isinstance(done, Item):
                 spool.hint(Identity(*done.source), done.action)
-    told = spool.forget_hinted(_UNDONE)
-    if retried.undone is not None and told < retried.undone:
-        text = f"tells of {told} objects that were not written, its status of {retried.undone}"
-        notes.append(Note(UNPROVEN, f"the journal of restore {retried.name!r} {text}"))
-    if not spool.count():
-        raise InvalidInput(
-            f"restore {retried.name!r} wrote every object: its errors are of another kind",
-            place=_PLACE,
-            remedy=f"restore describe {retried.name} --details tells them",
-        )
-    return tuple(notes)
+    return notes

@@ -85,6 +85,17 @@ async def test_that_the_journal_is_gone_is_told(store: Store, tmp_path: Path) ->
     assert [one.reason for one in notes] == ["JournalUnproven"]
 
 
+async def test_a_retry_s_retry_knows_what_the_first_one_wrote(store: Store, tmp_path: Path) -> None:
+    await wrote(store, a="created", b="failed", c="failed")
+    folder = await claim_restore_folder(store, "back-retry-1", "uid-1")
+    journal = Journal(items_sink(store, folder, uid="uid-1"), first=1, now=lambda: 0.0)
+    journal.add(Item(which("b"), which("b"), "created"))
+    journal.add(Item(which("c"), which("c"), "failed"))
+    await journal.flush()
+    second = {"name": "back-retry-1", "uid": "uid-1", "before": (("back", "uid-back"),)}
+    assert await left(store, tmp_path, *"abc", undone=1, **second) == (["c"], ())
+
+
 async def test_nothing_to_be_done_again_is_no_success(store: Store, tmp_path: Path) -> None:
     await wrote(store, a="created")
     with pytest.raises(InvalidInput, match="wrote every object"):
@@ -160,6 +171,7 @@ async def test_a_retry_s_retry_is_of_the_first_one_s_family(client: Client) -> N
     earlier = await found(client, retryOf="back-retry-1")
     assert earlier is not None
     assert (earlier.name, earlier.family) == ("back-retry-1", "back")
+    assert [name for name, _ in earlier.before] == ["back"]
 
 
 @pytest.mark.parametrize("phase", ["Completed", "InProgress"])
