@@ -322,16 +322,17 @@ def references() -> str:
     return "| `references` | what | in |\n|---|---|---|\n" + "".join(rows)
 
 
+_VOLUME_ANNOTATIONS = ", ".join(f"`{one}`" for one in protected.VOLUME_ANNOTATIONS)
 _COMPARED = {
     "equal": "all of it",
     "_claim_templates": "names and specs; labels and annotations are free, but for "
     f"`{OLD_CLASS_ANNOTATION}`",
     "_volumes": "no volume may come in but of `configMap`, `secret`, `downwardAPI`, `emptyDir`, "
     "`persistentVolumeClaim`, `csi` or `ephemeral`, nor differ; taking one out is free",
-    "_claims": "the claims of `ephemeral` volumes stay",
+    "_claims": f"the claims of `ephemeral` volumes stay: their specs, and `{OLD_CLASS_ANNOTATION}`",
     "_containers": "no container may come in, `securityContext`, `hostPort` and `host` of probes "
     "and handlers stay; taking one out is free",
-    "_class_annotation": f"`{OLD_CLASS_ANNOTATION}` alone",
+    "_volume_annotations": f"{_VOLUME_ANNOTATIONS} alone",
     "_aggregation": "`rbac.authorization.k8s.io/aggregate-to-*` alone",
     "_profiles": "AppArmor's and seccomp's alone: `container.apparmor.security.beta.kubernetes.io/"
     "*` and their like",

@@ -15,8 +15,9 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from kubeferry.kube.objects import POD_SPEC_PATHS, Object, at, labels
+from kubeferry.transform.modifiers.kinds import pod_path
 from kubeferry.transform.parameters.pod_security import beyond_baseline
-from kubeferry.transform.parameters.privileged import LABEL_PREFIX, pod_path
+from kubeferry.transform.parameters.privileged import LABEL_PREFIX
 
 BINDING = "binding"
 ROLE = "role"

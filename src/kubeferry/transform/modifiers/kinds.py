@@ -2,9 +2,11 @@
 
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 
 from kubeferry.kube.globs import Glob
 from kubeferry.kube.names import split_group_resource
+from kubeferry.kube.objects import POD_SPEC_PATHS
 
 _BUILT_IN = """
 configmaps cm
@@ -77,6 +79,27 @@ def is_built_in(group_resource: str) -> bool:
     if not group:
         return plural in CORE
     return group in _GROUPS or group in _LIKE_BUILT_IN
+
+
+_TEMPLATE = ("spec", "template", "spec")
+_POD_SPECS = {
+    **POD_SPEC_PATHS,
+    # Of a status that is restored too a StatefulSet makes pods by it.
+    "controllerrevisions.apps": ("data", "spec", "template", "spec"),
+}
+
+
+@lru_cache(1024)
+def pod_path(group_resource: str) -> tuple[str, ...] | None:
+    """Where objects of a kind have a pod spec, None if they have none.
+
+    Custom resources that make pods (CloneSets, Rollouts, DeploymentConfigs) have theirs where
+    workloads do, as far as they follow the custom.
+    """
+    path = _POD_SPECS.get(group_resource)
+    if path is None and "." in group_resource and not is_built_in(group_resource):
+        return _TEMPLATE
+    return path
 
 
 def _written_instead() -> dict[str, str]:

@@ -14,11 +14,11 @@ from kubeferry.kube.globs import Glob, compile_glob
 from kubeferry.kube.objects import (
     CONTAINER_LISTS,
     OLD_CLASS_ANNOTATION,
-    POD_SPEC_PATHS,
     Object,
     at,
 )
 from kubeferry.transform.change import Note
+from kubeferry.transform.modifiers.kinds import pod_path
 from kubeferry.transform.patch.pointer import equal, pointer_of
 
 _NAMESPACE_ADVICE = "use the restore's namespaceMapping"
@@ -41,11 +41,20 @@ _FREE_VOLUMES = frozenset(
     }
 )
 """Volumes of the restricted Pod Security Standard, but for ``projected``, which can hold tokens."""
+VOLUME_ANNOTATIONS = (
+    OLD_CLASS_ANNOTATION,
+    "volume.beta.kubernetes.io/mount-options",
+    "pv.beta.kubernetes.io/gid",
+)
+"""The class, the mount options, and the group that pods of a volume get."""
 _PROFILES = (
     "container.apparmor.security.beta.kubernetes.io/",
     "container.seccomp.security.alpha.kubernetes.io/",
     "seccomp.security.alpha.kubernetes.io/",
 )
+
+_TEMPLATE_CLASS = ("volumeClaimTemplate", "metadata", "annotations", OLD_CLASS_ANNOTATION)
+"""Of an ephemeral volume: its claim gets the template's annotations, this one before its spec."""
 
 Comparison = Callable[[Any, Any], bool]
 
@@ -82,9 +91,9 @@ def _storage(templates: Any) -> Any:
     ]
 
 
-def _class_annotation(old: Any, new: Any) -> bool:
-    """Whether the annotation that is older than ``storageClassName`` agrees."""
-    return equal(_those(old, (OLD_CLASS_ANNOTATION,)), _those(new, (OLD_CLASS_ANNOTATION,)))
+def _volume_annotations(old: Any, new: Any) -> bool:
+    """Whether the annotations that are older than fields of the spec agree."""
+    return equal(_those(old, VOLUME_ANNOTATIONS), _those(new, VOLUME_ANNOTATIONS))
 
 
 def _aggregation(old: Any, new: Any) -> bool:
@@ -128,7 +137,11 @@ def _ephemeral(volumes: Any) -> list[Any]:
     if not isinstance(volumes, list):
         return []
     return [
-        [one.get("name"), at(one["ephemeral"], ("volumeClaimTemplate", "spec"))]
+        [
+            one.get("name"),
+            at(one["ephemeral"], ("volumeClaimTemplate", "spec")),
+            at(one["ephemeral"], _TEMPLATE_CLASS),
+        ]
         for one in volumes
         if isinstance(one, dict) and one.get("ephemeral") is not None
     ]
@@ -215,7 +228,7 @@ EVERY_OBJECT = (
 
 BY_KIND = (
     Protected(("spec",), VOLUME_ADVICE, _STORAGE),
-    Protected(("metadata", "annotations"), VOLUME_ADVICE, _STORAGE, _class_annotation),
+    Protected(("metadata", "annotations"), VOLUME_ADVICE, _STORAGE, _volume_annotations),
     Protected(
         ("spec", "volumeClaimTemplates"),
         VOLUME_ADVICE,
@@ -284,7 +297,7 @@ class Guard:
         own = (entry for entry in BY_KIND if group_resource in entry.kinds)
         more = (one.entry for one in widened if one.kinds.matches(group_resource))
         self._entries = _by_first_key((*EVERY_OBJECT, *own, *more))
-        self._pod_path = POD_SPEC_PATHS.get(group_resource)
+        self._pod_path = pod_path(group_resource)
 
     def refuse(self, before: Object, after: Object) -> Note | None:
         """Why the object must not be created, or None: the first protected field that differs."""

@@ -8,12 +8,11 @@ the target's own rules are for it.
 """
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from itertools import islice
 
-from kubeferry.kube.objects import POD_SPEC_PATHS, Object, at, labels
+from kubeferry.kube.objects import Object, at, labels
 from kubeferry.transform.change import Cause, Change, Note, removals
-from kubeferry.transform.modifiers.kinds import is_built_in
+from kubeferry.transform.modifiers.kinds import pod_path
 from kubeferry.transform.parameters.pod_security import beyond_baseline
 
 NAME = "privilegedResources"
@@ -49,13 +48,6 @@ KINDS = frozenset(
 )
 """Kinds that are privileged whatever is in them."""
 
-_TEMPLATE = ("spec", "template", "spec")
-_POD_SPECS = {
-    **POD_SPEC_PATHS,
-    # Of a status that is restored too a StatefulSet makes pods by it.
-    "controllerrevisions.apps": ("data", "spec", "template", "spec"),
-}
-
 LABEL_PREFIX = "pod-security.kubernetes.io/"
 """Of the labels of a namespace by which pods are admitted."""
 _TOLD = 3
@@ -64,19 +56,6 @@ _TOLD = 3
 def privileged_kind(obj: Object) -> Note:
     """The verdict on an object of a privileged kind."""
     return Note(SKIPPED, "objects of this kind give rights, and privilegedResources is Skip")
-
-
-@lru_cache(1024)
-def pod_path(group_resource: str) -> tuple[str, ...] | None:
-    """Where objects of a kind have a pod spec, None if they have none.
-
-    Custom resources that make pods (CloneSets, Rollouts, DeploymentConfigs) have theirs where
-    workloads do, as far as they follow the custom.
-    """
-    path = _POD_SPECS.get(group_resource)
-    if path is None and "." in group_resource and not is_built_in(group_resource):
-        return _TEMPLATE
-    return path
 
 
 def pod_verdict(group_resource: str) -> Callable[[Object], Note | None] | None:

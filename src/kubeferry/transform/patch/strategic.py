@@ -7,9 +7,11 @@ server; so does the order of a merged list: without ``$setElementOrder`` the pat
 come before the ones that only the document has. Inputs are never changed.
 """
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Hashable, Iterable
 from typing import Any
 
+from kubeferry import codec
 from kubeferry.errors import PatchFailed
 from kubeferry.transform.patch.merge_keys import MergeKeys, MergeRule
 
@@ -45,6 +47,9 @@ def _merge_map(
         order = patch.get(_ORDER + field)
         dropped = patch.get(_DELETE_PRIMITIVES + field)
         value = patch.get(field)
+        for prefix, given in ((_ORDER, order), (_DELETE_PRIMITIVES, dropped)):
+            if not isinstance(given, list | None):
+                raise PatchFailed(f"{prefix}{field} is a list", place=path)
         if field in patch and value is None:
             result.pop(field, None)
             continue
@@ -143,17 +148,30 @@ def _ordered(
     """The merged list: what ``wanted`` names in its order, the rest where the original list had
     it.
     """
-    order = [_key_or_none(element, rule) for element in wanted]
-    server = [_key_or_none(element, rule) for element in original]
-    named = [element for element in merged if _key_or_none(element, rule) in order]
-    named.sort(key=lambda element: order.index(_key_or_none(element, rule)))
-    others = [element for element in merged if _key_or_none(element, rule) not in order]
+    order, server = _places(wanted, rule), _places(original, rule)
+    keyed = [(_hashable(_key_or_none(element, rule)), element) for element in merged]
+    first = sorted((one for one in keyed if one[0] in order), key=lambda one: order[one[0]])
+    named = deque(first)
+    others = deque(one for one in keyed if one[0] not in order)
     result: list[Any] = []
     while named and others:
-        left, right = _key_or_none(others[0], rule), _key_or_none(named[0], rule)
-        before = left in server and right in server and server.index(left) < server.index(right)
-        result.append(others.pop(0) if before else named.pop(0))
-    return [*result, *others, *named]
+        left, right = server.get(others[0][0]), server.get(named[0][0])
+        before = left is not None and right is not None and left < right
+        result.append((others if before else named).popleft()[1])
+    return [*result, *(element for _, element in (*others, *named))]
+
+
+def _places(elements: list[Any], rule: MergeRule) -> dict[Hashable, int]:
+    """Where each key is for the first time."""
+    places: dict[Hashable, int] = {}
+    for index, element in enumerate(elements):
+        places.setdefault(_hashable(_key_or_none(element, rule)), index)
+    return places
+
+
+def _hashable(key: Any) -> Hashable:
+    """The key, or its JSON where an archive has a map or a list for one."""
+    return codec.encode_sorted(key) if isinstance(key, (dict, list)) else key
 
 
 def _key(element: dict[str, Any], rule: MergeRule, path: str) -> Any:

@@ -164,6 +164,25 @@ def test_labels_of_claim_templates_are_free_and_their_storage_is_not() -> None:
             id="the claim of an ephemeral volume",
         ),
         pytest.param(
+            {"volumes": [{"name": "e", "ephemeral": {"volumeClaimTemplate": {"spec": {}}}}]},
+            {
+                "volumes": [
+                    {
+                        "name": "e",
+                        "ephemeral": {
+                            "volumeClaimTemplate": {
+                                "metadata": {
+                                    "annotations": {"volume.beta.kubernetes.io/storage-class": "x"}
+                                },
+                                "spec": {},
+                            }
+                        },
+                    }
+                ]
+            },
+            id="the class of an ephemeral volume, by the annotation",
+        ),
+        pytest.param(
             {"containers": [{"name": "a", "livenessProbe": {"httpGet": {"port": 1}}}]},
             {"containers": [{"name": "a", "livenessProbe": {"httpGet": {"host": "10.0.0.1"}}}]},
             id="a probe of another host",
@@ -190,6 +209,16 @@ def test_the_standards_fields_and_claims_of_pods_are_protected(before: Any, afte
     if "containers" in before:
         taken_out = {"spec": {**after, "containers": []}}
         assert guard.refuse({"spec": after}, taken_out) is None
+
+
+def test_pods_of_custom_resources_are_protected_where_workloads_have_theirs() -> None:
+    obj = {"spec": {"replicas": 1, "template": {"spec": {"containers": [{"name": "a"}]}}}}
+    kind = "clonesets.apps.kruise.io"
+    assert "hostPID" in refused(obj, add("/spec/template/spec/hostPID", True), kind)
+    context = add("/spec/template/spec/containers/0/securityContext", {"privileged": True})
+    assert "containers" in refused(obj, context, kind)
+    assert not refused(obj, add("/spec/replicas", 2), kind)
+    assert not refused(obj, add("/spec/template/spec/containers/0/image", "b"), kind)
 
 
 PROFILE = "container.apparmor.security.beta.kubernetes.io/a"
@@ -226,6 +255,8 @@ def test_profiles_in_annotations_are_protected_and_others_are_free(
     ("kind", "field", "key"),
     [
         ("persistentvolumeclaims", "annotations", "volume.beta.kubernetes.io/storage-class"),
+        ("persistentvolumes", "annotations", "volume.beta.kubernetes.io/mount-options"),
+        ("persistentvolumes", "annotations", "pv.beta.kubernetes.io/gid"),
         (
             "clusterroles.rbac.authorization.k8s.io",
             "labels",
