@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import re2
 
-from kubeferry.errors import InvalidInput
+from kubeferry.errors import InvalidInput, PatchFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +61,22 @@ class Pattern:
     groups: int
     _program: re2._Regexp = field(repr=False, compare=False)
 
-    def replace(self, text: str, put: Callable[[Sequence[str]], str]) -> str:
+    def replace(self, text: str, put: Callable[[Sequence[str]], str], *, longest: int) -> str:
         """The text with all that matches replaced by what ``put`` makes of its groups; group 0 is
         the whole match, a group that took no part is empty.
+
+        Raises ``PatchFailed`` where it would have more than ``longest`` characters.
         """
         parts: list[str] = []
-        end = 0
+        end = length = 0
         for match in self._program.finditer(text):
             if parts and match.start() == match.end() == end:
                 continue  # as in Go, nothing is found where something was found just before
             groups = [match.group(number) or "" for number in range(self.groups + 1)]
             parts += (text[end : match.start()], put(groups))
+            length += len(parts[-2]) + len(parts[-1])
+            if length > longest:
+                raise PatchFailed(f"the text would have more than {longest} characters")
             end = match.end()
         return "".join((*parts, text[end:]))
 

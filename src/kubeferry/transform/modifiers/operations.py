@@ -12,10 +12,12 @@ from kubeferry.transform.modifiers.paths import PathPattern
 from kubeferry.transform.modifiers.variables import Substitution
 from kubeferry.transform.patch.edits import Cause, Change
 from kubeferry.transform.patch.json_patch import (
+    LONGEST,
     OPERATIONS,
     Operation,
     Run,
     compile_operation,
+    copied,
     put,
     take,
 )
@@ -112,7 +114,7 @@ def _carry(
     if is_move:
         document, value = take(document, origin, changes, operation.cause)
     else:
-        value = lookup(document, origin.tokens)
+        value = copied(document, origin)
     target = _one_place(path, document)
     return put(document, msgspec.structs.replace(operation, path=target), value, changes)
 
@@ -133,7 +135,7 @@ def _substitute(document: Any, operation: Operation, changes: list[Change]) -> A
     if not isinstance(old, str):
         raise PatchFailed(f"substitute changes texts, here is {describe(old)}")
     replace: Substitution = operation.value
-    new = replace(old)
+    new = replace(old, LONGEST)
     if new == old:
         return document
     document, container = open_path(document, path.parents)

@@ -52,9 +52,12 @@ class Substitution:
     pattern: Pattern
     parts: tuple[str | int | Variable, ...]
 
-    def __call__(self, text: str) -> str:
-        """The text with everything replaced. Its variables must be bound."""
-        return self.pattern.replace(text, self._put)
+    def __call__(self, text: str, longest: int) -> str:
+        """The text with everything replaced. Its variables must be bound.
+
+        Raises ``PatchFailed`` where it would be longer.
+        """
+        return self.pattern.replace(text, self._put, longest=longest)
 
     def _put(self, groups: Sequence[str]) -> str:
         return "".join(groups[one] if isinstance(one, int) else str(one) for one in self.parts)

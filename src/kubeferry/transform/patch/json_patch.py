@@ -28,6 +28,9 @@ from kubeferry.transform.patch.pointer import (
 
 OPERATIONS = ("add", "remove", "replace", "test", "move", "copy")
 _NO_CAUSE = Cause("modifier", "")
+LONGEST = 3 << 20
+"""What an API server takes at once, in bytes. A copy of more could never be written, and copies of
+copies double with each."""
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -220,8 +223,23 @@ def _move(document: Any, operation: Operation, changes: list[Change]) -> Any:
 
 
 def _copy(document: Any, operation: Operation, changes: list[Change]) -> Any:
-    value = lookup(document, operation.source.tokens)
-    return put(document, operation, value, changes)
+    return put(document, operation, copied(document, operation.source), changes)
+
+
+def copied(document: Any, source: Pointer) -> Any:
+    """The value that is copied. Raises ``PatchFailed`` for one that no object can hold."""
+    value = lookup(document, source.tokens)
+    weight, todo = 0, [value]
+    while todo:
+        one = todo.pop()
+        weight += len(one) if isinstance(one, (str, list, dict)) else 1
+        if weight > LONGEST:
+            raise PatchFailed(f"what would be copied has more than {LONGEST} bytes")
+        if isinstance(one, dict):
+            todo += (*one, *one.values())
+        elif isinstance(one, list):
+            todo += one
+    return value
 
 
 def _record(changes: list[Change], pointer: str, old: Any, new: Any, cause: Cause) -> None:

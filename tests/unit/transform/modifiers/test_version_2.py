@@ -135,6 +135,12 @@ def test_substitute(pattern: str, replacement: str, image: str) -> None:
     assert spec(run(parse(patch)))["parts"][0]["image"] == image
 
 
+def test_a_text_that_grows_with_each_substitution_is_refused_before_it_is_there() -> None:
+    double = op("substitute", "/spec/parts/0/image", pattern=".+", replacement=r"\0\0")
+    (error,) = run(parse(*[double] * 40)).errors
+    assert "would have more than 3145728 characters" in error.message
+
+
 def test_only_a_text_is_substituted() -> None:
     (error,) = run(parse(op("substitute", "/spec/on", pattern="x", replacement="y"))).errors
     assert "substitute changes texts, here is a boolean" in error.message

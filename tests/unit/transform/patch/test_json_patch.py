@@ -216,3 +216,10 @@ def test_changes_make_the_document_after(document: Any, patch: list[dict[str, An
         assert changes == []
         return
     assert apply_changes(document, changes) == after
+
+
+def test_copies_of_copies_end_where_no_object_could_hold_them() -> None:
+    copies = [{"op": "copy", "from": "/a", "path": f"/a/b{number}"} for number in range(40)]
+    assert apply_json_patch({"a": {"x": "y"}}, copies[:3])
+    with pytest.raises(PatchFailed, match="would be copied"):
+        apply_json_patch({"a": {"x": "y"}}, copies)
