@@ -9,7 +9,7 @@ from kubeferry.errors import PatchFailed
 from kubeferry.kube.names import Identity
 from kubeferry.kube.objects import Object, annotations, metadata
 from kubeferry.restore.plan_item import PlanItem
-from kubeferry.restore.report import MASKED
+from kubeferry.restore.report import MASKED, without_keys
 from kubeferry.transform.change import Change, apply_changes
 from kubeferry.transform.patch.differences import Difference
 from kubeferry.transform.patch.pointer import MISSING, lookup, pointer_of
@@ -17,8 +17,6 @@ from kubeferry.transform.patch.pointer import MISSING, lookup, pointer_of
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """The annotation that repeats the values."""
 _VALUES = ("data", "stringData")
-_KEY_NAMES = frozenset({"akId", "akSecret"})
-"""Fields of volumes that hold keys of an object storage."""
 CHANGED = "(masked, changed)"
 """Stands for a value that is another one than before."""
 
@@ -57,17 +55,17 @@ def masked_planned(item: PlanItem, obj: Object, *, before: Object | None = None)
         for change in item.changes:
             if change.cause.mechanism == "modifier":  # it may have taken a value anywhere
                 shown = _masked_at(shown, change)
-    return {key: _without_keys(value) for key, value in shown.items()}
+    return {key: without_keys(value) for key, value in shown.items()}
 
 
 def masked_saved(identity: Identity, obj: Object) -> Object:
     """An object as it is, as it may be shown: without keys of object storages, too."""
-    return {key: _without_keys(value) for key, value in masked(identity, obj).items()}
+    return {key: without_keys(value) for key, value in masked(identity, obj).items()}
 
 
 def holds_keys(obj: Object) -> bool:
     """Whether it has keys of an object storage in it, as volumes may."""
-    return bool(_without_keys(obj) != obj)
+    return bool(without_keys(obj) != obj)
 
 
 def _told_apart(shown: Object, obj: Object, before: Object) -> Object:
@@ -95,15 +93,6 @@ def _masked_at(shown: Object, change: Change) -> Object:
     except PatchFailed:  # a later change took it out
         return shown
     return apply_changes(shown, [Change(change.pointer, old, MASKED, change.cause)])
-
-
-def _without_keys(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {
-            key: MASKED if key in _KEY_NAMES and isinstance(inner, str) else _without_keys(inner)
-            for key, inner in value.items()
-        }
-    return [_without_keys(one) for one in value] if isinstance(value, list) else value
 
 
 def masked_difference(one: Difference) -> Difference:

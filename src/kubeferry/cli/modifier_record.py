@@ -18,7 +18,7 @@ from kubeferry.cli.masking import holds_keys, is_secret
 from kubeferry.cli.modifier_plans import Trial, Tried, tried
 from kubeferry.cli.output import emit, say
 from kubeferry.errors import InvalidInput, InvalidModifier
-from kubeferry.kube.objects import Object, at, labels
+from kubeferry.kube.objects import Object, labels
 from kubeferry.kube.selectors import parse_selector
 from kubeferry.restore.plan_item import PlanItem
 from kubeferry.restore.prepare import compile_modifier
@@ -26,6 +26,7 @@ from kubeferry.transform.change import Change
 from kubeferry.transform.modifiers.counts import WORKLOADS
 from kubeferry.transform.modifiers.recording import (
     TEMPLATE,
+    pods_selector,
     recorded_edits,
     recorded_pods_rule,
     recorded_rule,
@@ -117,7 +118,7 @@ def _pods(plan: Tried, workload: PlanItem) -> dict[str, Object]:
     """The pods of a workload that would be restored, by name, which begins with its own."""
     found: dict[str, Object] = {}
     namespace, prefix = workload.source.namespace, f"{workload.source.name}-"
-    selector = parse_selector(at(workload.object or {}, ("spec", "selector")) or {})
+    selector = parse_selector(pods_selector(workload.source.group_resource, workload.object or {}))
     for spooled in plan.planner.spool.namesakes_of("pods", namespace, prefix):
         item = plan.planner.item(spooled)
         if item.object is not None and selector.matches(labels(item.object)):

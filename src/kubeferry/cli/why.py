@@ -31,7 +31,7 @@ from kubeferry.journal import Item
 from kubeferry.kube.names import Identity, Resource, label_value
 from kubeferry.kube.objects import Object, metadata
 from kubeferry.restore.chronicle import Chronicle
-from kubeferry.restore.report import MASKED, WRITTEN
+from kubeferry.restore.report import MASKED, WRITTEN, without_keys
 from kubeferry.transform.patch.pointer import MISSING, lookup, pointer_of
 from kubeferry.transform.pipeline import RESTORE_LABEL
 from kubeferry.vault.restores import find_restore_folder
@@ -175,12 +175,16 @@ def _now(change: Mapping[str, Any], live: Object) -> Any:
     if isinstance(container, list) and "old" not in change:
         return None if any(_has(one, written) for one in container) else MISSING
     if written is MISSING:  # in a list another element is there now
-        return None if isinstance(container, list) else found
-    return None if _has(found, written) else found
+        return None if isinstance(container, list) else without_keys(found)
+    return None if _has(found, written) else without_keys(found)
 
 
 def _has(found: Any, written: Any) -> bool:
-    """Whether all that was written is there: a server adds its defaults."""
+    """Whether all that was written is there, as far as that is shown: a server adds its
+    defaults.
+    """
+    if written == MASKED:
+        return True
     if isinstance(found, dict) and isinstance(written, dict):
         return all(key in found and _has(found[key], one) for key, one in written.items())
     if isinstance(found, list) and isinstance(written, list):

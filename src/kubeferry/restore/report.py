@@ -19,6 +19,7 @@ from kubeferry.restore.spool import Spool
 from kubeferry.transform.automatic.upgrades.conversion import REMOVED
 from kubeferry.transform.change import MISSING, Change, Note
 from kubeferry.transform.modifiers.counts import RuleTally
+from kubeferry.transform.patch.pointer import pointer_of
 
 MASKED = "(masked)"
 WRITTEN = frozenset({"created", "updated", "recreated"})
@@ -30,7 +31,7 @@ KEPT = 5
 _LAST_APPLIED = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration"
 _TOLD = frozenset({DIFFERS, EXISTS, REMOVED, TERMINATING})
 """Why an object is skipped and a person should know."""
-_KEY_NAMES = ("/akId", "/akSecret")
+_KEY_NAMES = frozenset({"akId", "akSecret"})
 """Fields of volumes that hold keys of an object storage."""
 _QUIET = {("serviceaccounts", "default")}
 """What Kubernetes makes in every namespace: that it exists already tells nobody anything."""
@@ -39,13 +40,23 @@ _QUIET = {("serviceaccounts", "default")}
 def change_line(change: Change, *, secret: bool) -> dict[str, Any]:
     """A change as JSON: ``pointer``, ``old`` and ``new`` where there are any, mechanism, rule."""
     line: dict[str, Any] = {"pointer": change.pointer}
-    hidden = (secret and _may_hold_values(change)) or change.pointer.endswith(_KEY_NAMES)
+    hidden = (secret and _may_hold_values(change)) or pointer_of(change.pointer).last in _KEY_NAMES
     for name, value in (("old", change.old), ("new", change.new)):
         if value is not MISSING:
-            line[name] = MASKED if hidden else value
+            line[name] = MASKED if hidden else without_keys(value)
     line["mechanism"] = change.cause.mechanism
     line["rule"] = change.cause.rule
     return line
+
+
+def without_keys(value: Any) -> Any:
+    """A value as it may be shown: keys of object storages in it, as volumes have, are masked."""
+    if isinstance(value, dict):
+        return {
+            key: MASKED if key in _KEY_NAMES and isinstance(inner, str) else without_keys(inner)
+            for key, inner in value.items()
+        }
+    return [without_keys(one) for one in value] if isinstance(value, list) else value
 
 
 def _may_hold_values(change: Change) -> bool:

@@ -74,6 +74,16 @@ def test_a_masked_value_is_not_compared() -> None:
     assert now(secret, there={"data": {"word": "aHVudGVyMg=="}}) == [None]
 
 
+def test_a_masked_value_inside_another_is_not_compared_and_not_shown() -> None:
+    key = {"akSecret": "s3cret"}
+    written = change("/spec/options", new={"akSecret": "(masked)", "bucket": "b"})
+    assert now(written, there={"spec": {"options": {**key, "bucket": "b"}}}) == [None]
+    hidden = {"akSecret": "(masked)", "bucket": "c"}
+    assert now(written, there={"spec": {"options": {**key, "bucket": "c"}}}) == [hidden]
+    gone = change("/spec/options", old={"akSecret": "(masked)"})
+    assert now(gone, there={"spec": {"options": key}}) == [{"akSecret": "(masked)"}]
+
+
 def test_each_change_is_told_with_its_cause_and_what_became_of_it() -> None:
     told = item(change(IMAGE, old="old", new="new"))
     drawn = lines(RESTORE, told, list(compared(told, live("newer"))), LOOK)

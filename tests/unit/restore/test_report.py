@@ -66,6 +66,13 @@ def test_values_of_secrets_are_masked(
     assert (line["pointer"], line["rule"]) == (given.pointer, "rule")
 
 
+def test_a_key_of_a_storage_is_masked_inside_a_value_too() -> None:
+    volume = {"csi": {"driver": "d", "volumeAttributes": {"akId": "i", "akSecret": "s"}}}
+    line = change_line(change("/spec/volumes", [volume], MISSING), secret=False)
+    hidden = {"akId": "(masked)", "akSecret": "(masked)"}
+    assert line["old"] == [{"csi": {"driver": "d", "volumeAttributes": hidden}}]
+
+
 @pytest.mark.parametrize(
     ("given", "fields"),
     [

@@ -5,13 +5,14 @@ from typing import Any
 
 from kubeferry import codec
 from kubeferry.kube.names import Identity
-from kubeferry.kube.objects import Object
+from kubeferry.kube.objects import Object, at
 from kubeferry.transform.modifiers.values import typed_value
 from kubeferry.transform.patch.edits import Cause, Change
 from kubeferry.transform.patch.pointer import MISSING, equal
 from kubeferry.transform.patch.recording import edits_between
 
 TEMPLATE = "/spec/template"
+_OLD = frozenset({"replicationcontrollers"})
 _RECORDED = Cause("modifier", "recorded")
 
 
@@ -31,10 +32,20 @@ def recorded_pods_rule(
     """The rule for a workload's pods: by its namespace, its name before theirs, its selector."""
     pods = Identity("pods", source.namespace, source.name)
     rule = _rule(pods, f"^{_quoted(source.name)}-", edits)
-    selector = (workload.get("spec") or {}).get("selector")
-    if isinstance(selector, Mapping) and selector:
-        rule["conditions"]["labelSelector"] = dict(selector)
+    selector = pods_selector(source.group_resource, workload)
+    if selector:
+        rule["conditions"]["labelSelector"] = selector
     return rule
+
+
+def pods_selector(group_resource: str, workload: Object) -> dict[str, Any]:
+    """A workload's selector of its pods, empty if it has none; a ReplicationController's is of
+    labels alone.
+    """
+    selector = at(workload, ("spec", "selector"))
+    if not isinstance(selector, Mapping) or not selector:
+        return {}
+    return {"matchLabels": dict(selector)} if group_resource in _OLD else dict(selector)
 
 
 def template_edits(edits: Sequence[Change]) -> list[Change]:

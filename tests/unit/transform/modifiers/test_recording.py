@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from kubeferry.kube.names import Identity
 from kubeferry.transform.change import MISSING
 from kubeferry.transform.modifiers.recording import (
+    pods_selector,
     recorded_edits,
     recorded_pods_rule,
     recorded_rule,
@@ -75,6 +76,15 @@ def test_pods_get_what_is_below_the_template() -> None:
         },
         "patches": [{"operation": "remove", "path": "/spec/nodeName"}],
     }
+
+
+def test_a_replication_controllers_selector_is_of_labels_alone() -> None:
+    source = Identity("replicationcontrollers", "shop", "web")
+    workload = {"spec": {"selector": {"app": "web"}}}
+    assert pods_selector(source.group_resource, workload) == {"matchLabels": {"app": "web"}}
+    rule = recorded_pods_rule(source, workload, [])
+    assert rule["conditions"]["labelSelector"] == {"matchLabels": {"app": "web"}}
+    assert pods_selector("deployments.extensions", {"spec": {}}) == {}
 
 
 def test_edits_are_the_same_by_place_and_value() -> None:
