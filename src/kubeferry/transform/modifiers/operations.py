@@ -33,6 +33,10 @@ from kubeferry.transform.patch.pointer import (
 )
 
 OPERATIONS_V2 = (*OPERATIONS, "substitute")
+_FEW = 1000
+"""Places that are never too many."""
+_MOST_WORK = 401_000_000
+"""Elements that one operation may copy, in about a second: each of 20,000 of a list."""
 _MUST_BE_THERE = frozenset({"remove", "replace", "substitute"})
 
 
@@ -78,7 +82,7 @@ def operation_v2(
                 place=f"{place}.path",
                 remedy="write - to append, or replace",
             )
-        run = partial(_everywhere, path, run)
+        run = partial(_everywhere, path, run, create_parents)
     return msgspec.structs.replace(plain, run=run)
 
 
@@ -87,18 +91,45 @@ def _pointer(path: Pointer | PathPattern) -> Pointer:
 
 
 def _everywhere(
-    path: PathPattern, run: Run, document: Any, operation: Operation, changes: list[Change]
+    path: PathPattern,
+    run: Run,
+    makes: bool,
+    document: Any,
+    operation: Operation,
+    changes: list[Change],
 ) -> Any:
     """The operation at each place of the path; from the end on where that takes elements out."""
     try:
-        places = path.places(document, there=operation.name in _MUST_BE_THERE)
+        must_be_there = operation.name in _MUST_BE_THERE
+        places = path.places(document, there=must_be_there, makes=makes)
     except PatchFailed as error:
         if operation.name == "test":
             raise PatchTestFailed(error.problem) from error
         raise
+    if len(places) > _FEW:
+        _check_work(document, places)
     for place in reversed(places) if operation.name == "remove" else places:
         document = run(document, msgspec.structs.replace(operation, path=place), changes)
     return document
+
+
+def _check_work(document: Any, places: list[Pointer]) -> None:
+    """Each place copies what is on its way, which for a long list grows by the square. Raises
+    ``PatchFailed`` where that would keep the others waiting.
+    """
+    work = 0
+    for place in places:
+        here = document
+        for token in place.tokens:
+            if not isinstance(here, (dict, list)):
+                break
+            work += len(here)
+            try:
+                here = child(here, token)
+            except PatchFailed:  # what is missing is the operation's affair
+                break
+        if work > _MOST_WORK:
+            raise PatchFailed(f"its path stands for {len(places)} places, which are too many")
 
 
 def _carry(

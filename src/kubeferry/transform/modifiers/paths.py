@@ -59,18 +59,20 @@ class PathPattern:
         """Whether the last token stands for elements itself."""
         return self.wheres[-1] is not None or self.pointer.last == EVERY
 
-    def places(self, document: Any, *, there: bool) -> list[Pointer]:
+    def places(self, document: Any, *, there: bool, makes: bool = False) -> list[Pointer]:
         """The pointers that it stands for in a document, in order; with ``there``, of ``*`` only
-        those that have a value.
+        those that have a value. Whoever ``makes`` parents gets those that lack some, too.
 
-        Raises ``PatchFailed`` for what is missing on the way, other than behind ``*``.
+        Raises ``PatchFailed`` for what is missing on the way, other than ``there`` behind ``*``.
         """
         return [
             pointer_of(format_pointer(tokens))
-            for tokens in self._walk(document, (), there=there, lax=False)
+            for tokens in self._walk(document, (), there=there, makes=makes, lax=False)
         ]
 
-    def _walk(self, value: Any, tokens: Tokens, *, there: bool, lax: bool) -> Iterator[Tokens]:
+    def _walk(
+        self, value: Any, tokens: Tokens, *, there: bool, makes: bool, lax: bool
+    ) -> Iterator[Tokens]:
         depth = len(tokens)
         if depth == len(self.wheres):
             yield tokens
@@ -83,15 +85,24 @@ class PathPattern:
             for index in chosen:
                 inside = (*tokens, str(index))
                 lax_there = lax or where is None
-                yield from self._walk(value[index], inside, there=there, lax=lax_there)
+                yield from self._walk(value[index], inside, there=there, makes=makes, lax=lax_there)
             return
         is_last = depth == len(self.wheres) - 1
         if is_last and not (there and lax):
             yield (*tokens, token)
             return
-        if lax and not _has(value, token):
+        if lax and there and not _has(value, token):
             return
-        yield from self._walk(child(value, token), (*tokens, token), there=there, lax=lax)
+        if makes and not _has(value, token) and not self._is_pattern_from(depth):
+            yield (*tokens, *self.pointer.tokens[depth:])
+            return
+        yield from self._walk(
+            child(value, token), (*tokens, token), there=there, makes=makes, lax=lax
+        )
+
+    def _is_pattern_from(self, depth: int) -> bool:
+        """Whether an element is still to be named."""
+        return EVERY in self.pointer.tokens[depth:] or any(self.wheres[depth:])
 
 
 def _has(value: Any, token: str) -> bool:

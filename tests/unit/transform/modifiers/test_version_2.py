@@ -141,6 +141,48 @@ def test_a_text_that_grows_with_each_substitution_is_refused_before_it_is_there(
     assert "would have more than 3145728 characters" in error.message
 
 
+@pytest.mark.parametrize("name", ["replace", "remove"])
+def test_a_list_that_would_keep_the_others_waiting_is_refused(name: str) -> None:
+    value = {"value": 1} if name == "replace" else {}
+    rule = parse(op(name, "/spec/parts/*/port", **value))
+    parts = [{"port": 0}] * 2000
+    (error,) = run(rule, {**WIDGET, "spec": {"parts": parts * 11}}).errors
+    assert "its path stands for 22000 places, which are too many" in error.message
+    done = run(rule, {**WIDGET, "spec": {"parts": parts}})
+    assert done.errors == []
+    assert len(done.changes) > 2000
+
+
+@pytest.mark.parametrize("named", ["*", "[name=a]"])
+def test_parents_are_made_in_elements(named: str) -> None:
+    patch = op("add", f"/spec/parts/{named}/extra/deep/here", value=1, createParents=True)
+    done = run(parse(patch))
+    assert done.errors == []
+    assert done.object is not None
+    first, second = done.object["spec"]["parts"]
+    assert first["extra"] == {"deep": {"here": 1}}
+    assert second["extra"] == ({"x": 1, "deep": {"here": 1}} if named == "*" else {"x": 1})
+
+
+def test_a_test_does_not_hold_of_an_element_that_lacks_the_way() -> None:
+    done = run(parse(op("test", "/spec/parts/*/extra/x", value=1), op("remove", "/spec/on")))
+    assert [one.ended for one in done.runs] == ["skipped"]
+    assert done.errors == []
+
+
+def test_an_add_without_its_parents_fails_in_elements_too() -> None:
+    (error,) = run(parse(op("add", "/spec/parts/*/extra/here", value=1))).errors
+    assert "there is no field 'extra'" in error.message
+
+
+def test_parents_are_made_at_many_places() -> None:
+    patch = op("add", "/spec/parts/*/made/here", value=1, createParents=True)
+    done = run(parse(patch), {**WIDGET, "spec": {"parts": [{"port": 0}] * 2000}})
+    assert done.errors == []
+    assert done.object is not None
+    assert done.object["spec"]["parts"] == [{"port": 0, "made": {"here": 1}}] * 2000
+
+
 def test_only_a_text_is_substituted() -> None:
     (error,) = run(parse(op("substitute", "/spec/on", pattern="x", replacement="y"))).errors
     assert "substitute changes texts, here is a boolean" in error.message
