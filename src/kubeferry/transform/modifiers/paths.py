@@ -80,7 +80,7 @@ class PathPattern:
         token, where = self.pointer.tokens[depth], self.wheres[depth]
         if isinstance(value, list) and (where is not None or token == EVERY):
             chosen = [n for n, one in enumerate(value) if where is None or where.holds(one)]
-            if where is not None and not chosen and not lax:
+            if where is not None and not chosen and not (lax and there):
                 raise PatchFailed(f"no element of the list is {token}")
             for index in chosen:
                 inside = (*tokens, str(index))

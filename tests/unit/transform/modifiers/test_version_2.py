@@ -170,6 +170,20 @@ def test_a_test_does_not_hold_of_an_element_that_lacks_the_way() -> None:
     assert done.errors == []
 
 
+NAMED: list[dict[str, Any]] = [{"env": [{"name": "x", "value": 1}]}, {"env": [{"name": "y"}]}]
+
+
+@pytest.mark.parametrize(
+    ("name", "ended"), [("test", "skipped"), ("add", "failed"), ("replace", "applied")]
+)
+def test_an_element_that_only_some_have_is_passed_over_where_something_must_be_there(
+    name: str, ended: str
+) -> None:
+    rule = parse(op(name, "/spec/parts/*/env/[name=x]/value", value=1))
+    done = run(rule, {**WIDGET, "spec": {"parts": NAMED}})
+    assert [one.ended for one in done.runs] == [ended]
+
+
 def test_an_add_without_its_parents_fails_in_elements_too() -> None:
     (error,) = run(parse(op("add", "/spec/parts/*/extra/here", value=1))).errors
     assert "there is no field 'extra'" in error.message
