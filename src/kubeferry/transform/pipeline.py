@@ -208,7 +208,7 @@ class Pipeline:
             concerns=tuple(concerns),
             steps=tuple(steps),
             rules=KindRules(modifiers.for_kind(group_resource, formerly) if modifiers else ()),
-            guard=Guard(group_resource, rules.protected),
+            guard=Guard(group_resource, rules.protected, formerly),
             place=self._place_namespace if is_namespace else self._place,
         )
         self._kinds[key or group_resource] = kind

@@ -291,11 +291,16 @@ def widened_by(fields: Iterable[str]) -> tuple[Widened, ...]:
 
 
 class Guard:
-    """The protected parts of one kind."""
+    """The protected parts of one kind; an administrator may mean it by what it was called
+    ``formerly``, before an API upgrade.
+    """
 
-    def __init__(self, group_resource: str, widened: Iterable["Widened"] = ()) -> None:
+    def __init__(
+        self, group_resource: str, widened: Iterable["Widened"] = (), formerly: str = ""
+    ) -> None:
         own = (entry for entry in BY_KIND if group_resource in entry.kinds)
-        more = (one.entry for one in widened if one.kinds.matches(group_resource))
+        names = {group_resource, formerly or group_resource}
+        more = (one.entry for one in widened if any(map(one.kinds.matches, names)))
         self._entries = _by_first_key((*EVERY_OBJECT, *own, *more))
         self._pod_path = pod_path(group_resource)
 

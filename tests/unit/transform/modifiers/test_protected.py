@@ -290,3 +290,11 @@ def test_an_administrator_protects_more(field: str, path: str, is_refused: bool)
     assert (note is not None) is is_refused
     if note is not None:
         assert "this cluster's administrator protects it" in note.message
+
+
+def test_an_administrator_may_name_a_kind_as_it_was_called_before_an_upgrade() -> None:
+    widened = widened_by(["deployments.extensions:/spec/replicas"])
+    before, after = {"spec": {"replicas": 1}}, {"spec": {"replicas": 2}}
+    guard = Guard("deployments.apps", widened, "deployments.extensions")
+    assert guard.refuse(before, after) is not None
+    assert Guard("deployments.apps", widened).refuse(before, after) is None
