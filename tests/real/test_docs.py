@@ -70,7 +70,9 @@ async def shell(contexts: list[Cluster], folder: Path, *, region: str) -> AsyncI
         made = ("csdr", "default1", "shop", "shop-test")
         cluster.kubectl("delete", "namespace", *made, "--ignore-not-found", "--wait")
         cluster.kubectl("-n", "default", "delete", "sts,pod,pvc", "--all", "--wait")
-        ours = ("crd,clusterrole,clusterrolebinding", "-l", "app.kubernetes.io/name=kubeferry")
+        policies = "validatingadmissionpolicy,validatingadmissionpolicybinding"
+        kinds = f"crd,clusterrole,clusterrolebinding,{policies}"
+        ours = (kinds, "-l", "app.kubernetes.io/name=kubeferry")
         cluster.kubectl("delete", *ours, "--wait")
     kubeconfig = folder / "kubeconfig"
     merge([(one.name, one.kubeconfig) for one in contexts], kubeconfig)
