@@ -241,6 +241,12 @@ BY_KIND = (
     Protected(("subjects",), SECURITY_ADVICE, _BINDINGS),
     Protected(("metadata", "labels"), SECURITY_ADVICE, _kinds(_RBAC, "clusterroles"), _aggregation),
     Protected(("webhooks",), SECURITY_ADVICE, _WEBHOOKS),
+    Protected(("spec",), SECURITY_ADVICE, _kinds("apiregistration.k8s.io", "apiservices")),
+    Protected(
+        ("spec", "conversion"),
+        SECURITY_ADVICE,
+        _kinds("apiextensions.k8s.io", "customresourcedefinitions"),
+    ),
     Protected(("spec",), SECURITY_ADVICE, _POLICIES),
     Protected(("data",), SECURITY_ADVICE, _kinds("", "secrets")),
     Protected(("stringData",), SECURITY_ADVICE, _kinds("", "secrets")),

@@ -126,6 +126,16 @@ def test_allowed(operation: dict[str, Any]) -> None:
             "/webhooks/0/name",
         ),
         (
+            "apiservices.apiregistration.k8s.io",
+            {"spec": {"service": {"name": "a"}}},
+            "/spec/service/name",
+        ),
+        (
+            "customresourcedefinitions.apiextensions.k8s.io",
+            {"spec": {"conversion": {"strategy": "None"}}},
+            "/spec/conversion/strategy",
+        ),
+        (
             "cronjobs.batch",
             {"spec": {"jobTemplate": {"spec": {"template": {"spec": {"hostNetwork": False}}}}}},
             "/spec/jobTemplate/spec/template/spec/hostNetwork",
