@@ -57,6 +57,10 @@ def check_backup(site: NodeSite, name: str, bucket: Path) -> None:
     assert status["progress"]["itemsDone"] > COUNT
 
 
+TOLD_AGAIN = {"namespaces", "serviceaccounts"}
+"""What every namespace has, so that a restore that goes on finds it there and says so."""
+
+
 def check_restore(
     site: NodeSite, name: str, namespace: str, bucket: Path, before: dict[str, str]
 ) -> None:
@@ -68,7 +72,8 @@ def check_restore(
     assert before.items() <= after.items(), "nothing is made twice"
     lines = archives.restore_items(bucket, name, VAULT)
     told = Counter(tuple(line["source"]) for line in lines)
-    assert set(told.values()) == {1}
+    # Without a key the line of what is done again does not stand for it: a namespace's, say.
+    assert {source[0] for source, times in told.items() if times > 1} <= TOLD_AGAIN
     assert {one for kind, _, one in told if kind == "configmaps"} == NAMES
     assert {line["action"] for line in lines if line["source"][0] == "configmaps"} == {"created"}
     assert sum(status["counts"].values()) == len(lines)
