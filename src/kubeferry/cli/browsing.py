@@ -16,18 +16,17 @@ from kubeferry import codec
 from kubeferry.api.restore import ApplicationRestore
 from kubeferry.cli.command import Flags
 from kubeferry.cli.connection import Session, connect
-from kubeferry.cli.live import ViewReporter, view
+from kubeferry.cli.live import view
 from kubeferry.cli.manifests import load, placed
 from kubeferry.cli.masking import masked_planned, masked_saved
 from kubeferry.cli.output import say
+from kubeferry.cli.plan_sources import shown_plan
 from kubeferry.cli.stores import Opened, vault_of_backup
-from kubeferry.clock import utc_now
 from kubeferry.controller.resources import RESTORES
 from kubeferry.errors import InvalidInput
 from kubeferry.kube.names import Identity
 from kubeferry.local.browse import Shown, browse
 from kubeferry.restore.archive import limits_for
-from kubeferry.restore.opening import open_plan
 from kubeferry.restore.plan import Planner
 from kubeferry.restore.prepare import prepare
 from kubeferry.restore.spool import Spool
@@ -127,17 +126,10 @@ async def _planned(
     opened: Opened = await stack.enter_async_context(
         vault_of_backup(session, name, vault=vault, task=restore.metadata)
     )
-    with view(f"plan of backup {name}") as shown:
-        return await stack.enter_async_context(
-            open_plan(
-                request,
-                target=LiveTarget(session.client),
-                store=opened.store,
-                settings=session.settings,
-                reporter=ViewReporter(shown),
-                clock=utc_now,
-            )
-        )
+    target, settings = LiveTarget(session.client), session.settings
+    return await stack.enter_async_context(
+        shown_plan(request, target=target, store=opened.store, settings=settings)
+    )
 
 
 def _as_restored(planner: Planner, how: How) -> Iterator[Shown]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from kubeferry.api.restore import ApplicationRestore
 from kubeferry.cli.command import Flags
 from kubeferry.cli.creating import checked, ordered
-from kubeferry.cli.live import ViewReporter, view
 from kubeferry.cli.manifests import load, placed
 from kubeferry.cli.plan_object import find_object
 from kubeferry.cli.plan_sources import (
@@ -16,11 +15,10 @@ from kubeferry.cli.plan_sources import (
     Sources,
     archive_of,
     modifier_data,
+    shown_plan,
     surroundings_of,
 )
-from kubeferry.clock import utc_now
 from kubeferry.controller.resources import RESTORES
-from kubeferry.restore.opening import open_plan
 from kubeferry.restore.plan import Planner
 from kubeferry.restore.plan_item import PlanItem
 from kubeferry.restore.prepare import compile_modifier, prepare
@@ -89,23 +87,14 @@ async def tried(flags: Flags, trial: Trial, modifiers: Modifiers | None) -> Asyn
         around = await stack.enter_async_context(surroundings_of(flags, sources))
         default = around.settings.namespace
         where = placed(RESTORES, body, given=flags.namespace, default=default).namespace
-        client = around.session.client if around.session is not None else None
-        request = await prepare(restore, client=client, namespace=where, modifier=data)
+        request = await prepare(restore, client=around.client, namespace=where, modifier=data)
         archive = await stack.enter_async_context(
             archive_of(around, sources, backup=request.backup, task=restore.metadata)
         )
         request = replace(request, backup=archive.backup)
         if modifiers is not None:
             request = replace(request, modifiers=modifiers)
-        with view(f"plan of backup {archive.backup}") as shown:
-            planner = await stack.enter_async_context(
-                open_plan(
-                    request,
-                    target=around.target,
-                    store=archive.store,
-                    settings=around.settings,
-                    reporter=ViewReporter(shown),
-                    clock=utc_now,
-                )
-            )
+        planner = await stack.enter_async_context(
+            shown_plan(request, target=around.target, store=archive.store, settings=around.settings)
+        )
         yield Tried(planner, request)

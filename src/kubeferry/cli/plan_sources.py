@@ -3,7 +3,7 @@ file; and for which target: this cluster, or an API that is known.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -12,11 +12,17 @@ from kubeferry import codec
 from kubeferry.api.metadata import Metadata
 from kubeferry.cli.command import Flags, program
 from kubeferry.cli.connection import Session, connect, settings_of, storage_keys
+from kubeferry.cli.live import ViewReporter, view
 from kubeferry.cli.output import emit, say
 from kubeferry.cli.stores import vault_of_backup
+from kubeferry.clock import utc_now
 from kubeferry.errors import InvalidInput
+from kubeferry.kube.client import Client
 from kubeferry.kube.objects import at
 from kubeferry.kube.saved_api import SavedApi, load, newest_known, save
+from kubeferry.restore.opening import open_plan
+from kubeferry.restore.plan import Planner
+from kubeferry.restore.request import RestoreRequest
 from kubeferry.restore.target import KnownTarget, LiveTarget, Target
 from kubeferry.settings import Settings
 from kubeferry.vault.locations import Location, Network, Provider, open_directory, open_store
@@ -68,6 +74,11 @@ class Around:
     title: str
     settings: Settings
     session: Session | None
+
+    @property
+    def client(self) -> Client | None:
+        """The cluster's, None where none is asked."""
+        return self.session.client if self.session is not None else None
 
 
 @asynccontextmanager
@@ -140,6 +151,26 @@ async def archive_of(
         vault = sources.vault
         async with vault_of_backup(around.session, backup, vault=vault, task=task) as opened:
             yield Archive(opened.store, backup, f"backup {backup} of vault {opened.name}")
+
+
+@asynccontextmanager
+async def shown_plan(
+    request: RestoreRequest, *, target: Target, store: Store, settings: Settings
+) -> AsyncIterator[Planner]:
+    """``open_plan``, whose phases and problems a person sees while it is opened."""
+    async with AsyncExitStack() as stack:
+        with view(f"plan of backup {request.backup}") as shown:
+            planner = await stack.enter_async_context(
+                open_plan(
+                    request,
+                    target=target,
+                    store=store,
+                    settings=settings,
+                    reporter=ViewReporter(shown),
+                    clock=utc_now,
+                )
+            )
+        yield planner
 
 
 def open_url(text: str, *, settings: Settings) -> Store:

@@ -16,7 +16,6 @@ from kubeferry.api.restore import ApplicationRestore
 from kubeferry.cli.administrator import without_privileged
 from kubeferry.cli.command import Flags, program
 from kubeferry.cli.creating import ordered
-from kubeferry.cli.live import ViewReporter, view
 from kubeferry.cli.manifests import load, placed, refuse_beside_file
 from kubeferry.cli.output import counted, emit, printable, say
 from kubeferry.cli.plan_diff import Live, diff_lines
@@ -28,6 +27,7 @@ from kubeferry.cli.plan_sources import (
     Sources,
     archive_of,
     modifier_data,
+    shown_plan,
     surroundings_of,
 )
 from kubeferry.cli.plan_summary import (
@@ -39,12 +39,10 @@ from kubeferry.cli.plan_summary import (
 )
 from kubeferry.cli.plan_view import WIDTH, Look
 from kubeferry.cli.restore_words import rows, words_of
-from kubeferry.clock import utc_now
 from kubeferry.controller.resources import RESTORES
 from kubeferry.errors import InvalidInput, TaskIncomplete
 from kubeferry.kube.objects import Object
 from kubeferry.restore.digest import plan_digest
-from kubeferry.restore.opening import open_plan
 from kubeferry.restore.plan_file import write_plan
 from kubeferry.restore.prepare import prepare
 from kubeferry.transform.change import Note
@@ -107,26 +105,17 @@ async def plan(
         around = await stack.enter_async_context(surroundings_of(flags, sources))
         default = around.settings.namespace
         where = placed(RESTORES, body, given=flags.namespace, default=default).namespace
-        client = around.session.client if around.session is not None else None
         if file is None and around.session is not None and not options.get("privileged_resources"):
             restore = await without_privileged(around.session, restore)
-        request = await prepare(restore, client=client, namespace=where, modifier=modifier)
+        request = await prepare(restore, client=around.client, namespace=where, modifier=modifier)
         archive = await stack.enter_async_context(
             archive_of(around, sources, backup=request.backup, task=restore.metadata)
         )
         request = replace(request, backup=archive.backup)
         tally.modifiers = request.modifiers
-        with view(f"plan of backup {archive.backup}") as shown:
-            planner = await stack.enter_async_context(
-                open_plan(
-                    request,
-                    target=around.target,
-                    store=archive.store,
-                    settings=around.settings,
-                    reporter=ViewReporter(shown),
-                    clock=utc_now,
-                )
-            )
+        planner = await stack.enter_async_context(
+            shown_plan(request, target=around.target, store=archive.store, settings=around.settings)
+        )
         steps: Steps = planner.steps()
         if how.object:
             steps = find_object(

@@ -13,9 +13,9 @@ from kubeferry.cli.finding import find
 from kubeferry.controller.resources import RESTORES
 from kubeferry.errors import InvalidInput
 from kubeferry.kube.objects import Object, metadata
+from kubeferry.restore.retrying import ENDED_BADLY
 
 _NUMBERED = re.compile(r"(?P<name>.+)-retry-[0-9]+")
-_ENDED_BADLY = ("PartiallyFailed", "Failed")
 
 
 async def retry_of(flags: Flags, name: str, *, new_name: str | None) -> ApplicationRestore:
@@ -26,7 +26,7 @@ async def retry_of(flags: Flags, name: str, *, new_name: str | None) -> Applicat
     async with connect(flags) as session:
         earlier = read(await find(session, RESTORES, name), ApplicationRestore)
         phase = earlier.status.phase
-        if phase not in _ENDED_BADLY:
+        if phase not in ENDED_BADLY:
             raise InvalidInput(
                 f"is {phase or 'not started'}: there is nothing to be done again",
                 place=f"restore {name}",

@@ -13,7 +13,7 @@ import msgspec
 
 from kubeferry import codec
 from kubeferry.errors import ArchiveDamaged
-from kubeferry.journal import Item, read_line
+from kubeferry.journal import HookRun, Item, read_line
 from kubeferry.kube.names import Identity
 from kubeferry.report import Problem, Reporter
 from kubeferry.restore.apply import Result
@@ -26,6 +26,8 @@ from kubeferry.transform.change import Note
 from kubeferry.vault.restores import ItemFile
 
 UNPROVEN = "JournalUnproven"
+UNSEALED = "is not sealed with the vault's key, or was changed: what it tells is done again"
+"""What is said of a file of a journal that is not believed."""
 TURN = 256
 """Items after which others have their turn."""
 
@@ -61,15 +63,19 @@ async def resume(
             _take(line, file, recorder, planner)
     if unproven:
         more = f" and {len(unproven) - 1} more" if len(unproven) > 1 else ""
-        text = "is not sealed with the vault's key, or was changed: what it tells is done again"
-        reporter.problem(Problem("warning", UNPROVEN, f"{unproven[0]}{more} {text}"))
+        reporter.problem(Problem("warning", UNPROVEN, f"{unproven[0]}{more} {UNSEALED}"))
+
+
+def read_told(line: bytes, file: ItemFile) -> Item | HookRun:
+    """A line of a journal's file. Raises ``ArchiveDamaged`` for what is none."""
+    try:
+        return read_line(line)
+    except msgspec.DecodeError as error:
+        raise ArchiveDamaged(f"a line of the journal is none: {error}", place=file.place) from error
 
 
 def _take(line: bytes, file: ItemFile, recorder: Recorder, planner: Planner) -> None:
-    try:
-        done = read_line(line)
-    except msgspec.DecodeError as error:
-        raise ArchiveDamaged(f"a line of the journal is none: {error}", place=file.place) from error
+    done = read_told(line, file)
     if isinstance(done, Item) and file.proof == "unknown":
         recorder.hint(done)
         return

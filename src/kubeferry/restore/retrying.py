@@ -15,11 +15,11 @@ from kubeferry.api.definition import GROUP, VERSION
 from kubeferry.api.metadata import read
 from kubeferry.api.restore import DEFINITION, ApplicationRestore
 from kubeferry.clock import parse_timestamp
-from kubeferry.errors import ArchiveDamaged, InvalidInput, NotFound
-from kubeferry.journal import Item, read_line
+from kubeferry.errors import InvalidInput, NotFound
+from kubeferry.journal import Item
 from kubeferry.kube.client import Client
 from kubeferry.kube.names import Identity, Resource
-from kubeferry.restore.resuming import UNPROVEN
+from kubeferry.restore.resuming import UNPROVEN, UNSEALED, read_told
 from kubeferry.restore.spool import Spool
 from kubeferry.transform.change import Note
 from kubeferry.vault.metadata import BackupFacts
@@ -27,7 +27,8 @@ from kubeferry.vault.restores import find_restore_folder, items_files
 from kubeferry.vault.store import Store
 
 _RESTORES = Resource(GROUP, VERSION, DEFINITION.plural, DEFINITION.kind, namespaced=True)
-_ENDED_BADLY = ("PartiallyFailed", "Failed")
+ENDED_BADLY = ("PartiallyFailed", "Failed")
+"""The phases of a restore that can be retried."""
 _UNDONE = frozenset({"failed", "refused"})
 _PLACE = "spec.retryOf"
 _FAMILY = 100
@@ -65,7 +66,7 @@ async def find_retried(
         return None
     earlier = await _get(client, name, namespace)
     phase = earlier.status.phase
-    if phase not in _ENDED_BADLY:
+    if phase not in ENDED_BADLY:
         raise InvalidInput(
             f"restore {name!r} is {phase or 'not started'}",
             place=_PLACE,
@@ -182,16 +183,10 @@ async def _take_journal(spool: Spool, store: Store, folder: str, uid: str) -> li
     notes: list[Note] = []
     async for file in items_files(store, folder, uid=uid):
         if file.proof == "missing":
-            text = "is not sealed with the vault's key, or was changed: what it tells is done again"
-            notes.append(Note(UNPROVEN, f"{file.place} {text}"))
+            notes.append(Note(UNPROVEN, f"{file.place} {UNSEALED}"))
             continue
         for line in file.lines():
-            try:
-                done = read_line(line)
-            except msgspec.DecodeError as error:
-                raise ArchiveDamaged(
-                    f"a line of the journal is none: {error}", place=file.place
-                ) from error
+            done = read_told(line, file)
             if isinstance(done, Item):
                 spool.hint(Identity(*done.source), done.action)
     return notes
